@@ -1,0 +1,175 @@
+"""Exception classes. Each also derives from the class that users of the official packages already catch.
+
+An exception takes one text (so it survives a worker process that rebuilds it as `cls(text)`), carries its facts as
+attributes, and pickles with them. A hint is a note (`__notes__`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class CrucibleError(Exception):
+    """Base of all errors of this project."""
+
+
+class InternalError(CrucibleError, RuntimeError):
+    """A bug in crucible (a Rust panic, a broken invariant). Please report it."""
+
+
+# ------------------------------------------------------------------------------------------------------------- hub
+
+
+class HubError(CrucibleError, OSError):
+    """An operation of the hub client failed."""
+
+    url: str | None = None
+    status: int | None = None
+    request_id: str | None = None
+    error_code: str | None = None
+    server_message: str | None = None
+    repo_id: str | None = None
+    revision: str | None = None
+    path: str | None = None
+    retry_after: float | None = None
+
+    def __str__(self) -> str:
+        """The text alone: `OSError` would print its argument the same way."""
+        return str(self.args[0]) if self.args else ""
+
+
+class HfHubHTTPError(HubError):
+    """The hub answered with an error, or did not answer."""
+
+
+class RepositoryNotFoundError(HfHubHTTPError, FileNotFoundError):
+    """No such repository, or a private one that the token cannot see."""
+
+
+class GatedRepoError(RepositoryNotFoundError, PermissionError):
+    """The repository wants its terms accepted."""
+
+
+class DisabledRepoError(HfHubHTTPError, PermissionError):
+    """The repository was disabled."""
+
+
+class RevisionNotFoundError(HfHubHTTPError, FileNotFoundError):
+    """No such branch, tag or commit."""
+
+
+class EntryNotFoundError(HubError, FileNotFoundError):
+    """No such file."""
+
+
+class RemoteEntryNotFoundError(HfHubHTTPError, EntryNotFoundError):
+    """The hub has no such file."""
+
+
+class LocalEntryNotFoundError(EntryNotFoundError):
+    """Not in the cache, and the hub cannot be asked."""
+
+
+class BadRequestError(HfHubHTTPError, ValueError):
+    """The hub did not understand the request."""
+
+
+class UnauthorizedError(HfHubHTTPError, PermissionError):
+    """The token is not valid."""
+
+
+class ForbiddenError(HfHubHTTPError, PermissionError):
+    """The token lacks the right to do this."""
+
+
+class RateLimitedError(HfHubHTTPError, ConnectionError):
+    """Too many requests; `retry_after` has the seconds to wait."""
+
+
+class HubConnectionError(HfHubHTTPError, ConnectionError):
+    """Refused, reset, unknown host or timeout."""
+
+
+class OfflineModeIsEnabled(HubError, ConnectionError):  # noqa: N818  # the official name
+    """A request was needed and offline mode forbids it."""
+
+
+class IntegrityError(HubError):
+    """Wrong length or hash; nothing was stored."""
+
+
+class DiskFullError(HubError):
+    """No space left."""
+
+
+class LockTimeoutError(HubError, TimeoutError):
+    """Another process holds a lock for too long."""
+
+
+class HFValidationError(HubError, ValueError):
+    """A repository id, revision or other argument that cannot be right."""
+
+
+class LocalTokenNotFoundError(HubError):
+    """`token=True` was given and no token is stored."""
+
+
+# ------------------------------------------------------------------------------------------------------------ data
+
+
+class DataError(CrucibleError):
+    """An operation on data failed."""
+
+    path: str | None = None
+    row_group: int | None = None
+    row: int | None = None
+    line: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        """The text alone: `KeyError` would print its repr."""
+        return str(self.args[0]) if self.args else ""
+
+
+class DecodeError(DataError, ValueError):
+    """Bytes are not what their format demands."""
+
+
+class LimitError(DataError, ValueError):
+    """A size announced by the data is over a limit."""
+
+
+class SchemaError(DataError, ValueError):
+    """Types or columns do not fit."""
+
+
+class MissingColumnError(DataError, KeyError):
+    """A column that was asked for does not exist."""
+
+
+class OutOfBoundsError(DataError, IndexError):
+    """A row number is out of range."""
+
+
+class UnsupportedError(DataError, ValueError):
+    """A valid input that is not supported."""
+
+
+class DataFileNotFoundError(DataError, FileNotFoundError):
+    """A data file does not exist."""
+
+
+class DataIOError(DataError, OSError):
+    """Reading or writing data failed."""
+
+
+def _make(name: str, message: str, facts: dict[str, Any], hint: str | None) -> CrucibleError:
+    """Makes the exception `name` for the extension."""
+    cls = globals().get(name, CrucibleError)
+    error: CrucibleError = cls(message)
+    for key, value in facts.items():
+        if value is not None:
+            setattr(error, key, value)
+    if hint is not None:
+        error.add_note(hint)
+    return error

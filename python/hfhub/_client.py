@@ -1,0 +1,41 @@
+"""The native client behind every call."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+from _crucible._native import HubClient
+
+_AGENT = f"python/{platform.python_version()}"
+
+
+def client(
+    endpoint: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    offline: bool | None = None,
+    user_agent: str | None = None,
+) -> HubClient:
+    """A native client.
+
+    Args:
+        endpoint: address of the hub; `HF_ENDPOINT` when absent.
+        token: a token, True for the stored one, False for none, None for the stored one if there is one.
+        cache_dir: the cache folder; `HF_HUB_CACHE` when absent.
+        offline: whether requests are forbidden; `HF_HUB_OFFLINE` when absent.
+        user_agent: more text for the user agent.
+    """
+    return HubClient(
+        endpoint=endpoint,
+        token=token,
+        cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+        offline=offline,
+        user_agent=_AGENT if user_agent is None else f"{_AGENT}; {user_agent}",
+    )
+
+
+def kind(repo_type: str | None) -> str:
+    """The native name of an official `repo_type` (None means model)."""
+    return repo_type or "model"

@@ -1,0 +1,53 @@
+"""Exceptions of the hub client, under their official names."""
+
+from __future__ import annotations
+
+from _crucible.errors import (
+    BadRequestError,
+    CrucibleError,
+    DisabledRepoError,
+    DiskFullError,
+    EntryNotFoundError,
+    ForbiddenError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    HubConnectionError,
+    HubError,
+    IntegrityError,
+    InternalError,
+    LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
+    LockTimeoutError,
+    OfflineModeIsEnabled,
+    RateLimitedError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+    UnauthorizedError,
+)
+
+__all__ = [
+    "BadRequestError",
+    "CrucibleError",
+    "DisabledRepoError",
+    "DiskFullError",
+    "EntryNotFoundError",
+    "ForbiddenError",
+    "GatedRepoError",
+    "HFValidationError",
+    "HfHubHTTPError",
+    "HubConnectionError",
+    "HubError",
+    "IntegrityError",
+    "InternalError",
+    "LocalEntryNotFoundError",
+    "LocalTokenNotFoundError",
+    "LockTimeoutError",
+    "OfflineModeIsEnabled",
+    "RateLimitedError",
+    "RemoteEntryNotFoundError",
+    "RepositoryNotFoundError",
+    "RevisionNotFoundError",
+    "UnauthorizedError",
+]

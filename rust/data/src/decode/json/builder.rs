@@ -1,0 +1,336 @@
+//! Columns that learn their type from the values: null, then the first value's type, widening from integer to float.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, NullArray, StringArray,
+    StructArray,
+};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, Field, Fields};
+
+use super::dates;
+
+/// A value that does not fit a column: what the column holds, and what came.
+pub(super) struct Misfit {
+    pub(super) holds: &'static str,
+    pub(super) got: &'static str,
+}
+
+type Pushed = Result<(), Misfit>;
+
+/// Which values are there. Kept as a count until the first null.
+#[derive(Default)]
+struct Validity {
+    len: usize,
+    bits: Option<Vec<bool>>,
+}
+
+impl Validity {
+    fn push(&mut self, valid: bool) {
+        if let Some(bits) = &mut self.bits {
+            bits.push(valid);
+        } else if !valid {
+            let mut bits = vec![true; self.len];
+            bits.push(false);
+            self.bits = Some(bits);
+        }
+        self.len += 1;
+    }
+
+    fn finish(self) -> Option<NullBuffer> {
+        self.bits
+            .map(|bits| NullBuffer::new(BooleanBuffer::from(bits)))
+    }
+}
+
+pub(super) struct Builder {
+    validity: Validity,
+    state: State,
+}
+
+enum State {
+    Null,
+    Bool(Vec<bool>),
+    Int(Vec<i64>),
+    Float(Vec<f64>),
+    Text {
+        data: Vec<u8>,
+        offsets: Vec<i32>,
+    },
+    List {
+        offsets: Vec<i32>,
+        child: Box<Builder>,
+    },
+    Struct(StructBuilder),
+}
+
+#[derive(Default)]
+pub(super) struct StructBuilder {
+    pub(super) names: Vec<Box<str>>,
+    pub(super) fields: Vec<Builder>,
+    /// The row in which each field was last seen, plus one: finds keys that come twice.
+    seen: Vec<usize>,
+    index: HashMap<Box<str>, usize>,
+}
+
+impl Builder {
+    fn nulls(len: usize) -> Self {
+        let bits = (len > 0).then(|| vec![false; len]);
+        Self {
+            validity: Validity { len, bits },
+            state: State::Null,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.validity.len
+    }
+
+    fn misfit(&self, got: &'static str) -> Misfit {
+        Misfit {
+            holds: self.state.name(),
+            got,
+        }
+    }
+
+    pub(super) fn push_null(&mut self) {
+        self.validity.push(false);
+        match &mut self.state {
+            State::Null => {}
+            State::Bool(v) => v.push(false),
+            State::Int(v) => v.push(0),
+            State::Float(v) => v.push(0.0),
+            State::Text { offsets, .. } | State::List { offsets, .. } => {
+                offsets.push(offsets.last().copied().unwrap_or(0));
+            }
+            State::Struct(v) => v.fields.iter_mut().for_each(Self::push_null),
+        }
+    }
+
+    pub(super) fn push_bool(&mut self, value: bool) -> Pushed {
+        if matches!(self.state, State::Null) {
+            self.state = State::Bool(vec![false; self.len()]);
+        }
+        match &mut self.state {
+            State::Bool(v) => v.push(value),
+            _ => return Err(self.misfit("a boolean")),
+        }
+        self.validity.push(true);
+        Ok(())
+    }
+
+    pub(super) fn push_int(&mut self, value: i64) -> Pushed {
+        if matches!(self.state, State::Null) {
+            self.state = State::Int(vec![0; self.len()]);
+        }
+        match &mut self.state {
+            State::Int(v) => v.push(value),
+            State::Float(v) => v.push(value as f64),
+            _ => return Err(self.misfit("a number")),
+        }
+        self.validity.push(true);
+        Ok(())
+    }
+
+    pub(super) fn push_float(&mut self, value: f64) -> Pushed {
+        match &mut self.state {
+            State::Null => self.state = State::Float(vec![0.0; self.len()]),
+            State::Int(v) => self.state = State::Float(v.iter().map(|&i| i as f64).collect()),
+            _ => {}
+        }
+        match &mut self.state {
+            State::Float(v) => v.push(value),
+            _ => return Err(self.misfit("a number")),
+        }
+        self.validity.push(true);
+        Ok(())
+    }
+
+    /// The bytes to append a string to; `end_text` follows.
+    pub(super) fn text(&mut self) -> Result<&mut Vec<u8>, Misfit> {
+        if matches!(self.state, State::Null) {
+            self.state = State::Text {
+                data: Vec::new(),
+                offsets: vec![0; self.len() + 1],
+            };
+        }
+        if !matches!(self.state, State::Text { .. }) {
+            return Err(self.misfit("a string"));
+        }
+        match &mut self.state {
+            State::Text { data, .. } => Ok(data),
+            _ => Err(Misfit {
+                holds: "other values",
+                got: "a string",
+            }),
+        }
+    }
+
+    pub(super) fn end_text(&mut self) {
+        if let State::Text { data, offsets } = &mut self.state {
+            offsets.push(data.len() as i32);
+            self.validity.push(true);
+        }
+    }
+
+    /// The items of a list; `end_list` follows.
+    pub(super) fn list(&mut self) -> Result<&mut Self, Misfit> {
+        if matches!(self.state, State::Null) {
+            self.state = State::List {
+                offsets: vec![0; self.len() + 1],
+                child: Box::new(Self::nulls(0)),
+            };
+        }
+        if !matches!(self.state, State::List { .. }) {
+            return Err(self.misfit("a list"));
+        }
+        match &mut self.state {
+            State::List { child, .. } => Ok(child),
+            _ => Err(Misfit {
+                holds: "other values",
+                got: "a list",
+            }),
+        }
+    }
+
+    pub(super) fn end_list(&mut self) {
+        if let State::List { offsets, child } = &mut self.state {
+            offsets.push(child.len() as i32);
+            self.validity.push(true);
+        }
+    }
+
+    /// The fields of a struct, and the number of structs before it; `end_struct` follows.
+    pub(super) fn structure(&mut self) -> Result<(&mut StructBuilder, usize), Misfit> {
+        let rows = self.len();
+        if matches!(self.state, State::Null) {
+            self.state = State::Struct(StructBuilder::default());
+        }
+        if !matches!(self.state, State::Struct(_)) {
+            return Err(self.misfit("an object"));
+        }
+        match &mut self.state {
+            State::Struct(v) => Ok((v, rows)),
+            _ => Err(Misfit {
+                holds: "other values",
+                got: "an object",
+            }),
+        }
+    }
+
+    pub(super) fn end_struct(&mut self) {
+        self.validity.push(true);
+    }
+
+    /// The array, and in `iso` for each string column (by its path) whether all its values are ISO dates.
+    fn finish(self, path: &str, iso: &mut HashMap<String, bool>) -> Result<ArrayRef, ArrowError> {
+        let rows = self.len();
+        let nulls = self.validity.finish();
+        Ok(match self.state {
+            State::Null => Arc::new(NullArray::new(rows)),
+            State::Bool(v) => Arc::new(BooleanArray::new(BooleanBuffer::from(v), nulls)),
+            State::Int(v) => Arc::new(Int64Array::try_new(ScalarBuffer::from(v), nulls)?),
+            State::Float(v) => Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls)?),
+            State::Text { data, offsets } => {
+                let offsets = OffsetBuffer::new(offsets.into());
+                let array = StringArray::try_new(offsets, Buffer::from_vec(data), nulls)?;
+                iso.insert(path.to_owned(), dates::all_dates(&array));
+                Arc::new(array)
+            }
+            State::List { offsets, child } => {
+                let child = child.finish(&format!("{path}[]"), iso)?;
+                let field = Arc::new(Field::new("item", child.data_type().clone(), true));
+                Arc::new(ListArray::try_new(
+                    field,
+                    OffsetBuffer::new(offsets.into()),
+                    child,
+                    nulls,
+                )?)
+            }
+            State::Struct(v) => {
+                let (fields, arrays) = v.finish(path, iso)?;
+                Arc::new(StructArray::try_new_with_length(
+                    fields, arrays, nulls, rows,
+                )?)
+            }
+        })
+    }
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Null => "nulls",
+            Self::Bool(_) => "booleans",
+            Self::Int(_) | Self::Float(_) => "numbers",
+            Self::Text { .. } => "strings",
+            Self::List { .. } => "lists",
+            Self::Struct(_) => "objects",
+        }
+    }
+}
+
+impl StructBuilder {
+    /// The field of a key: the one predicted by position, or looked up, or new (null in all `rows` before).
+    /// `None` if the key was seen in this row already.
+    #[inline]
+    pub(super) fn field(
+        &mut self,
+        position: usize,
+        key: &str,
+        rows: usize,
+    ) -> Option<&mut Builder> {
+        let place = match self.names.get(position) {
+            Some(name) if name.as_ref() == key => position,
+            _ => self.place(key, rows),
+        };
+        let seen = self.seen.get_mut(place)?;
+        if *seen == rows + 1 {
+            return None;
+        }
+        *seen = rows + 1;
+        self.fields.get_mut(place)
+    }
+
+    fn place(&mut self, key: &str, rows: usize) -> usize {
+        if let Some(&place) = self.index.get(key) {
+            return place;
+        }
+        let place = self.names.len();
+        self.index.insert(key.into(), place);
+        self.names.push(key.into());
+        self.fields.push(Builder::nulls(rows));
+        self.seen.push(0);
+        place
+    }
+
+    /// Nulls for the fields that a row of `count` keys did not have.
+    #[inline]
+    pub(super) fn end_row(&mut self, count: usize, rows: usize) {
+        if count < self.fields.len() {
+            for field in self.fields.iter_mut().filter(|f| f.len() <= rows) {
+                field.push_null();
+            }
+        }
+    }
+
+    pub(super) fn finish(
+        self,
+        path: &str,
+        iso: &mut HashMap<String, bool>,
+    ) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
+        let mut arrays = Vec::with_capacity(self.fields.len());
+        for (name, field) in self.names.iter().zip(self.fields) {
+            arrays.push(field.finish(&format!("{path}.{name}"), iso)?);
+        }
+        let fields = self
+            .names
+            .iter()
+            .zip(&arrays)
+            .map(|(n, a)| Field::new(n.as_ref(), a.data_type().clone(), true))
+            .collect();
+        Ok((fields, arrays))
+    }
+}

@@ -1,0 +1,462 @@
+//! JSON text straight into builders: one pass, no tree of values.
+//!
+//! The text must be valid UTF-8 (checked once for a whole chunk by the caller).
+
+use memchr::memchr2;
+
+use super::builder::{Builder, Misfit, StructBuilder};
+
+/// Where and why parsing stopped.
+pub(super) struct Fail {
+    /// Byte offset in the text.
+    pub(super) at: usize,
+    pub(super) why: Why,
+    /// Keys from the inside out.
+    pub(super) path: Vec<String>,
+}
+
+pub(super) enum Why {
+    Syntax(&'static str),
+    Misfit(Misfit),
+    Twice(String),
+    Depth(usize),
+}
+
+pub(super) type Parsed<T> = Result<T, Fail>;
+
+pub(super) struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+    depth: usize,
+    max_depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(text: &'a [u8], max_depth: usize) -> Self {
+        let at = if text.starts_with(b"\xEF\xBB\xBF") {
+            3
+        } else {
+            0
+        };
+        Self {
+            text,
+            at,
+            depth: 0,
+            max_depth,
+        }
+    }
+
+    /// Objects one after the other (on lines or not) into rows. Returns the number of rows.
+    pub(super) fn rows(&mut self, root: &mut StructBuilder) -> Parsed<usize> {
+        let mut rows = 0;
+        loop {
+            self.blanks();
+            match self.peek() {
+                None => return Ok(rows),
+                Some(b'{') => self.object(root, rows)?,
+                Some(_) => return Err(self.syntax("expected an object at the start of a row")),
+            }
+            rows += 1;
+        }
+    }
+
+    /// One array of objects into rows, and nothing after it.
+    pub(super) fn array_of_rows(&mut self, root: &mut StructBuilder) -> Parsed<usize> {
+        let mut rows = 0;
+        self.blanks();
+        self.expect(b'[', "expected an array")?;
+        self.blanks();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return self.end().map(|()| 0);
+        }
+        loop {
+            self.blanks();
+            if self.peek() != Some(b'{') {
+                return Err(self.syntax("expected an object as array item"));
+            }
+            self.object(root, rows)?;
+            rows += 1;
+            self.blanks();
+            match self.next() {
+                Some(b',') => {}
+                Some(b']') => return self.end().map(|()| rows),
+                _ => return Err(self.syntax_before("expected `,` or `]` after an array item")),
+            }
+        }
+    }
+
+    fn end(&mut self) -> Parsed<()> {
+        self.blanks();
+        if self.at < self.text.len() {
+            Err(self.syntax("text after the end of the array"))
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    #[inline]
+    fn blanks(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8, message: &'static str) -> Parsed<()> {
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            Ok(())
+        } else {
+            Err(self.syntax(message))
+        }
+    }
+
+    fn syntax(&self, message: &'static str) -> Fail {
+        let message = if self.at >= self.text.len() {
+            "the text ends too early"
+        } else {
+            message
+        };
+        Fail {
+            at: self.at.min(self.text.len()),
+            why: Why::Syntax(message),
+            path: Vec::new(),
+        }
+    }
+
+    fn syntax_before(&mut self, message: &'static str) -> Fail {
+        if self.at < self.text.len() {
+            self.at = self.at.saturating_sub(1);
+        }
+        self.syntax(message)
+    }
+
+    fn misfit(&self, at: usize) -> impl Fn(Misfit) -> Fail + use<> {
+        move |misfit| Fail {
+            at,
+            why: Why::Misfit(misfit),
+            path: Vec::new(),
+        }
+    }
+
+    fn deeper(&mut self) -> Parsed<()> {
+        self.depth += 1;
+        if self.depth > self.max_depth {
+            return Err(Fail {
+                at: self.at,
+                why: Why::Depth(self.max_depth),
+                path: Vec::new(),
+            });
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, into: &mut StructBuilder, rows: usize) -> Parsed<()> {
+        self.deeper()?;
+        self.at += 1; // {
+        let mut count = 0;
+        self.blanks();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+        } else {
+            loop {
+                self.blanks();
+                let start = self.at;
+                let key = self.key()?;
+                self.blanks();
+                self.expect(b':', "expected `:` after a key")?;
+                self.blanks();
+                let key: &str = key.as_ref();
+                let Some(field) = into.field(count, key, rows) else {
+                    return Err(Fail {
+                        at: start,
+                        why: Why::Twice(key.to_owned()),
+                        path: Vec::new(),
+                    });
+                };
+                if let Err(mut fail) = self.value(field) {
+                    fail.path.push(key.to_owned());
+                    return Err(fail);
+                }
+                count += 1;
+                self.blanks();
+                match self.next() {
+                    Some(b',') => {}
+                    Some(b'}') => break,
+                    _ => return Err(self.syntax_before("expected `,` or `}` after a value")),
+                }
+            }
+        }
+        into.end_row(count, rows);
+        self.depth -= 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn value(&mut self, into: &mut Builder) -> Parsed<()> {
+        let start = self.at;
+        match self.peek() {
+            Some(b'"') => {
+                let data = into.text().map_err(self.misfit(start))?;
+                self.string(data)?;
+                into.end_text();
+                Ok(())
+            }
+            Some(b'{') => {
+                let (fields, rows) = into.structure().map_err(self.misfit(start))?;
+                self.object(fields, rows)?;
+                into.end_struct();
+                Ok(())
+            }
+            Some(b'[') => {
+                let items = into.list().map_err(self.misfit(start))?;
+                self.items(items)?;
+                into.end_list();
+                Ok(())
+            }
+            Some(b'-' | b'0'..=b'9') => self.number(into),
+            Some(b't') => self
+                .word(b"true")
+                .and_then(|()| into.push_bool(true).map_err(self.misfit(start))),
+            Some(b'f') => self
+                .word(b"false")
+                .and_then(|()| into.push_bool(false).map_err(self.misfit(start))),
+            Some(b'n') => {
+                self.word(b"null")?;
+                into.push_null();
+                Ok(())
+            }
+            Some(b'N') => self
+                .word(b"NaN")
+                .and_then(|()| into.push_float(f64::NAN).map_err(self.misfit(start))),
+            Some(b'I') => self
+                .word(b"Infinity")
+                .and_then(|()| into.push_float(f64::INFINITY).map_err(self.misfit(start))),
+            _ => Err(self.syntax("expected a value")),
+        }
+    }
+
+    fn items(&mut self, into: &mut Builder) -> Parsed<()> {
+        self.deeper()?;
+        self.at += 1; // [
+        self.blanks();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+        } else {
+            loop {
+                self.blanks();
+                self.value(into)?;
+                self.blanks();
+                match self.next() {
+                    Some(b',') => {}
+                    Some(b']') => break,
+                    _ => return Err(self.syntax_before("expected `,` or `]` after a list item")),
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Parsed<()> {
+        if self.text.get(self.at..self.at + word.len()) == Some(word) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            Err(self.syntax("expected a value"))
+        }
+    }
+
+    /// A key, borrowed unless it has escapes.
+    fn key(&mut self) -> Parsed<std::borrow::Cow<'a, str>> {
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax("expected a key in quotes"));
+        }
+        let start = self.at + 1;
+        let rest = self.text.get(start..).unwrap_or_default();
+        if let Some(end) = memchr2(b'"', b'\\', rest)
+            && rest.get(end) == Some(&b'"')
+        {
+            let raw = rest.get(..end).unwrap_or_default();
+            if !has_control(raw)
+                && let Ok(key) = std::str::from_utf8(raw)
+            {
+                self.at = start + end + 1;
+                return Ok(key.into());
+            }
+        }
+        let mut bytes = Vec::new();
+        self.string(&mut bytes)?;
+        String::from_utf8(bytes)
+            .map(Into::into)
+            .map_err(|_| self.syntax("a key is not UTF-8"))
+    }
+
+    /// A string, unescaped, to the end of `out`.
+    #[inline]
+    fn string(&mut self, out: &mut Vec<u8>) -> Parsed<()> {
+        self.at += 1; // "
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let Some(end) = memchr2(b'"', b'\\', rest) else {
+                self.at = self.text.len();
+                return Err(self.syntax("a string does not end"));
+            };
+            let plain = rest.get(..end).unwrap_or_default();
+            if has_control(plain) {
+                self.at += plain.iter().position(|b| *b < 0x20).unwrap_or(0);
+                return Err(self.syntax("a control character in a string must be escaped"));
+            }
+            out.extend_from_slice(plain);
+            self.at += end + 1;
+            if rest.get(end) == Some(&b'"') {
+                return Ok(());
+            }
+            self.escape(out)?;
+        }
+    }
+
+    fn escape(&mut self, out: &mut Vec<u8>) -> Parsed<()> {
+        let byte = match self.next() {
+            Some(b'n') => b'\n',
+            Some(byte @ (b'"' | b'\\' | b'/')) => byte,
+            Some(b't') => b'\t',
+            Some(b'r') => b'\r',
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
+            Some(b'u') => return self.unicode(out),
+            _ => return Err(self.syntax_before("unknown escape in a string")),
+        };
+        out.push(byte);
+        Ok(())
+    }
+
+    fn unicode(&mut self, out: &mut Vec<u8>) -> Parsed<()> {
+        let first = self.hex()?;
+        let code = match first {
+            0xD800..=0xDBFF => {
+                if self.text.get(self.at..self.at + 2) != Some(b"\\u") {
+                    return Err(self.syntax("a lone surrogate in a string"));
+                }
+                self.at += 2;
+                match self.hex()? {
+                    second @ 0xDC00..=0xDFFF => {
+                        0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
+                    }
+                    _ => return Err(self.syntax("a lone surrogate in a string")),
+                }
+            }
+            code => code,
+        };
+        let Some(letter) = char::from_u32(code) else {
+            return Err(self.syntax("a lone surrogate in a string"));
+        };
+        out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
+        Ok(())
+    }
+
+    fn hex(&mut self) -> Parsed<u32> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.next().and_then(|b| char::from(b).to_digit(16));
+            code = code * 16
+                + digit.ok_or_else(|| self.syntax_before("expected four hex digits after \\u"))?;
+        }
+        Ok(code)
+    }
+
+    fn number(&mut self, into: &mut Builder) -> Parsed<()> {
+        let start = self.at;
+        let negative = self.peek() == Some(b'-');
+        if negative {
+            self.at += 1;
+            if self.peek() == Some(b'I') {
+                self.word(b"Infinity")?;
+                return into
+                    .push_float(f64::NEG_INFINITY)
+                    .map_err(self.misfit(start));
+            }
+        }
+        let digits = self.at;
+        let mut whole: u64 = 0;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            whole = whole.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        let count = self.at - digits;
+        if count == 0 || (count > 1 && self.text.get(digits) == Some(&b'0')) {
+            self.at = digits;
+            return Err(self.syntax("not a number"));
+        }
+        let fraction = self.fraction()?;
+        if !fraction && count <= 18 {
+            let value = whole as i64;
+            return into
+                .push_int(if negative { -value } else { value })
+                .map_err(self.misfit(start));
+        }
+        let text = self
+            .text
+            .get(start..self.at)
+            .and_then(|t| std::str::from_utf8(t).ok())
+            .unwrap_or_default();
+        if !fraction && let Ok(value) = text.parse::<i64>() {
+            return into.push_int(value).map_err(self.misfit(start));
+        }
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => into.push_float(value).map_err(self.misfit(start)),
+            _ => {
+                self.at = start;
+                Err(self.syntax("a number out of range"))
+            }
+        }
+    }
+
+    /// The part of a number after the whole digits; whether there was one.
+    fn fraction(&mut self) -> Parsed<bool> {
+        let start = self.at;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(self.at > start)
+    }
+
+    fn digits(&mut self) -> Parsed<()> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start {
+            Err(self.syntax("expected a digit"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Branch-free so that it is done many bytes at a time.
+#[inline]
+fn has_control(text: &[u8]) -> bool {
+    text.iter()
+        .fold(false, |found, byte| found | (*byte < 0x20))
+}

@@ -1,0 +1,161 @@
+//! Files to tables: many files, one schema, all threads.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use rayon::prelude::*;
+use serde_json::Value;
+
+use crate::cancel::Cancel;
+use crate::error::{DataError, DataErrorKind};
+use crate::features::{cast_batch, schema_from_features};
+use crate::limits::Limits;
+use crate::source::{ByteSource, LocalSource};
+use crate::table::Table;
+
+pub mod json;
+pub mod parquet;
+pub mod unify;
+
+/// File formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Apache Parquet.
+    Parquet,
+    /// JSON lines, or one JSON array of objects; plain or gzip.
+    Json,
+}
+
+impl FromStr for Format {
+    type Err = DataError;
+
+    fn from_str(name: &str) -> Result<Self, DataError> {
+        match name {
+            "parquet" => Ok(Self::Parquet),
+            "json" => Ok(Self::Json),
+            other => {
+                let message =
+                    format!("format {other:?} is not read; the formats are parquet and json");
+                Err(DataError::new(DataErrorKind::Unsupported, message))
+            }
+        }
+    }
+}
+
+/// How to read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Columns to read, in this order; all when absent.
+    pub columns: Option<Vec<String>>,
+    /// Features to cast every file to.
+    pub features: Option<Value>,
+    /// Caps on sizes that files announce.
+    pub limits: Limits,
+    /// Asks the reading to stop.
+    pub cancel: Cancel,
+}
+
+/// What a file gave: its schema and batches in order.
+pub(crate) struct FileBatches {
+    pub(crate) schema: SchemaRef,
+    pub(crate) batches: Vec<RecordBatch>,
+}
+
+/// Reads files of one format into one table, in order. Types widen over all files (null to anything, integer to
+/// float, structs to the union of their fields); a column that a file lacks is null there.
+///
+/// # Errors
+/// `NotFound`, `Io`, `Decode`, `Limit` or `Schema`, with the file.
+pub fn read_files(
+    paths: &[PathBuf],
+    format: Format,
+    options: &ReadOptions,
+) -> Result<Table, DataError> {
+    let sources = paths
+        .iter()
+        .map(|p| LocalSource::open(p).map(|s| Arc::new(s) as Arc<dyn ByteSource>))
+        .collect::<Result<Vec<_>, _>>()?;
+    let files = match format {
+        Format::Parquet => parquet::read_sources(&sources, options)?,
+        Format::Json => json::read_sources(&sources, options)?,
+    };
+    let target = match &options.features {
+        Some(features) => Arc::new(schema_from_features(features)?),
+        None => unify::schemas(
+            files
+                .iter()
+                .zip(paths)
+                .map(|(f, p)| (f.schema.as_ref(), p.as_path())),
+        )?,
+    };
+    let target = projected(target, options.columns.as_deref())?;
+    let batches: Vec<(usize, RecordBatch)> = files
+        .into_iter()
+        .enumerate()
+        .flat_map(|(i, f)| f.batches.into_iter().map(move |b| (i, b)))
+        .collect();
+    let strict = options.features.is_some();
+    let batches = batches
+        .into_par_iter()
+        .map(|(file, batch)| {
+            options.cancel.check()?;
+            fitted(batch, &target, strict).map_err(|e| named(e, paths.get(file)))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Table::try_new(target, batches)
+}
+
+fn named(error: DataError, path: Option<&PathBuf>) -> DataError {
+    match path {
+        Some(path) => error.with_path(path.to_string_lossy()),
+        None => error,
+    }
+}
+
+fn projected(schema: SchemaRef, columns: Option<&[String]>) -> Result<SchemaRef, DataError> {
+    let Some(columns) = columns else {
+        return Ok(schema);
+    };
+    let indices = columns
+        .iter()
+        .map(|c| column_index(&schema, c))
+        .collect::<Result<Vec<_>, _>>()?;
+    let metadata = crate::features::kept_metadata(&schema, columns);
+    Ok(Arc::new(schema.project(&indices)?.with_metadata(metadata)))
+}
+
+/// The position of a column.
+pub(crate) fn column_index(schema: &Schema, name: &str) -> Result<usize, DataError> {
+    schema.index_of(name).map_err(|_| {
+        let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        DataError::new(
+            DataErrorKind::MissingColumn,
+            format!("no column {name:?}; there are {names:?}"),
+        )
+        .with_column(name)
+    })
+}
+
+/// A batch in the table's schema. `strict`: a column too many is an error (features are imposed), else it was
+/// projected away on purpose.
+fn fitted(batch: RecordBatch, target: &SchemaRef, strict: bool) -> Result<RecordBatch, DataError> {
+    if batch.schema().fields() == target.fields() {
+        return Ok(batch.with_schema(target.clone())?);
+    }
+    if strict {
+        return cast_batch(&batch, target);
+    }
+    let schema = batch.schema();
+    let wanted: Vec<usize> = (0..schema.fields().len())
+        .filter(|&i| target.index_of(schema.field(i).name()).is_ok())
+        .collect();
+    cast_batch(&batch.project(&wanted)?, target)
+}
+
+/// The name of a path for messages.
+pub(crate) fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

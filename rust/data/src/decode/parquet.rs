@@ -1,0 +1,459 @@
+//! Parquet to Arrow: units are (file, row group, group of columns), decoded on all threads.
+//!
+//! A unit reads exactly the column chunks it needs with one `read_ranges` call. The parquet crate may panic on broken
+//! files; a panic becomes a `Decode` error here.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Schema, SchemaRef};
+use bytes::{Buf, Bytes};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::reader::{ChunkReader, Length};
+use rayon::prelude::*;
+
+use super::{FileBatches, ReadOptions, column_index};
+use crate::cancel::Cancel;
+use crate::error::{DataError, DataErrorKind};
+use crate::features::METADATA_KEY;
+use crate::limits::Limits;
+use crate::source::ByteSource;
+
+mod nullable;
+
+/// Uncompressed bytes of one decoded batch at the most: keeps 32-bit string offsets far from their end.
+const BATCH_BYTES: i64 = 1 << 30;
+/// Bytes read for the footer before its length is known.
+const FOOTER_GUESS: u64 = 64 << 10;
+
+/// A Parquet file whose footer has been read.
+pub struct ParquetReader {
+    source: Arc<dyn ByteSource>,
+    metadata: ArrowReaderMetadata,
+    schema: SchemaRef,
+}
+
+/// Some columns of one row group of one file.
+struct Unit {
+    file: usize,
+    row_group: usize,
+    columns: Vec<usize>,
+}
+
+impl ParquetReader {
+    /// Reads and checks the footer.
+    ///
+    /// # Errors
+    /// `Decode` for a broken file, `Limit` for a footer over the limit, `Io` from the source.
+    pub fn open(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
+        let footer = read_footer(source.as_ref(), limits)?;
+        let name = source.name().to_owned();
+        let metadata = caught(&name, || {
+            let parsed = ParquetMetaDataReader::decode_metadata(&footer)?;
+            ArrowReaderMetadata::try_new(Arc::new(parsed), ArrowReaderOptions::new())
+        })?;
+        let schema = nullable::schema(&kept_features(metadata.schema()));
+        Ok(Self {
+            source,
+            metadata,
+            schema: Arc::new(schema),
+        })
+    }
+
+    /// Columns as they are handed out: all nullable, dictionaries as their values.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// Rows of each row group.
+    pub fn row_group_rows(&self) -> Vec<usize> {
+        self.metadata
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(|g| usize::try_from(g.num_rows()).unwrap_or(0))
+            .collect()
+    }
+
+    /// One row group, of all columns or of some in the order given.
+    ///
+    /// # Errors
+    /// `OutOfBounds`, `MissingColumn`, or as `open` with the row group.
+    pub fn read_row_group(
+        &self,
+        row_group: usize,
+        columns: Option<&[String]>,
+        cancel: &Cancel,
+    ) -> Result<Vec<RecordBatch>, DataError> {
+        let wanted = self.wanted(columns)?;
+        let groups = self.column_groups(row_group, &wanted, rayon::current_num_threads())?;
+        let parts = groups
+            .into_par_iter()
+            .map(|columns| {
+                cancel.check()?;
+                let batches = self.decode(row_group, &columns)?;
+                Ok((columns, batches))
+            })
+            .collect::<Result<Vec<_>, DataError>>()?;
+        self.assemble(row_group, &wanted, parts)
+    }
+
+    fn wanted(&self, columns: Option<&[String]>) -> Result<Vec<usize>, DataError> {
+        match columns {
+            None => Ok((0..self.schema.fields().len()).collect()),
+            Some(names) => names
+                .iter()
+                .map(|n| column_index(&self.schema, n).map_err(|e| e.with_path(self.source.name())))
+                .collect(),
+        }
+    }
+
+    /// Cuts columns into at most `parts` groups of about equal compressed size.
+    fn column_groups(
+        &self,
+        row_group: usize,
+        wanted: &[usize],
+        parts: usize,
+    ) -> Result<Vec<Vec<usize>>, DataError> {
+        let mut sized = wanted
+            .iter()
+            .map(|&c| {
+                Ok((
+                    self.chunk_ranges(row_group, &[c])?
+                        .iter()
+                        .map(|r| r.end - r.start)
+                        .sum::<u64>(),
+                    c,
+                ))
+            })
+            .collect::<Result<Vec<(u64, usize)>, DataError>>()?;
+        sized.sort_unstable_by(|a, b| b.cmp(a));
+        let mut groups = vec![(0_u64, Vec::new()); parts.clamp(1, wanted.len().max(1))];
+        for (size, column) in sized {
+            if let Some(least) = groups.iter_mut().min_by_key(|g| g.0) {
+                least.0 += size.max(1);
+                least.1.push(column);
+            }
+        }
+        Ok(groups
+            .into_iter()
+            .map(|g| g.1)
+            .filter(|g| !g.is_empty())
+            .collect())
+    }
+
+    /// Byte ranges of the leaf chunks of some root columns.
+    fn chunk_ranges(
+        &self,
+        row_group: usize,
+        roots: &[usize],
+    ) -> Result<Vec<Range<u64>>, DataError> {
+        let metadata = self.metadata.metadata();
+        let groups = metadata.row_groups();
+        let group = groups.get(row_group).ok_or_else(|| {
+            let message = format!("row group {row_group} of {}", groups.len());
+            DataError::new(DataErrorKind::OutOfBounds, message).with_path(self.source.name())
+        })?;
+        let descriptor = metadata.file_metadata().schema_descr();
+        let mut ranges = Vec::new();
+        for (leaf, chunk) in group.columns().iter().enumerate() {
+            if leaf >= descriptor.num_columns()
+                || !roots.contains(&descriptor.get_column_root_idx(leaf))
+            {
+                continue;
+            }
+            let (start, length) = catch_unwind(AssertUnwindSafe(|| chunk.byte_range()))
+                .map_err(|_| self.broken(row_group, "a chunk has no place"))?;
+            let end = start
+                .checked_add(length)
+                .filter(|&e| e <= self.source.len());
+            ranges.push(
+                start..end.ok_or_else(|| {
+                    self.broken(row_group, "a column chunk lies outside the file")
+                })?,
+            );
+        }
+        Ok(ranges)
+    }
+
+    fn broken(&self, row_group: usize, message: &str) -> DataError {
+        DataError::new(DataErrorKind::Decode, message)
+            .with_path(self.source.name())
+            .with_row_group(row_group)
+    }
+
+    /// Decodes some root columns of a row group. Every group of columns of a row group yields the same batch sizes.
+    fn decode(&self, row_group: usize, columns: &[usize]) -> Result<Vec<RecordBatch>, DataError> {
+        let place = |e: DataError| e.with_path(self.source.name()).with_row_group(row_group);
+        let ranges = self.chunk_ranges(row_group, columns)?;
+        let bytes = self.source.read_ranges(&ranges).map_err(place)?;
+        let fetched = Fetched {
+            len: self.source.len(),
+            parts: ranges.into_iter().zip(bytes).collect(),
+        };
+        let rows = self.row_group_rows().get(row_group).copied().unwrap_or(0);
+        let batch_rows = self.batch_rows(row_group, rows);
+        let mask = ProjectionMask::roots(
+            self.metadata.metadata().file_metadata().schema_descr(),
+            columns.to_vec(),
+        );
+        let batches = caught(self.source.name(), || {
+            ParquetRecordBatchReaderBuilder::new_with_metadata(fetched, self.metadata.clone())
+                .with_row_groups(vec![row_group])
+                .with_projection(mask)
+                .with_batch_size(batch_rows)
+                .build()?
+                .map(|b| b.map_err(ParquetError::from))
+                .collect::<Result<Vec<_>, _>>()
+        })
+        .map_err(place)?;
+        let decoded: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if decoded != rows {
+            return Err(self.broken(
+                row_group,
+                &format!("{decoded} rows decoded, the footer says {rows}"),
+            ));
+        }
+        Ok(batches)
+    }
+
+    fn batch_rows(&self, row_group: usize, rows: usize) -> usize {
+        let bytes = self
+            .metadata
+            .metadata()
+            .row_groups()
+            .get(row_group)
+            .map_or(0, |g| g.total_byte_size());
+        let parts = usize::try_from(bytes / BATCH_BYTES).unwrap_or(0) + 1;
+        rows.div_ceil(parts).max(1)
+    }
+
+    /// Puts column groups side by side, in the wanted order, with the handed-out types.
+    fn assemble(
+        &self,
+        row_group: usize,
+        wanted: &[usize],
+        parts: Vec<(Vec<usize>, Vec<RecordBatch>)>,
+    ) -> Result<Vec<RecordBatch>, DataError> {
+        let schema = Arc::new(self.schema.project(wanted)?);
+        let count = parts.iter().map(|(_, b)| b.len()).max().unwrap_or(0);
+        let mut batches = Vec::with_capacity(count);
+        for index in 0..count {
+            let mut rows = 0;
+            let mut columns = Vec::with_capacity(wanted.len());
+            for (&column, field) in wanted.iter().zip(schema.fields()) {
+                let array = parts.iter().find_map(|(roots, batches)| {
+                    // A projection keeps the file's order, whatever order was asked for.
+                    let mut sorted = roots.clone();
+                    sorted.sort_unstable();
+                    let at = sorted.iter().position(|&r| r == column)?;
+                    Some(batches.get(index)?.columns().get(at)?.clone())
+                });
+                let array = array
+                    .ok_or_else(|| self.broken(row_group, "a column is missing after decoding"))?;
+                rows = array.len();
+                columns.push(nullable::array(&array, field.data_type())?);
+            }
+            let options = RecordBatchOptions::new().with_row_count(Some(rows));
+            batches.push(RecordBatch::try_new_with_options(
+                schema.clone(),
+                columns,
+                &options,
+            )?);
+        }
+        Ok(batches)
+    }
+}
+
+/// All row groups of several files.
+pub(crate) fn read_sources(
+    sources: &[Arc<dyn ByteSource>],
+    options: &ReadOptions,
+) -> Result<Vec<FileBatches>, DataError> {
+    let readers = sources
+        .par_iter()
+        .map(|s| ParquetReader::open(s.clone(), &options.limits))
+        .collect::<Result<Vec<_>, _>>()?;
+    let row_groups: usize = readers.iter().map(|r| r.row_group_rows().len()).sum();
+    // Few row groups: columns are decoded side by side as well.
+    let parts = if row_groups < 2 * rayon::current_num_threads() {
+        2 * rayon::current_num_threads()
+    } else {
+        1
+    };
+    let mut units = Vec::new();
+    for (file, reader) in readers.iter().enumerate() {
+        // A column that this file lacks, another may have: what nobody has is found when schemas are joined.
+        let wanted: Vec<usize> = match &options.columns {
+            Some(names) => names
+                .iter()
+                .filter_map(|n| reader.schema.index_of(n).ok())
+                .collect(),
+            None => reader.wanted(None)?,
+        };
+        for row_group in 0..reader.row_group_rows().len() {
+            for columns in reader.column_groups(row_group, &wanted, parts)? {
+                units.push(Unit {
+                    file,
+                    row_group,
+                    columns,
+                });
+            }
+        }
+    }
+    let decoded = units
+        .into_par_iter()
+        .map(|unit| {
+            options.cancel.check()?;
+            let reader = readers
+                .get(unit.file)
+                .ok_or_else(|| DataError::new(DataErrorKind::Internal, "no reader"))?;
+            let batches = reader.decode(unit.row_group, &unit.columns)?;
+            Ok((unit, batches))
+        })
+        .collect::<Result<Vec<_>, DataError>>()?;
+    let mut files: Vec<FileBatches> = readers
+        .iter()
+        .map(|r| FileBatches {
+            schema: r.schema(),
+            batches: Vec::new(),
+        })
+        .collect();
+    let mut units = decoded.into_iter().peekable();
+    while let Some((first, batches)) = units.next() {
+        let (file, row_group) = (first.file, first.row_group);
+        let mut parts = vec![(first.columns, batches)];
+        while let Some((next, batches)) =
+            units.next_if(|(u, _)| u.file == file && u.row_group == row_group)
+        {
+            parts.push((next.columns, batches));
+        }
+        let (Some(reader), Some(out)) = (readers.get(file), files.get_mut(file)) else {
+            continue;
+        };
+        let mut wanted: Vec<usize> = parts.iter().flat_map(|(c, _)| c.iter().copied()).collect();
+        wanted.sort_unstable();
+        out.batches
+            .extend(reader.assemble(row_group, &wanted, parts)?);
+    }
+    Ok(files)
+}
+
+/// The footer's bytes, its length checked before anything is read for it.
+fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataError> {
+    let bad =
+        |message: String| DataError::new(DataErrorKind::Decode, message).with_path(source.name());
+    let length = source.len();
+    if length < 12 {
+        return Err(bad(format!(
+            "{length} bytes are too few for a Parquet file"
+        )));
+    }
+    let guess = source.read_range(length - length.min(FOOTER_GUESS)..length)?;
+    let trailer = guess.get(guess.len() - 8..).unwrap_or_default();
+    if trailer.get(4..) != Some(b"PAR1") {
+        let what = if trailer.get(4..) == Some(b"PARE") {
+            "an encrypted Parquet footer is not supported"
+        } else {
+            "not a Parquet file: it does not end in PAR1"
+        };
+        return Err(bad(what.into()));
+    }
+    let footer = u64::from(trailer.get(..4).unwrap_or_default().get_u32_le());
+    if footer > limits.max_footer_bytes {
+        let message = format!(
+            "a footer of {footer} bytes is over max_footer_bytes = {}",
+            limits.max_footer_bytes
+        );
+        return Err(DataError::new(DataErrorKind::Limit, message).with_path(source.name()));
+    }
+    if footer + 8 > length {
+        return Err(bad(format!(
+            "the footer should have {footer} bytes, the file has {length}"
+        )));
+    }
+    let start = length - 8 - footer;
+    if footer + 8 <= guess.len() as u64 {
+        return Ok(guess.slice(guess.len() - 8 - footer as usize..guess.len() - 8));
+    }
+    source.read_range(start..length - 8)
+}
+
+/// Only the features survive of the file's schema metadata.
+fn kept_features(schema: &Schema) -> Schema {
+    let kept = schema
+        .metadata()
+        .get(METADATA_KEY)
+        .map(|t| (METADATA_KEY.to_owned(), t.clone()));
+    let kept: std::collections::HashMap<_, _> = kept.into_iter().collect();
+    Schema::new_with_metadata(schema.fields().clone(), kept)
+}
+
+/// Calls the parquet crate: its errors and panics become `Decode` errors.
+fn caught<T>(name: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, DataError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            let kind = match error {
+                ParquetError::NYI(_) => DataErrorKind::Unsupported,
+                _ => DataErrorKind::Decode,
+            };
+            Err(
+                DataError::new(kind, format!("broken or unsupported Parquet: {error}"))
+                    .with_path(name),
+            )
+        }
+        Err(_) => Err(
+            DataError::new(DataErrorKind::Decode, "broken Parquet: the decoder gave up")
+                .with_path(name),
+        ),
+    }
+}
+
+/// The fetched ranges of a file, as the parquet crate wants to read them.
+struct Fetched {
+    len: u64,
+    parts: Vec<(Range<u64>, Bytes)>,
+}
+
+impl Fetched {
+    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
+        self.parts
+            .iter()
+            .find(|(range, _)| range.contains(&start))
+            .map(|(range, bytes)| bytes.slice((start - range.start) as usize..))
+            .ok_or_else(|| ParquetError::General(format!("byte {start} was not fetched")))
+    }
+}
+
+impl Length for Fetched {
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+impl ChunkReader for Fetched {
+    type T = bytes::buf::Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let rest = self.from(start)?;
+        if rest.len() < length {
+            return Err(ParquetError::EOF(format!(
+                "{length} bytes wanted at {start}, {} there",
+                rest.len()
+            )));
+        }
+        Ok(rest.slice(..length))
+    }
+}

@@ -1,0 +1,35 @@
+//! Bytes to Arrow to rows. Knows neither Python nor HTTP.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`error`], [`limits`], [`cancel`] | failures with their place, caps, a stop flag |
+//! | [`source`] | where bytes come from |
+//! | [`features`] | the Hub's features and Arrow schemas, both ways, and casts |
+//! | [`decode`], [`encode`] | files to record batches and back |
+//! | [`table`], [`order`], [`view`] | batches, an order of rows, and both together |
+//! | [`store`] | Arrow IPC: memory-mapped files and bytes |
+//! | [`image`] | pixels |
+//!
+//! Work is parallel by rayon: call it inside the pool of your choice.
+
+pub mod cancel;
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod features;
+pub mod image;
+pub mod limits;
+pub mod order;
+pub mod source;
+pub mod store;
+pub mod table;
+pub mod view;
+
+pub use cancel::Cancel;
+pub use decode::{Format, ReadOptions, read_files};
+pub use error::{DataError, DataErrorKind};
+pub use limits::Limits;
+pub use order::RowOrder;
+pub use source::{ByteSource, LocalSource, MemorySource};
+pub use table::Table;
+pub use view::View;

@@ -1,0 +1,25 @@
+//! Caps on what strangers' bytes may make us allocate, checked before the allocation.
+
+/// Limits with sane defaults.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most pixels of an image. The default is twice Pillow's warning threshold, where Pillow itself refuses.
+    pub max_image_pixels: u64,
+    /// Deepest nesting of JSON values.
+    pub max_json_depth: usize,
+    /// Largest Parquet footer, in bytes.
+    pub max_footer_bytes: u64,
+    /// Most bytes that a compressed text file may unpack to.
+    pub max_unpacked_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_image_pixels: 2 * 89_478_485,
+            max_json_depth: 128,
+            max_footer_bytes: 512 << 20,
+            max_unpacked_bytes: 64 << 30,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Where bytes come from, as far as decoding knows: something with a length that can be read by position.
+//!
+//! Reading blocks. Decode threads call it; a source backed by a network waits on its own runtime.
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use crate::error::{DataError, DataErrorKind};
+
+/// Bytes that can be read by position from any thread.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "a source is opened, not a collection"
+)]
+pub trait ByteSource: Send + Sync {
+    /// Length in bytes.
+    fn len(&self) -> u64;
+
+    /// Name for messages.
+    fn name(&self) -> &str;
+
+    /// The bytes of one range, all of them.
+    ///
+    /// # Errors
+    /// `Io` with the name, also when the range ends past the end.
+    fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError>;
+
+    /// The bytes of several ranges, in their order. A remote source merges neighbours into one request.
+    ///
+    /// # Errors
+    /// As `read_range`.
+    fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, DataError> {
+        ranges.iter().map(|r| self.read_range(r.clone())).collect()
+    }
+}
+
+/// A local file, read by position (never by seek: a forked child shares the offset).
+pub struct LocalSource {
+    file: File,
+    len: u64,
+    name: String,
+}
+
+impl LocalSource {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `NotFound` or `Io` with the path.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let name = path.to_string_lossy().into_owned();
+        let file = File::open(path).map_err(|e| io(&name, e))?;
+        let metadata = file.metadata().map_err(|e| io(&name, e))?;
+        if metadata.is_dir() {
+            return Err(
+                DataError::new(DataErrorKind::Io, "is a folder, expected a file").with_path(name),
+            );
+        }
+        Ok(Self {
+            file,
+            len: metadata.len(),
+            name,
+        })
+    }
+}
+
+fn io(name: &str, error: std::io::Error) -> DataError {
+    let kind = match error.kind() {
+        std::io::ErrorKind::NotFound => DataErrorKind::NotFound,
+        _ => DataErrorKind::Io,
+    };
+    DataError::new(kind, format!("cannot read: {error}"))
+        .with_path(name)
+        .with_source(error)
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !buffer.is_empty() {
+        let read = file.seek_read(buffer, offset)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer = buffer.get_mut(read..).unwrap_or_default();
+        offset += read as u64;
+    }
+    Ok(())
+}
+
+impl ByteSource for LocalSource {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
+        let length = checked(&range, self.len, &self.name)?;
+        let mut buffer = vec![0; length];
+        read_at(&self.file, &mut buffer, range.start).map_err(|e| io(&self.name, e))?;
+        Ok(buffer.into())
+    }
+}
+
+/// Bytes in memory.
+pub struct MemorySource {
+    bytes: Bytes,
+    name: String,
+}
+
+impl MemorySource {
+    /// Names bytes.
+    pub fn new(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl ByteSource for MemorySource {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
+        checked(&range, self.len(), &self.name)?;
+        Ok(self.bytes.slice(range.start as usize..range.end as usize))
+    }
+}
+
+/// The length of a range that lies inside `len`, before anything is allocated for it.
+fn checked(range: &Range<u64>, len: u64, name: &str) -> Result<usize, DataError> {
+    if range.start > range.end || range.end > len {
+        let message = format!("bytes {}..{} were asked of {len}", range.start, range.end);
+        return Err(DataError::new(DataErrorKind::Decode, message).with_path(name));
+    }
+    usize::try_from(range.end - range.start).map_err(|_| {
+        DataError::new(DataErrorKind::Limit, "range too large for this machine").with_path(name)
+    })
+}

@@ -1,0 +1,269 @@
+//! `View`: a table and an order of its rows. Cloned for nothing; gathers only when asked for memory.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow_select::{concat::concat, interleave::interleave, take::take};
+
+use crate::error::{DataError, DataErrorKind};
+use crate::order::RowOrder;
+use crate::table::Table;
+
+/// Rows gathered into one batch at the most, so that 32-bit string offsets hold for usual rows.
+const GATHER_ROWS: usize = 65_536;
+
+/// Some rows of a table, in some order.
+#[derive(Clone, Debug)]
+pub struct View {
+    table: Arc<Table>,
+    order: RowOrder,
+}
+
+impl View {
+    /// All rows of a table.
+    pub fn new(table: Arc<Table>) -> Self {
+        let order = RowOrder::all(table.num_rows());
+        Self { table, order }
+    }
+
+    /// The table behind.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The same order over another table of as many rows.
+    #[must_use]
+    pub fn over(&self, table: Arc<Table>) -> Self {
+        Self {
+            table,
+            order: self.order.clone(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn num_rows(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether the rows are neighbours in the table.
+    pub fn is_range(&self) -> bool {
+        matches!(self.order, RowOrder::Range { .. })
+    }
+
+    /// Whether these are all rows of the table, in its order.
+    pub fn is_whole(&self) -> bool {
+        self.order == RowOrder::all(self.table.num_rows())
+    }
+
+    /// Rows `start..start + len`.
+    ///
+    /// # Errors
+    /// `OutOfBounds`.
+    pub fn select_range(&self, start: usize, len: usize) -> Result<Self, DataError> {
+        Ok(Self {
+            table: self.table.clone(),
+            order: self.order.select_range(start, len)?,
+        })
+    }
+
+    /// The rows at positions of this view.
+    ///
+    /// # Errors
+    /// `OutOfBounds`.
+    pub fn select_indices(&self, positions: &[u64]) -> Result<Self, DataError> {
+        Ok(Self {
+            table: self.table.clone(),
+            order: self.order.select_indices(positions)?,
+        })
+    }
+
+    /// The batch that holds the row at a position, and the row in it.
+    ///
+    /// # Errors
+    /// `OutOfBounds`.
+    #[inline]
+    pub fn locate(&self, position: usize) -> Result<(usize, usize), DataError> {
+        self.order
+            .get(position)
+            .and_then(|row| self.table.locate(row))
+            .ok_or_else(|| {
+                DataError::new(
+                    DataErrorKind::OutOfBounds,
+                    format!("row {position} of {}", self.num_rows()),
+                )
+            })
+    }
+
+    /// Whether positions `start..start + len` are one slice of one batch: memory that can be shared.
+    pub fn is_one_slice(&self, start: usize, len: usize) -> bool {
+        let RowOrder::Range { start: first, .. } = &self.order else {
+            return false;
+        };
+        let end = (first + start + len).saturating_sub(1);
+        len == 0
+            || matches!((self.table.locate(first + start), self.table.locate(end)), (Some((a, _)), Some((b, _))) if a == b)
+    }
+
+    /// The rows as batches: slices of the table for a range, gathered for any other order.
+    ///
+    /// # Errors
+    /// What Arrow says when a gathered batch grows too large.
+    pub fn to_batches(&self) -> Result<Vec<RecordBatch>, DataError> {
+        match &self.order {
+            RowOrder::Range { start, len } => Ok(self.slices(*start, *len)),
+            RowOrder::Indices(rows) => rows
+                .chunks(GATHER_ROWS)
+                .map(|chunk| self.gather(chunk))
+                .collect(),
+        }
+    }
+
+    fn slices(&self, start: usize, len: usize) -> Vec<RecordBatch> {
+        let mut slices = Vec::new();
+        let (mut skip, mut left) = (start, len);
+        for batch in self.table.batches() {
+            if left == 0 {
+                break;
+            }
+            if skip >= batch.num_rows() {
+                skip -= batch.num_rows();
+                continue;
+            }
+            let take = left.min(batch.num_rows() - skip);
+            slices.push(batch.slice(skip, take));
+            left -= take;
+            skip = 0;
+        }
+        slices
+    }
+
+    fn gather(&self, rows: &[u64]) -> Result<RecordBatch, DataError> {
+        let columns = (0..self.table.schema().fields().len())
+            .map(|c| self.gather_column(c, rows))
+            .collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        Ok(RecordBatch::try_new_with_options(
+            self.table.schema(),
+            columns,
+            &options,
+        )?)
+    }
+
+    fn gather_column(&self, column: usize, rows: &[u64]) -> Result<ArrayRef, DataError> {
+        if let [batch] = self.table.batches() {
+            return Ok(take(
+                batch.column(column),
+                &UInt64Array::from(rows.to_vec()),
+                None,
+            )?);
+        }
+        let arrays: Vec<&dyn Array> = self
+            .table
+            .batches()
+            .iter()
+            .map(|b| b.column(column).as_ref())
+            .collect();
+        let places = rows
+            .iter()
+            .map(|&r| self.table.locate(r as usize))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| {
+                DataError::new(DataErrorKind::OutOfBounds, "a row number is past the end")
+            })?;
+        Ok(interleave(&arrays, &places)?)
+    }
+
+    /// Positions `start..start + len` of one column: a slice where the rows lie together, else a copy.
+    ///
+    /// # Errors
+    /// `OutOfBounds`, or what Arrow says when the copy grows too large.
+    pub fn column_array(
+        &self,
+        column: usize,
+        start: usize,
+        len: usize,
+    ) -> Result<ArrayRef, DataError> {
+        let schema = self.table.schema();
+        if column >= schema.fields().len() {
+            return Err(DataError::new(
+                DataErrorKind::MissingColumn,
+                format!("no column number {column}"),
+            ));
+        }
+        let part = self.order.select_range(start, len)?;
+        match &part {
+            RowOrder::Indices(rows) => self.gather_column(column, rows),
+            RowOrder::Range { start, len } => {
+                let slices: Vec<ArrayRef> = self
+                    .slices(*start, *len)
+                    .iter()
+                    .map(|b| b.column(column).clone())
+                    .collect();
+                match slices.as_slice() {
+                    [] => Ok(arrow_array::new_empty_array(
+                        schema.field(column).data_type(),
+                    )),
+                    [one] => Ok(one.clone()),
+                    many => Ok(concat(&many.iter().map(AsRef::as_ref).collect::<Vec<_>>())?),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use arrow_array::Int64Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use arrow_schema::{DataType, Field, Schema};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn table(parts: &[usize]) -> Arc<Table> {
+        let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+        let mut next = 0_i64;
+        let batches = parts
+            .iter()
+            .map(|&n| {
+                let values: Int64Array = (next..next + n as i64).collect::<Vec<_>>().into();
+                next += n as i64;
+                RecordBatch::try_new(schema.clone(), vec![Arc::new(values)]).unwrap()
+            })
+            .collect();
+        Arc::new(Table::try_new(schema, batches).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn gathers_like_lists(parts in prop::collection::vec(0_usize..9, 1..5), picks in prop::collection::vec(0_u64..1000, 0..20)) {
+            let view = View::new(table(&parts));
+            let rows = view.num_rows() as u64;
+            let picks: Vec<u64> = if rows == 0 { vec![] } else { picks.iter().map(|p| p % rows).collect() };
+            let chosen = view.select_indices(&picks).unwrap();
+            let got = chosen.column_array(0, 0, picks.len()).unwrap();
+            let got: Vec<u64> = got.as_primitive::<Int64Type>().values().iter().map(|&v| v as u64).collect();
+            prop_assert_eq!(&got, &picks);
+            let batches = chosen.to_batches().unwrap();
+            prop_assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), picks.len());
+        }
+    }
+
+    #[test]
+    fn a_range_shares_memory() {
+        let view = View::new(table(&[4, 4]));
+        assert!(view.is_one_slice(1, 3) && !view.is_one_slice(1, 4));
+        let column = view.column_array(0, 1, 3).unwrap();
+        let whole = view.table().batches()[0]
+            .column(0)
+            .as_primitive::<Int64Type>()
+            .values()
+            .as_ptr();
+        assert_eq!(
+            column.as_primitive::<Int64Type>().values().as_ptr(),
+            whole.wrapping_add(1)
+        );
+    }
+}

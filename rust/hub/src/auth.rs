@@ -1,0 +1,96 @@
+//! `Token`: a secret that cannot be printed, and where it is looked for.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::error::{HubError, HubErrorKind};
+
+/// A token. `Debug` and `Display` never show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// Takes a text without its surrounding blanks; `None` if nothing is left.
+    pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The secret itself, for the `authorization` header and for a user who asks for it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(hf_***)")
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("hf_***")
+    }
+}
+
+/// What a caller says about the token.
+#[derive(Clone)]
+pub enum TokenChoice {
+    /// The stored one, if there is one.
+    Implicit,
+    /// The stored one; it is an error if there is none.
+    Stored,
+    /// No token.
+    None,
+    /// This one.
+    Value(String),
+}
+
+/// The stored token: environment first, then the token file.
+pub(crate) fn stored(variables: [Option<String>; 2], file: &Path) -> Option<Token> {
+    variables
+        .into_iter()
+        .flatten()
+        .find_map(|text| Token::new(&text))
+        .or_else(|| {
+            std::fs::read_to_string(file)
+                .ok()
+                .and_then(|text| Token::new(&text))
+        })
+}
+
+/// Applies a choice.
+pub(crate) fn choose(
+    choice: TokenChoice,
+    implicit: Option<Token>,
+    stored: Option<Token>,
+) -> Result<Option<Token>, HubError> {
+    match choice {
+        TokenChoice::Implicit => Ok(implicit),
+        TokenChoice::None => Ok(None),
+        TokenChoice::Value(text) => Token::new(&text).map(Some).ok_or_else(|| {
+            HubError::new(HubErrorKind::InvalidArgument, "the token is an empty text")
+        }),
+        TokenChoice::Stored => stored.map(Some).ok_or_else(|| {
+            HubError::new(
+                HubErrorKind::TokenNotFound,
+                "token=True was given, but no token is stored",
+            )
+            .with_hint("Set HF_TOKEN, or write the token to $HF_HOME/token.")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Token;
+
+    #[test]
+    fn a_token_does_not_print() {
+        let token = Token::new(" hf_secret\n");
+        assert!(!format!("{token:?}").contains("secret"));
+        assert_eq!(token.as_ref().map(Token::reveal), Some("hf_secret"));
+        assert!(Token::new(" \n").is_none());
+    }
+}

@@ -1,0 +1,5 @@
+//! The cache on disk: the official client's layout, shared with it while both run.
+
+pub(crate) mod layout;
+pub(crate) mod lock;
+pub(crate) mod store;

@@ -1,0 +1,249 @@
+//! Writes to the cache: atomic, and nothing under a final name that is not complete.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the home of writes to the cache; errors hold the path"
+)]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::layout::Layout;
+use crate::api::TreeEntry;
+use crate::error::HubError;
+use crate::repo::is_commit;
+
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+# This file is a cache directory tag created by huggingface_hub.\n\
+# For information about cache directory tags, see:\n\
+#\thttps://bford.info/cachedir/\n";
+
+/// Makes the folder of a file.
+pub(crate) fn make_parent(path: &Path) -> Result<(), HubError> {
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
+    fs::create_dir_all(parent).map_err(|e| HubError::io("make the folder", parent, e))
+}
+
+/// Marks the cache folder as a cache for backup programs, once.
+pub(crate) fn tag(layout: &Layout) {
+    let path = layout.cache().join("CACHEDIR.TAG");
+    if !path.exists() && fs::create_dir_all(layout.cache()).is_ok() {
+        let _ = fs::write(path, CACHEDIR_TAG); // a help for others, not needed by us
+    }
+}
+
+fn random_hex() -> String {
+    format!("{:08x}", RandomState::new().build_hasher().finish() as u32)
+}
+
+/// A file on its way to a final name; removed when dropped before it got there.
+pub(crate) struct Incomplete {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Incomplete {
+    /// `<final name>.<8 hex>.incomplete`, as the official client names it.
+    pub(crate) fn create(target: &Path) -> Result<Self, HubError> {
+        make_parent(target)?;
+        let mut name = target.as_os_str().to_owned();
+        name.push(format!(".{}.incomplete", random_hex()));
+        let path = PathBuf::from(name);
+        let file = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .open(&path)
+            .map_err(|e| HubError::io("create", &path, e))?;
+        Ok(Self {
+            path,
+            file: Some(file),
+        })
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), HubError> {
+        match &mut self.file {
+            Some(file) => file
+                .write_all(bytes)
+                .map_err(|e| HubError::io("write", &self.path, e)),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts again from nothing.
+    pub(crate) fn restart(&mut self) -> Result<(), HubError> {
+        let file = OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&self.path)
+            .map_err(|e| HubError::io("empty", &self.path, e))?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Gives the file its final name.
+    pub(crate) fn persist(mut self, target: &Path) -> Result<(), HubError> {
+        self.file = None;
+        fs::rename(&self.path, target).map_err(|e| HubError::io("name", target, e))?;
+        self.path = PathBuf::new();
+        Ok(())
+    }
+}
+
+impl Drop for Incomplete {
+    fn drop(&mut self) {
+        self.file = None;
+        if !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Writes a small file through a temporary one beside it.
+fn write_atomically(path: &Path, text: &str) -> Result<(), HubError> {
+    make_parent(path)?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.tmp", random_hex()));
+    let temporary = PathBuf::from(name);
+    let done = fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, path));
+    done.map_err(|e| {
+        let _ = fs::remove_file(&temporary);
+        HubError::io("write", path, e)
+    })
+}
+
+/// The commit that a branch or tag had when it was last asked for.
+pub(crate) fn read_ref(layout: &Layout, revision: &str) -> Option<String> {
+    let text = fs::read_to_string(layout.reference(revision)).ok()?;
+    let commit = text.trim();
+    is_commit(commit).then(|| commit.to_owned())
+}
+
+/// Remembers the commit of a branch or tag.
+pub(crate) fn write_ref(layout: &Layout, revision: &str, commit: &str) -> Result<(), HubError> {
+    if revision == commit || read_ref(layout, revision).as_deref() == Some(commit) {
+        return Ok(());
+    }
+    write_atomically(&layout.reference(revision), commit)
+}
+
+/// Remembers that a commit does not have a file.
+pub(crate) fn write_no_exist(layout: &Layout, commit: &str, path: &str) {
+    let marker = layout.no_exist(commit, path);
+    if make_parent(&marker).is_ok() {
+        let _ = File::create(marker); // only a help for later calls
+    }
+}
+
+/// Makes the pointer of a snapshot to a blob: a relative link, or the file itself where links are not possible.
+pub(crate) fn link(
+    layout: &Layout,
+    commit: &str,
+    path: &str,
+    etag: &str,
+    symlinks: bool,
+) -> Result<PathBuf, HubError> {
+    let pointer = layout.pointer(commit, path);
+    if pointer.exists() {
+        return Ok(pointer);
+    }
+    make_parent(&pointer)?;
+    let blob = layout.blob(etag);
+    let _ = fs::remove_file(&pointer); // a link to a blob that is gone
+    if symlinks && symlink(&Layout::link_target(path, etag), &pointer).is_ok() {
+        return Ok(pointer);
+    }
+    if pointer.exists() {
+        return Ok(pointer); // another process was faster
+    }
+    fs::rename(&blob, &pointer).map_err(|e| HubError::io("place", &pointer, e))?;
+    Ok(pointer)
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(windows)]
+fn symlink(target: &Path, link: &Path) -> std::io::Result<()> {
+    std::os::windows::fs::symlink_file(target, link)
+}
+
+/// `trees/<commit>.json`: the listing of a commit, in the official client's form.
+#[derive(Serialize, Deserialize)]
+struct CachedTree {
+    format_version: u32,
+    files: BTreeMap<String, CachedFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CachedFile {
+    size: u64,
+    blob_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lfs_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lfs_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    xet_hash: Option<String>,
+}
+
+/// The cached listing of a commit; anything unreadable counts as absent.
+pub(crate) fn read_tree(layout: &Layout, commit: &str) -> Option<Vec<TreeEntry>> {
+    let text = fs::read_to_string(layout.tree(commit)).ok()?;
+    let tree: CachedTree = serde_json::from_str(&text).ok()?;
+    (tree.format_version == 1).then(|| {
+        tree.files
+            .into_iter()
+            .map(|(path, f)| {
+                TreeEntry::cached(
+                    path,
+                    f.size,
+                    f.blob_id,
+                    f.lfs_sha256.map(|s| (s, f.lfs_size.unwrap_or(f.size))),
+                    f.xet_hash,
+                )
+            })
+            .collect()
+    })
+}
+
+/// Keeps the complete listing of a commit.
+pub(crate) fn write_tree(
+    layout: &Layout,
+    commit: &str,
+    entries: &[TreeEntry],
+) -> Result<(), HubError> {
+    let files = entries
+        .iter()
+        .filter(|e| e.is_file())
+        .map(|e| {
+            let file = CachedFile {
+                blob_id: e.oid.clone(),
+                lfs_sha256: e.lfs.as_ref().map(|l| l.0.clone()),
+                lfs_size: e.lfs.as_ref().map(|l| l.1),
+                size: e.size,
+                xet_hash: e.xet_hash.clone(),
+            };
+            (e.path.clone(), file)
+        })
+        .collect();
+    let mut text = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
+    let mut writer = serde_json::Serializer::with_formatter(&mut text, formatter);
+    let done = CachedTree {
+        format_version: 1,
+        files,
+    }
+    .serialize(&mut writer);
+    match done.map(|()| String::from_utf8(text)) {
+        Ok(Ok(text)) => write_atomically(&layout.tree(commit), &text),
+        _ => Ok(()),
+    }
+}

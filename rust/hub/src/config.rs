@@ -1,0 +1,235 @@
+//! `HubConfig`: every setting as a value. `from_env` is the only reader of the environment in this crate.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::auth::{self, Token, TokenChoice};
+use crate::error::HubError;
+
+/// Settings of a client.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    endpoint: String,
+    token: Option<Token>,
+    stored_token: Option<Token>,
+    cache_dir: PathBuf,
+    offline: bool,
+    user_agent: String,
+    symlinks: bool,
+    pub(crate) metadata_timeout: Duration,
+    pub(crate) read_timeout: Duration,
+    pub(crate) max_retries: u32,
+    pub(crate) retry_base: Duration,
+    pub(crate) lock_timeout: Duration,
+}
+
+impl HubConfig {
+    /// Settings as the environment gives them (`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`, `HF_HUB_OFFLINE`…).
+    #[must_use]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one reader of the environment"
+    )]
+    pub fn from_env() -> Self {
+        Self::from_lookup(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+    }
+
+    /// Settings from any source of variables.
+    pub fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Self {
+        let flag = |name: &str| {
+            get(name)
+                .is_some_and(|v| matches!(v.to_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE"))
+        };
+        let seconds = |name: &str, default: u64| {
+            let value = get(name)
+                .and_then(|v| v.trim().parse::<u64>().ok())
+                .filter(|v| *v > 0);
+            Duration::from_secs(value.unwrap_or(default))
+        };
+        let home_dir = get("HOME")
+            .or_else(|| get("USERPROFILE"))
+            .map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let expand = |text: String| match text.strip_prefix("~/") {
+            Some(rest) => home_dir.join(rest),
+            None => PathBuf::from(text),
+        };
+        let home = get("HF_HOME").map_or_else(
+            || {
+                get("XDG_CACHE_HOME")
+                    .map_or_else(|| home_dir.join(".cache"), expand)
+                    .join("huggingface")
+            },
+            expand,
+        );
+        let cache_dir = get("HF_HUB_CACHE")
+            .or_else(|| get("HUGGINGFACE_HUB_CACHE"))
+            .map_or_else(|| home.join("hub"), expand);
+        let token_file = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), expand);
+        let stored_token = auth::stored(
+            [get("HF_TOKEN"), get("HUGGING_FACE_HUB_TOKEN")],
+            &token_file,
+        );
+        let token = if flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
+            None
+        } else {
+            stored_token.clone()
+        };
+        let agent = format!("hfhub/{}; rust", env!("CARGO_PKG_VERSION"));
+        Self {
+            endpoint: trimmed(
+                &get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
+            ),
+            token,
+            stored_token,
+            cache_dir,
+            offline: flag("HF_HUB_OFFLINE") || flag("TRANSFORMERS_OFFLINE"),
+            user_agent: match get("HF_HUB_USER_AGENT_ORIGIN") {
+                Some(origin) => format!("{agent}; origin/{origin}"),
+                None => agent,
+            },
+            symlinks: !flag("HF_HUB_DISABLE_SYMLINKS"),
+            metadata_timeout: seconds("HF_HUB_ETAG_TIMEOUT", 10),
+            read_timeout: seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10),
+            max_retries: 5,
+            retry_base: Duration::from_millis(500),
+            lock_timeout: Duration::from_secs(600),
+        }
+    }
+
+    /// Another endpoint.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: &str) -> Self {
+        self.endpoint = trimmed(endpoint);
+        self
+    }
+
+    /// Another cache folder.
+    #[must_use]
+    pub fn with_cache_dir(mut self, folder: PathBuf) -> Self {
+        self.cache_dir = folder;
+        self
+    }
+
+    /// Offline or not.
+    #[must_use]
+    pub fn with_offline(mut self, offline: bool) -> Self {
+        self.offline = offline;
+        self
+    }
+
+    /// More text for the user agent.
+    #[must_use]
+    pub fn with_user_agent(mut self, more: &str) -> Self {
+        self.user_agent = format!("{}; {more}", self.user_agent);
+        self
+    }
+
+    /// First wait between retries and how many there are.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32, base: Duration) -> Self {
+        (self.max_retries, self.retry_base) = (retries, base);
+        self
+    }
+
+    /// Chooses the token.
+    ///
+    /// # Errors
+    /// `TokenNotFound` if the stored one is demanded and there is none.
+    pub fn with_token(mut self, choice: TokenChoice) -> Result<Self, HubError> {
+        self.token = auth::choose(choice, self.token, self.stored_token.clone())?;
+        Ok(self)
+    }
+
+    /// The hub's address, without a final `/`.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The token to send.
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// The cache folder.
+    pub fn cache_dir(&self) -> &Path {
+        &self.cache_dir
+    }
+
+    /// Whether requests are forbidden.
+    pub fn offline(&self) -> bool {
+        self.offline
+    }
+
+    /// The user agent.
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
+    /// Whether snapshots are links to blobs.
+    pub fn symlinks(&self) -> bool {
+        self.symlinks
+    }
+}
+
+fn trimmed(endpoint: &str) -> String {
+    endpoint.trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(&str, &str)]) -> HubConfig {
+        HubConfig::from_lookup(|name| {
+            pairs
+                .iter()
+                .find(|(k, _)| *k == name)
+                .map(|(_, v)| (*v).to_owned())
+        })
+    }
+
+    #[test]
+    fn folders_follow_the_variables() {
+        assert_eq!(
+            config(&[("HOME", "/h")]).cache_dir(),
+            Path::new("/h/.cache/huggingface/hub")
+        );
+        assert_eq!(
+            config(&[("HF_HOME", "/x")]).cache_dir(),
+            Path::new("/x/hub")
+        );
+        assert_eq!(
+            config(&[("HOME", "/h"), ("HF_HUB_CACHE", "~/c")]).cache_dir(),
+            Path::new("/h/c")
+        );
+        assert_eq!(
+            config(&[("XDG_CACHE_HOME", "/d")]).cache_dir(),
+            Path::new("/d/huggingface/hub")
+        );
+    }
+
+    #[test]
+    fn tokens_and_flags() {
+        let found = config(&[
+            ("HF_TOKEN", " a\n"),
+            ("HUGGING_FACE_HUB_TOKEN", "b"),
+            ("HF_HUB_OFFLINE", "yes"),
+        ]);
+        assert_eq!(found.token().map(Token::reveal), Some("a"));
+        assert!(found.offline());
+        assert!(
+            config(&[("HF_TOKEN", "a"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")])
+                .token()
+                .is_none()
+        );
+        assert_eq!(
+            config(&[("HF_ENDPOINT", "http://h/x/")]).endpoint(),
+            "http://h/x"
+        );
+        assert!(
+            config(&[("HF_TOKEN_PATH", "/nonexistent")])
+                .with_token(TokenChoice::Stored)
+                .is_err()
+        );
+    }
+}

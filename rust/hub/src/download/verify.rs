@@ -1,0 +1,65 @@
+//! The hash that a blob's name promises: sha256 for large files, the git blob id for small ones.
+
+use sha1::Digest as _;
+
+/// A running hash. Names of other forms (mirrors) promise nothing that can be checked.
+pub(super) enum Verifier {
+    Sha256(sha2::Sha256),
+    Git(sha1::Sha1),
+    Unknown,
+}
+
+impl Verifier {
+    /// For a blob's name; a git id covers the length too.
+    pub(super) fn new(etag: &str, size: Option<u64>) -> Self {
+        let hex = etag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        match (etag.len(), size) {
+            (64, _) if hex => Self::Sha256(sha2::Sha256::default()),
+            (40, Some(size)) if hex => {
+                let mut hash = sha1::Sha1::default();
+                hash.update(format!("blob {size}\0").as_bytes());
+                Self::Git(hash)
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(hash) => hash.update(bytes),
+            Self::Git(hash) => hash.update(bytes),
+            Self::Unknown => {}
+        }
+    }
+
+    /// The hash of what came, if it can be checked.
+    pub(super) fn finish(self) -> Option<String> {
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
+        match self {
+            Self::Sha256(hash) => Some(hex(&hash.finalize())),
+            Self::Git(hash) => Some(hex(&hash.finalize())),
+            Self::Unknown => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verifier;
+
+    #[test]
+    fn known_hashes() {
+        let hash = |etag: &str| {
+            let mut verifier = Verifier::new(etag, Some(6));
+            verifier.update(b"hel");
+            verifier.update(b"lo\n");
+            verifier.finish()
+        };
+        // `printf 'hello\n' | git hash-object --stdin` and `| sha256sum`
+        let git = "ce013625030ba8dba906f756967f9e9ca394464a";
+        let sha = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
+        assert_eq!(hash(git).as_deref(), Some(git));
+        assert_eq!(hash(sha).as_deref(), Some(sha));
+        assert_eq!(hash("\"opaque\""), None);
+    }
+}

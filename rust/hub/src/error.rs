@@ -1,0 +1,174 @@
+//! `HubError`: what was asked, what happened, where. Never holds a token; addresses are printed without their query.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Kinds of failure, each of which becomes one exception class in Python.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HubErrorKind {
+    /// No such repository, or a private one that this token cannot see.
+    RepositoryNotFound,
+    /// No such branch, tag or commit.
+    RevisionNotFound,
+    /// No such file.
+    EntryNotFound,
+    /// The repository wants its terms accepted.
+    Gated,
+    /// The repository was disabled.
+    Disabled,
+    /// The token is not valid.
+    Unauthorized,
+    /// The token may not do this.
+    Forbidden,
+    /// The server did not understand.
+    BadRequest,
+    /// Too many requests.
+    RateLimited,
+    /// The server failed (5xx).
+    Server,
+    /// Refused, reset, unknown host, timeout.
+    Connection,
+    /// Offline mode is on.
+    Offline,
+    /// Not in the cache, and the hub cannot be asked.
+    LocalEntryNotFound,
+    /// Wrong length or hash.
+    Integrity,
+    /// No space left.
+    DiskFull,
+    /// Another process holds a lock for too long.
+    LockTimeout,
+    /// A repository id that cannot be one.
+    InvalidRepoId,
+    /// Another argument that cannot be right.
+    InvalidArgument,
+    /// A stored token was asked for and there is none.
+    TokenNotFound,
+    /// Reading or writing local files failed.
+    Io,
+    /// Any other answer.
+    Http,
+}
+
+/// Facts of a failure.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Address asked, without its query.
+    pub url: Option<String>,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// `X-Request-Id`, to quote to the hub's people.
+    pub request_id: Option<String>,
+    /// `X-Error-Code`.
+    pub error_code: Option<String>,
+    /// `X-Error-Message`.
+    pub server_message: Option<String>,
+    /// Repository id.
+    pub repo_id: Option<String>,
+    /// Revision.
+    pub revision: Option<String>,
+    /// Path in the repository, or of a local file.
+    pub path: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Seconds that the server asked to wait.
+    pub retry_after: Option<f64>,
+}
+
+/// An error of the hub client.
+#[derive(Debug)]
+pub struct HubError {
+    kind: HubErrorKind,
+    message: String,
+    context: Box<Context>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl HubError {
+    /// An error without facts.
+    pub fn new(kind: HubErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            context: Box::default(),
+            source: None,
+        }
+    }
+
+    /// What kind of failure.
+    pub fn kind(&self) -> HubErrorKind {
+        self.kind
+    }
+
+    /// The facts.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Fills in facts.
+    #[must_use]
+    pub fn with(mut self, fill: impl FnOnce(&mut Context)) -> Self {
+        fill(&mut self.context);
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        let hint = hint.into();
+        self.with(|c| c.hint = Some(hint))
+    }
+
+    /// Keeps the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    /// Whether asking again may help.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            HubErrorKind::Connection | HubErrorKind::Server | HubErrorKind::RateLimited
+        )
+    }
+
+    /// A local file operation that failed.
+    pub(crate) fn io(what: &str, path: &std::path::Path, error: std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge => HubErrorKind::DiskFull,
+            _ => HubErrorKind::Io,
+        };
+        let path = path.to_string_lossy().into_owned();
+        let made =
+            Self::new(kind, format!("cannot {what} {path}: {error}")).with(|c| c.path = Some(path));
+        let made = made.with_source(error);
+        if kind == HubErrorKind::DiskFull {
+            return made
+                .with_hint("Free space, or point HF_HUB_CACHE to a larger disk, and try again.");
+        }
+        made
+    }
+}
+
+impl fmt::Display for HubError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(id) = &self.context.request_id {
+            write!(f, " (request id {id})")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for HubError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_ref()
+            .map(|s| s.as_ref() as &(dyn StdError + 'static))
+    }
+}

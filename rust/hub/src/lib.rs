@@ -1,0 +1,39 @@
+//! The Hub: client, cache and mirror. Knows neither Python nor Arrow.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`config`], [`auth`], [`repo`] | settings, tokens, names |
+//! | `http` | one client, redirects by hand, retries, error answers |
+//! | [`api`] | info, listing, metadata |
+//! | `cache` | the official layout on disk: paths, atomic writes, locks |
+//! | [`download`] | one file, several, a snapshot: resumed, verified |
+//! | [`range`] | a remote file read by byte ranges |
+//! | [`server`] | a read-only mirror over a folder |
+//!
+//! Nothing here makes threads or a runtime: the caller brings tokio.
+#![forbid(unsafe_code)]
+
+pub mod api;
+pub mod auth;
+mod cache;
+pub mod client;
+pub mod config;
+pub mod download;
+pub mod error;
+mod http;
+mod patterns;
+pub mod progress;
+pub mod range;
+pub mod repo;
+pub mod server;
+
+pub use api::{FileMeta, RepoInfo, TreeEntry};
+pub use auth::{Token, TokenChoice};
+pub use client::HubClient;
+pub use config::HubConfig;
+pub use download::{DownloadOptions, SnapshotOptions};
+pub use error::{HubError, HubErrorKind};
+pub use http::Http;
+pub use progress::Progress;
+pub use range::RemoteFile;
+pub use repo::{RepoKind, RepoRef};

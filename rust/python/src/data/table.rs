@@ -1,0 +1,376 @@
+//! `Table`: a view (Arrow table + row order) with its row makers.
+
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::{ArrayRef, RecordBatch};
+use crucible_data::View;
+use pyo3::exceptions::{PyIndexError, PyKeyError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
+
+use super::{indices, numeric};
+use crate::buffer::Buffer;
+use crate::door;
+use crate::errors::{Error, data};
+use crate::objects::to_py::BatchMaker;
+
+/// Immutable columns and the order of their rows.
+#[pyclass(frozen, module = "_crucible._native")]
+pub(crate) struct Table {
+    pub(crate) view: View,
+    /// One per batch of the table, made at first use and shared by every view of the table.
+    makers: Arc<[OnceLock<BatchMaker>]>,
+}
+
+impl Table {
+    /// A view over a new table.
+    pub(crate) fn new(table: crucible_data::Table) -> Self {
+        Self::from_view(View::new(Arc::new(table)))
+    }
+
+    fn from_view(view: View) -> Self {
+        let makers = view
+            .table()
+            .batches()
+            .iter()
+            .map(|_| OnceLock::new())
+            .collect();
+        Self { view, makers }
+    }
+
+    /// Another order of the same table: the row makers are kept.
+    fn reordered(&self, view: View) -> Self {
+        Self {
+            view,
+            makers: self.makers.clone(),
+        }
+    }
+
+    fn check(&self, start: usize, stop: usize) -> PyResult<()> {
+        let rows = self.view.num_rows();
+        if start <= stop && stop <= rows {
+            return Ok(());
+        }
+        Err(PyIndexError::new_err(format!(
+            "rows {start}..{stop} are out of range for a table of {rows} rows"
+        )))
+    }
+
+    fn column_index(&self, name: &str) -> PyResult<usize> {
+        let schema = self.view.table().schema();
+        schema.index_of(name).map_err(|_| {
+            let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+            PyKeyError::new_err(format!(
+                "Column {name} not in the dataset. Current columns in the dataset: {names:?}"
+            ))
+        })
+    }
+
+    /// The maker of the batch that holds view row `index`, and the row in it.
+    #[inline]
+    fn place(&self, py: Python<'_>, index: usize) -> PyResult<(&BatchMaker, usize)> {
+        let (batch, row) = self.view.locate(index).map_err(data)?;
+        let missing = || Error::Internal(format!("batch {batch} is missing"));
+        let cell = self.makers.get(batch).ok_or_else(missing)?;
+        if let Some(maker) = cell.get() {
+            return Ok((maker, row));
+        }
+        let source = self.view.table().batches().get(batch).ok_or_else(missing)?;
+        let made = BatchMaker::new(py, source)?;
+        Ok((cell.get_or_init(|| made), row))
+    }
+
+    fn array(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<(ArrayRef, bool)> {
+        let column = self.column_index(name)?;
+        self.check(start, stop)?;
+        let view = &self.view;
+        door::run(py, |_| {
+            let array = view.column_array(column, start, stop - start)?;
+            Ok::<_, Error>((array, view.is_one_slice(start, stop - start)))
+        })
+        .map(|(array, shared)| (array, !shared))
+    }
+
+    pub(crate) fn to_batches(&self, py: Python<'_>) -> PyResult<Vec<RecordBatch>> {
+        let view = &self.view;
+        door::run(py, |_| view.to_batches())
+    }
+}
+
+#[pymethods]
+impl Table {
+    #[getter]
+    fn num_rows(&self) -> usize {
+        self.view.num_rows()
+    }
+
+    #[getter]
+    fn column_names(&self) -> Vec<String> {
+        self.view
+            .table()
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| f.name().clone())
+            .collect()
+    }
+
+    /// Features as JSON, in the form that the Hub's files carry.
+    #[getter]
+    fn features(&self) -> PyResult<String> {
+        Ok(
+            crucible_data::features::features_json(&self.view.table().schema())
+                .map_err(data)?
+                .to_string(),
+        )
+    }
+
+    /// Bytes of the table's buffers, all rows.
+    #[getter]
+    fn nbytes(&self) -> usize {
+        self.view.table().nbytes()
+    }
+
+    /// The mapped file, if the table is one.
+    #[getter]
+    fn path(&self) -> Option<String> {
+        self.view
+            .table()
+            .path()
+            .map(|p| p.to_string_lossy().into_owned())
+    }
+
+    /// Whether the rows are a contiguous range of the table.
+    #[getter]
+    fn is_range(&self) -> bool {
+        self.view.is_range()
+    }
+
+    /// The same rows with columns cast to `features`.
+    fn with_features(&self, py: Python<'_>, features: &str) -> PyResult<Self> {
+        let view = &self.view;
+        let target = super::table_make::target_schema(features)?;
+        door::run(py, |_| {
+            let table = view.table();
+            let batches = table
+                .batches()
+                .iter()
+                .map(|b| crucible_data::features::cast_batch(b, &target))
+                .collect::<Result<Vec<_>, _>>()?;
+            let table = crucible_data::Table::try_new(Arc::new(target.clone()), batches)?;
+            Ok::<_, Error>(Self::from_view(view.over(Arc::new(table))))
+        })
+    }
+
+    /// Some columns, in the order given.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "extracted from a Python sequence"
+    )]
+    fn select_columns(&self, names: Vec<String>) -> PyResult<Self> {
+        let columns = names
+            .iter()
+            .map(|n| self.column_index(n))
+            .collect::<PyResult<Vec<_>>>()?;
+        let table = self.view.table().select_columns(&columns).map_err(data)?;
+        Ok(Self::from_view(self.view.over(Arc::new(table))))
+    }
+
+    /// All columns under new names.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "extracted from a Python sequence"
+    )]
+    fn rename_columns(&self, names: Vec<String>) -> PyResult<Self> {
+        let table = self.view.table().rename_columns(&names).map_err(data)?;
+        Ok(Self::from_view(self.view.over(Arc::new(table))))
+    }
+
+    /// Rows `start..stop` of this view.
+    fn slice(&self, start: usize, stop: usize) -> PyResult<Self> {
+        self.check(start, stop)?;
+        Ok(self.reordered(self.view.select_range(start, stop - start).map_err(data)?))
+    }
+
+    /// The rows of `indices` (int64 or uint64 array, or an iterable of ints), in that order.
+    fn select(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let indices = indices::parse(py, indices, self.view.num_rows())?;
+        let view = &self.view;
+        let selected = door::run(py, |_| view.select_indices(&indices))?;
+        Ok(self.reordered(selected))
+    }
+
+    /// One row as a dict.
+    fn row<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
+        door::inline(|| {
+            self.check(index, index.saturating_add(1))?;
+            let (maker, row) = self.place(py, index)?;
+            maker.row(py, row)
+        })
+    }
+
+    /// Rows `start..stop` as a list of dicts.
+    fn rows<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        door::inline(|| {
+            self.check(start, stop)?;
+            let rows = (start..stop)
+                .map(|i| {
+                    let (maker, row) = self.place(py, i)?;
+                    maker.row(py, row)
+                })
+                .collect::<PyResult<Vec<_>>>()?;
+            PyList::new(py, rows)
+        })
+    }
+
+    /// Rows `start..stop` as a dict of lists.
+    fn batch<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        door::inline(|| {
+            self.check(start, stop)?;
+            let batch = PyDict::new(py);
+            for (column, field) in self.view.table().schema().fields().iter().enumerate() {
+                batch.set_item(field.name(), self.values(py, column, start, stop)?)?;
+            }
+            Ok(batch)
+        })
+    }
+
+    /// Values `start..stop` of a column as a list.
+    fn column<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        door::inline(|| {
+            let column = self.column_index(name)?;
+            self.check(start, stop)?;
+            self.values(py, column, start, stop)
+        })
+    }
+
+    /// One value of a column.
+    fn value<'py>(&self, py: Python<'py>, name: &str, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        door::inline(|| {
+            let column = self.column_index(name)?;
+            self.check(index, index.saturating_add(1))?;
+            let (maker, row) = self.place(py, index)?;
+            maker.value(py, column, row)
+        })
+    }
+
+    /// Numbers `start..stop` of a column as memory: a read-only view of the table where the rows lie together in one
+    /// batch, else a writable copy. None if the column is not numeric or has nulls there.
+    fn numeric(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Option<Buffer>> {
+        let column = self.column_index(name)?;
+        let schema = self.view.table().schema();
+        if numeric::dtype_of(schema.field(column).data_type()).is_none() {
+            return Ok(None);
+        }
+        let (array, fresh) = self.array(py, name, start, stop)?;
+        Ok(numeric::values(&array, fresh))
+    }
+
+    /// Each row's bytes (binary, string, or the `bytes` of an image), without a copy where the rows lie together.
+    fn column_bytes(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Vec<Option<Buffer>>> {
+        let (array, _) = self.array(py, name, start, stop)?;
+        numeric::byte_rows(&array).ok_or_else(|| {
+            Error::unsupported(format!(
+                "column {name:?} of type {} has no bytes",
+                array.data_type()
+            ))
+            .into()
+        })
+    }
+
+    /// The Arrow stream of the view's rows; contiguous rows are shared, not copied.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        // The protocol lets a producer ignore a request that it cannot meet without a cast.
+        drop(requested_schema);
+        crate::arrow::export(py, self.view.table().schema(), self.to_batches(py)?)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        crate::arrow::export_schema(py, &self.view.table().schema())
+    }
+
+    fn __len__(&self) -> usize {
+        self.view.num_rows()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Table(num_rows={}, columns={:?})",
+            self.view.num_rows(),
+            self.column_names()
+        )
+    }
+
+    /// A mapped table in file order is sent as its path, anything else as Arrow IPC bytes.
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
+        let this = slf.get();
+        let class = slf.get_type();
+        if let Some(path) = this.path()
+            && this.view.is_whole()
+        {
+            return Ok((class.getattr("open_ipc")?, PyTuple::new(py, [path])?));
+        }
+        let bytes: Bound<'_, PyBytes> = super::table_make::ipc_bytes(py, this)?;
+        Ok((class.getattr("from_ipc")?, PyTuple::new(py, [bytes])?))
+    }
+}
+
+impl Table {
+    fn values<'py>(
+        &self,
+        py: Python<'py>,
+        column: usize,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let values = (start..stop)
+            .map(|i| {
+                let (maker, row) = self.place(py, i)?;
+                maker.value(py, column, row)
+            })
+            .collect::<PyResult<Vec<_>>>()?;
+        PyList::new(py, values)
+    }
+}

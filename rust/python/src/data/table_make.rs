@@ -1,0 +1,192 @@
+//! How a `Table` comes to be and goes to files: Arrow objects, Python objects, Parquet, JSON, IPC.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
+use crucible_data::{DataError, Format, ReadOptions, store};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::table::Table;
+use crate::door;
+use crate::errors::{Error, data};
+use crate::objects::from_py;
+
+/// Bytes of decoded Arrow data up to which a table stays on the heap, when the caller does not say.
+const DEFAULT_BUDGET: usize = 64 << 20;
+
+/// The Arrow schema of a features JSON.
+pub(crate) fn target_schema(features: &str) -> PyResult<Schema> {
+    let value = features_value(features)?;
+    crucible_data::features::schema_from_features(&value).map_err(data)
+}
+
+pub(crate) fn features_value(features: &str) -> PyResult<serde_json::Value> {
+    serde_json::from_str(features)
+        .map_err(|e| Error::schema(format!("features are not JSON: {e}")).into())
+}
+
+/// The view's rows as Arrow IPC stream bytes.
+pub(crate) fn ipc_bytes<'py>(py: Python<'py>, table: &Table) -> PyResult<Bound<'py, PyBytes>> {
+    let batches = table.to_batches(py)?;
+    let schema = table.view.table().schema();
+    let bytes = door::run(py, |_| store::to_ipc_bytes(&schema, &batches))?;
+    Ok(PyBytes::new(py, &bytes))
+}
+
+fn assembled(py: Python<'_>, batch: RecordBatch, features: Option<&str>) -> PyResult<Table> {
+    let target = features.map(target_schema).transpose()?;
+    door::run(py, |_| {
+        let batch = match &target {
+            Some(target) => crucible_data::features::cast_batch(&batch, target)?,
+            None => batch,
+        };
+        crucible_data::Table::try_new(batch.schema(), vec![batch]).map(Table::new)
+    })
+}
+
+#[pymethods]
+impl Table {
+    /// From an object with `__arrow_c_stream__` or `__arrow_c_array__`; the memory is shared.
+    #[staticmethod]
+    fn from_arrow(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (schema, batches) = crate::arrow::import(value)?;
+        crucible_data::Table::try_new(schema, batches)
+            .map(Self::new)
+            .map_err(data)
+    }
+
+    /// From a sequence of dicts.
+    #[staticmethod]
+    #[pyo3(signature = (rows, features=None))]
+    fn from_rows(
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        features: Option<&str>,
+    ) -> PyResult<Self> {
+        assembled(py, from_py::from_rows(rows)?, features)
+    }
+
+    /// From a dict of columns.
+    #[staticmethod]
+    #[pyo3(signature = (columns, features=None))]
+    fn from_columns(
+        py: Python<'_>,
+        columns: &Bound<'_, PyDict>,
+        features: Option<&str>,
+    ) -> PyResult<Self> {
+        assembled(py, from_py::from_columns(columns)?, features)
+    }
+
+    /// Reads files of one format, in order. With `store`, a table above `memory_budget` bytes is written there once
+    /// as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding.
+    #[staticmethod]
+    #[pyo3(signature = (paths, format, *, features=None, columns=None, store=None, memory_budget=None))]
+    #[expect(clippy::too_many_arguments, reason = "settings by keyword")]
+    fn read(
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        format: &str,
+        features: Option<&str>,
+        columns: Option<Vec<String>>,
+        store: Option<PathBuf>,
+        memory_budget: Option<usize>,
+    ) -> PyResult<Self> {
+        let format: Format = format.parse().map_err(data)?;
+        let features = features.map(features_value).transpose()?;
+        let budget = memory_budget.unwrap_or(DEFAULT_BUDGET);
+        door::run(py, |cancel| {
+            if let Some(kept) = store.as_deref().filter(|p| p.exists())
+                && let Ok(table) = store::open_ipc(kept)
+            {
+                return Ok(Self::new(table)); // an unreadable store is decoded and written anew
+            }
+            let options = ReadOptions {
+                columns,
+                features,
+                cancel: cancel.clone(),
+                ..ReadOptions::default()
+            };
+            let table = crucible_data::read_files(&paths, format, &options)?;
+            match store {
+                Some(store) if table.nbytes() > budget => keep(&table, &store),
+                _ => Ok(Self::new(table)),
+            }
+        })
+    }
+
+    /// The rows of several tables with equal columns, one after the other; nothing is copied.
+    #[staticmethod]
+    fn concat(py: Python<'_>, tables: Vec<Bound<'_, Self>>) -> PyResult<Self> {
+        let views: Vec<_> = tables.iter().map(|t| t.get().view.clone()).collect();
+        door::run(py, |_| {
+            let mut parts = Vec::with_capacity(views.len());
+            for view in views {
+                let table =
+                    crucible_data::Table::try_new(view.table().schema(), view.to_batches()?)?;
+                parts.push(Arc::new(table));
+            }
+            crucible_data::Table::concat(&parts).map(Self::new)
+        })
+    }
+
+    /// From Arrow IPC stream bytes.
+    #[staticmethod]
+    fn from_ipc(py: Python<'_>, value: &[u8]) -> PyResult<Self> {
+        door::run(py, |_| store::from_ipc_bytes(value).map(Self::new))
+    }
+
+    /// Maps an Arrow IPC file.
+    #[staticmethod]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+    fn open_ipc(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        door::run(py, |_| store::open_ipc(&path).map(Self::new))
+    }
+
+    /// The rows as Arrow IPC stream bytes.
+    fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        ipc_bytes(py, self)
+    }
+
+    /// Writes the rows as Parquet; the file appears under its name only when complete.
+    #[pyo3(signature = (path, *, compression="zstd", row_group_rows=1_000_000))]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+    fn write_parquet(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        compression: &str,
+        row_group_rows: usize,
+    ) -> PyResult<()> {
+        let batches = self.to_batches(py)?;
+        let schema = self.view.table().schema();
+        door::run(py, |_| {
+            crucible_data::encode::parquet::write_file(
+                &path,
+                &schema,
+                &batches,
+                compression,
+                row_group_rows,
+            )
+        })
+    }
+
+    /// Writes the rows as JSON lines; the file appears under its name only when complete.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+    fn write_jsonl(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let batches = self.to_batches(py)?;
+        door::run(py, |_| {
+            crucible_data::encode::json::write_lines(&path, &batches)
+        })
+    }
+}
+
+/// Writes a table to its store and maps it. A full disk does not lose the load: the table stays on the heap.
+fn keep(table: &crucible_data::Table, store: &Path) -> Result<Table, DataError> {
+    match store::write_ipc(table, store) {
+        Ok(()) => store::open_ipc(store).map(Table::new),
+        Err(_) => Ok(Table::new(table.clone())),
+    }
+}

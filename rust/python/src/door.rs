@@ -1,0 +1,141 @@
+//! The one place that releases the GIL, waits, polls signals and catches panics.
+//!
+//! `run` is for CPU work (done on the pool), `wait` for futures (run on the caller's thread). Both look for a pending
+//! signal every 50 ms, so Ctrl-C is answered well within 200 ms as long as the work checks its `Cancel`.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use crucible_data::Cancel;
+use pyo3::prelude::*;
+
+use crate::engine::engine;
+use crate::errors::Error;
+
+const TICK: Duration = Duration::from_millis(50);
+
+/// Runs CPU work on the decode pool with the GIL released.
+///
+/// `work` gets a `Cancel` that is set when a signal arrives; the door then waits for `work` to notice it.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub(crate) fn run<T, E, F>(py: Python<'_>, work: F) -> PyResult<T>
+where
+    T: Send,
+    E: Into<Error>,
+    F: FnOnce(&Cancel) -> Result<T, E> + Send,
+{
+    let engine = engine()?;
+    let cancel = Cancel::new();
+    let outcome = py.detach(|| {
+        let (done, finished) = sync_channel::<()>(1);
+        let mut result: Option<Result<T, Error>> = None;
+        let mut interrupt: Option<PyErr> = None;
+        let (slot, stop) = (&mut result, &cancel);
+        engine.cpu.in_place_scope(|scope| {
+            scope.spawn(move |_| {
+                *slot = Some(caught(|| work(stop).map_err(Into::into)));
+                let _ = done.send(());
+            });
+            while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(TICK) {
+                if interrupt.is_none()
+                    && let Err(error) = Python::attach(|py| py.check_signals())
+                {
+                    interrupt = Some(error);
+                    stop.cancel();
+                }
+            }
+        });
+        match interrupt {
+            Some(error) => Err(Error::Python(error)),
+            None => {
+                result.unwrap_or_else(|| Err(Error::Internal("the work left no result".into())))
+            }
+        }
+    });
+    Ok(outcome?)
+}
+
+/// Runs a future on this thread with the GIL released; dropped, and so cancelled, when a signal arrives.
+pub(crate) fn wait<T, E, F>(py: Python<'_>, work: F) -> PyResult<T>
+where
+    T: Send,
+    E: Into<Error>,
+    F: Future<Output = Result<T, E>> + Send,
+{
+    wait_with(py, work, |_| Ok(()))
+}
+
+/// As `wait`, and calls `on_tick` on this thread about every 50 ms and once at the end (progress bars).
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub(crate) fn wait_with<T, E, F, C>(py: Python<'_>, work: F, mut on_tick: C) -> PyResult<T>
+where
+    T: Send,
+    E: Into<Error>,
+    F: Future<Output = Result<T, E>> + Send,
+    C: FnMut(Python<'_>) -> PyResult<()> + Send,
+{
+    if tokio::runtime::Handle::try_current().is_ok() {
+        return Err(Error::Internal("called from inside the I/O runtime".into()).into());
+    }
+    let engine = engine()?;
+    let tick = &mut on_tick;
+    let outcome = py.detach(|| {
+        caught(|| {
+            engine.io.block_on(async {
+                let mut work = std::pin::pin!(work);
+                let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
+                loop {
+                    tokio::select! {
+                        result = &mut work => return result.map_err(Into::into),
+                        _ = clock.tick() => Python::attach(|py| py.check_signals().and_then(|()| tick(py)))
+                            .map_err(Error::Python)?,
+                    }
+                }
+            })
+        })
+    });
+    let value = outcome?;
+    on_tick(py)?;
+    Ok(value)
+}
+
+/// Turns a panic into an error: PyO3's own `PanicException` slips past `except Exception`.
+fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|payload| Err(Error::Panic(panic_text(payload.as_ref()))))
+}
+
+/// Runs short work with the GIL held, panics caught.
+pub(crate) fn inline<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|payload| Err(Error::Panic(panic_text(payload.as_ref())).into()))
+}
+
+thread_local! {
+    /// Where the last panic of this thread happened.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps panics off stderr: they are raised as exceptions, with their place.
+pub(crate) fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        PLACE.with(|last| *last.borrow_mut() = place);
+    }));
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+        + &PLACE.with(|place| match place.borrow().as_str() {
+            "" => String::new(),
+            place => format!(" (at {place})"),
+        })
+}

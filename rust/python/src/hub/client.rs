@@ -1,0 +1,406 @@
+//! `HubClient`: settings of a hub client; the live connections belong to the engine of the process that calls.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crucible_hub::{
+    DownloadOptions, HubConfig, Progress, RepoKind, RepoRef, SnapshotOptions, Token, TokenChoice,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+
+use crate::door;
+use crate::engine::engine;
+use crate::errors::{Error, hub};
+
+/// A client of the Hub: endpoint, token, cache folder.
+#[pyclass(frozen, module = "_crucible._native")]
+pub(crate) struct HubClient {
+    config: HubConfig,
+    made_from: Arguments,
+}
+
+#[derive(Clone)]
+struct Arguments {
+    endpoint: Option<String>,
+    token: Option<TokenArgument>,
+    cache_dir: Option<PathBuf>,
+    offline: Option<bool>,
+    user_agent: Option<String>,
+}
+
+/// `token=`: a string, True (the stored one), False (none). Never printed.
+#[derive(Clone)]
+enum TokenArgument {
+    Text(String),
+    Flag(bool),
+}
+
+impl TokenArgument {
+    fn parse(token: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
+        let Some(token) = token.filter(|t| !t.is_none()) else {
+            return Ok(None);
+        };
+        if let Ok(flag) = token.cast::<PyBool>() {
+            return Ok(Some(Self::Flag(flag.is_true())));
+        }
+        let text = token
+            .cast::<PyString>()
+            .map_err(|_| PyTypeError::new_err("token must be a str, True, False or None"))?;
+        Ok(Some(Self::Text(text.to_str()?.to_owned())))
+    }
+
+    fn choice(token: Option<&Self>) -> TokenChoice {
+        match token {
+            None => TokenChoice::Implicit,
+            Some(Self::Flag(true)) => TokenChoice::Stored,
+            Some(Self::Flag(false)) => TokenChoice::None,
+            Some(Self::Text(text)) => TokenChoice::Value(text.clone()),
+        }
+    }
+}
+
+/// Parses and validates what names a repository.
+pub(crate) fn repo_ref(kind: &str, repo_id: &str, revision: Option<&str>) -> PyResult<RepoRef> {
+    let kind: RepoKind = kind.parse().map_err(|_| {
+        PyValueError::new_err(format!(
+            "repo_type must be dataset, model or space, got {kind:?}"
+        ))
+    })?;
+    RepoRef::new(kind, repo_id, revision).map_err(hub)
+}
+
+/// `dataset` -> `datasets`.
+pub(crate) fn plural(kind: &str) -> String {
+    if kind.ends_with('s') {
+        kind.to_owned()
+    } else {
+        format!("{kind}s")
+    }
+}
+
+impl HubClient {
+    /// The client over this process's connections.
+    pub(crate) fn live(&self) -> PyResult<crucible_hub::HubClient> {
+        let http = engine()?.http(&self.config).map_err(hub)?;
+        Ok(crucible_hub::HubClient::new(self.config.clone(), http))
+    }
+}
+
+/// The settings as the environment gives them; the token is only said to be there or not.
+#[pyfunction]
+pub(crate) fn default_config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let config = HubConfig::from_env();
+    let dict = PyDict::new(py);
+    dict.set_item("endpoint", config.endpoint())?;
+    dict.set_item("cache_dir", config.cache_dir())?;
+    dict.set_item("offline", config.offline())?;
+    dict.set_item("user_agent", config.user_agent())?;
+    dict.set_item("has_token", config.token().is_some())?;
+    Ok(dict)
+}
+
+/// The token that would be sent: argument, environment, token file.
+#[pyfunction]
+#[pyo3(signature = (token=None))]
+pub(crate) fn resolve_token(token: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
+    let parsed = TokenArgument::parse(token)?;
+    let config = HubConfig::from_env()
+        .with_token(TokenArgument::choice(parsed.as_ref()))
+        .map_err(hub)?;
+    Ok(config.token().map(Token::reveal).map(str::to_owned))
+}
+
+#[pymethods]
+impl HubClient {
+    #[new]
+    #[pyo3(signature = (*, endpoint=None, token=None, cache_dir=None, offline=None, user_agent=None))]
+    fn new(
+        endpoint: Option<String>,
+        token: Option<&Bound<'_, PyAny>>,
+        cache_dir: Option<PathBuf>,
+        offline: Option<bool>,
+        user_agent: Option<String>,
+    ) -> PyResult<Self> {
+        let token = TokenArgument::parse(token)?;
+        Self::build(Arguments {
+            endpoint,
+            token,
+            cache_dir,
+            offline,
+            user_agent,
+        })
+    }
+
+    #[getter]
+    fn endpoint(&self) -> &str {
+        self.config.endpoint()
+    }
+
+    #[getter]
+    fn cache_dir(&self) -> String {
+        self.config.cache_dir().to_string_lossy().into_owned()
+    }
+
+    #[getter]
+    fn offline(&self) -> bool {
+        self.config.offline()
+    }
+
+    #[pyo3(signature = (kind, repo_id, revision=None, files_metadata=false))]
+    fn repo_info(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        revision: Option<&str>,
+        files_metadata: bool,
+    ) -> PyResult<String> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        let info = door::wait(py, async { live.repo_info(&repo, files_metadata).await })?;
+        Ok(info.raw.to_string())
+    }
+
+    #[pyo3(signature = (kind, repo_id, revision=None, path=None, recursive=true, expand=false))]
+    #[expect(clippy::too_many_arguments, reason = "the official signature")]
+    fn list_tree(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        revision: Option<&str>,
+        path: Option<&str>,
+        recursive: bool,
+        expand: bool,
+    ) -> PyResult<String> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        let entries = door::wait(py, async {
+            live.list_tree(&repo, path, recursive, expand).await
+        })?;
+        let raw = entries.into_iter().map(|e| e.raw).collect();
+        Ok(serde_json::Value::Array(raw).to_string())
+    }
+
+    #[pyo3(signature = (kind, repo_id, path, revision=None))]
+    fn file_metadata(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        path: &str,
+        revision: Option<&str>,
+    ) -> PyResult<String> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        let meta = door::wait(py, async { live.file_metadata(&repo, path).await })?;
+        let text = serde_json::json!({
+            "commit": meta.commit, "etag": meta.etag, "size": meta.size, "location": meta.location,
+        });
+        Ok(text.to_string())
+    }
+
+    #[pyo3(signature = (kind, repo_id, path, revision=None, *, force=false, local_files_only=false, progress=None))]
+    #[expect(clippy::too_many_arguments, reason = "the official signature")]
+    fn download_file(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        path: &str,
+        revision: Option<&str>,
+        force: bool,
+        local_files_only: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        let options = DownloadOptions {
+            force,
+            local_files_only,
+            ..DownloadOptions::default()
+        };
+        let counters = options.progress.clone();
+        let done = door::wait_with(
+            py,
+            async { live.download_file(&repo, path, &options).await },
+            report(counters, progress),
+        )?;
+        utf8(done)
+    }
+
+    #[pyo3(signature = (kind, repo_id, paths, revision=None, *, max_workers=8, progress=None))]
+    #[expect(clippy::too_many_arguments, reason = "the official signature")]
+    fn download_files(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        paths: Vec<String>,
+        revision: Option<&str>,
+        max_workers: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Vec<String>> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        let options = DownloadOptions {
+            max_workers: max_workers.max(1),
+            ..DownloadOptions::default()
+        };
+        let counters = options.progress.clone();
+        let work = async { live.download_files(&repo, &paths, &options).await };
+        door::wait_with(py, work, report(counters, progress))?
+            .into_iter()
+            .map(utf8)
+            .collect()
+    }
+
+    #[pyo3(signature = (
+        kind, repo_id, revision=None, *, allow_patterns=None, ignore_patterns=None, max_workers=8, force=false,
+        local_files_only=false, progress=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "the official signature")]
+    fn download_snapshot(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        revision: Option<&str>,
+        allow_patterns: Option<Vec<String>>,
+        ignore_patterns: Option<Vec<String>>,
+        max_workers: usize,
+        force: bool,
+        local_files_only: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        let download = DownloadOptions {
+            force,
+            local_files_only,
+            max_workers: max_workers.max(1),
+            ..DownloadOptions::default()
+        };
+        let counters = download.progress.clone();
+        let options = SnapshotOptions {
+            download,
+            allow_patterns,
+            ignore_patterns,
+        };
+        let work = async { live.download_snapshot(&repo, &options).await };
+        utf8(door::wait_with(py, work, report(counters, progress))?)
+    }
+
+    #[pyo3(signature = (kind, repo_id, path, revision=None))]
+    fn read_text(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        path: &str,
+        revision: Option<&str>,
+    ) -> PyResult<Option<String>> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        door::wait(py, async { live.read_text(&repo, path).await })
+    }
+
+    #[pyo3(signature = (kind, repo_id, path, revision=None))]
+    fn cached_path(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        path: &str,
+        revision: Option<&str>,
+    ) -> PyResult<Option<String>> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        let found = door::wait(py, async { Ok::<_, Error>(live.cached_path(&repo, path)) })?;
+        found.map(utf8).transpose()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("HubClient(endpoint={:?})", self.config.endpoint())
+    }
+
+    /// Pickles its arguments. A token given as text travels in the pickle, as it must to reach a spawned worker.
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let py = slf.py();
+        let from = &slf.get().made_from;
+        let arguments = PyDict::new(py);
+        arguments.set_item("endpoint", &from.endpoint)?;
+        match &from.token {
+            Some(TokenArgument::Text(text)) => arguments.set_item("token", text)?,
+            Some(TokenArgument::Flag(flag)) => arguments.set_item("token", flag)?,
+            None => {}
+        }
+        arguments.set_item("cache_dir", &from.cache_dir)?;
+        arguments.set_item("offline", from.offline)?;
+        arguments.set_item("user_agent", &from.user_agent)?;
+        let rebuild = py
+            .import("functools")?
+            .getattr("partial")?
+            .call((slf.get_type(),), Some(&arguments))?;
+        Ok((rebuild, PyTuple::empty(py)))
+    }
+}
+
+impl HubClient {
+    fn build(arguments: Arguments) -> PyResult<Self> {
+        let mut config = HubConfig::from_env();
+        if let Some(endpoint) = &arguments.endpoint {
+            config = config.with_endpoint(endpoint);
+        }
+        if let Some(folder) = &arguments.cache_dir {
+            config = config.with_cache_dir(folder.clone());
+        }
+        if let Some(offline) = arguments.offline {
+            config = config.with_offline(offline);
+        }
+        if let Some(agent) = &arguments.user_agent {
+            config = config.with_user_agent(agent);
+        }
+        let config = config
+            .with_token(TokenArgument::choice(arguments.token.as_ref()))
+            .map_err(hub)?;
+        Ok(Self {
+            config,
+            made_from: arguments,
+        })
+    }
+}
+
+/// Calls `progress(done, total)` with the counters when they moved.
+fn report(
+    counters: Arc<Progress>,
+    callback: Option<Py<PyAny>>,
+) -> impl FnMut(Python<'_>) -> PyResult<()> + Send {
+    let mut last = (u64::MAX, u64::MAX);
+    move |py| {
+        let Some(callback) = &callback else {
+            return Ok(());
+        };
+        let now = (
+            counters.done.load(Ordering::Relaxed),
+            counters.total.load(Ordering::Relaxed),
+        );
+        if now != last {
+            last = now;
+            let total = (now.1 > 0).then_some(now.1);
+            callback.call1(py, (now.0, total))?;
+        }
+        Ok(())
+    }
+}
+
+fn utf8(path: PathBuf) -> PyResult<String> {
+    path.into_os_string().into_string().map_err(|p| {
+        PyValueError::new_err(format!("the path {} is not UTF-8", p.to_string_lossy()))
+    })
+}

@@ -1,0 +1,4 @@
+//! Python classes of the hub side.
+
+pub(crate) mod client;
+pub(crate) mod server;

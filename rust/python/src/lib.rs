@@ -1,0 +1,66 @@
+//! `_crucible._native`: registration only.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `door` | releases the GIL, waits, polls signals, catches panics: the only crossing |
+//! | `engine` | threads and connections of this process |
+//! | `errors` | error kinds to Python classes |
+//! | `arrow`, `buffer` | capsules and the buffer protocol |
+//! | `objects` | the row maker and the object eater |
+//! | `source` | a hub file seen as a byte source: the join of the two core crates |
+//! | `hub`, `data` | the classes |
+
+use pyo3::prelude::*;
+
+mod arrow;
+mod buffer;
+mod data;
+mod door;
+mod engine;
+mod errors;
+mod hub;
+mod objects;
+mod source;
+mod testing;
+
+/// Features JSON of an object with `__arrow_c_schema__`.
+#[pyfunction]
+fn features_from_arrow_schema(schema: &Bound<'_, PyAny>) -> PyResult<String> {
+    let schema = arrow::import_schema(schema)?;
+    Ok(crucible_data::features::features_json(&schema)
+        .map_err(errors::data)?
+        .to_string())
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    door::quiet_panics();
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add(
+        "build_profile",
+        if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        },
+    )?;
+    module.add_class::<buffer::Buffer>()?;
+    module.add_class::<source::Source>()?;
+    module.add_class::<hub::client::HubClient>()?;
+    module.add_class::<hub::server::HubServer>()?;
+    module.add_class::<data::table::Table>()?;
+    module.add_class::<data::stream::ParquetFile>()?;
+    module.add_class::<data::stream::JsonLinesFile>()?;
+    module.add_function(wrap_pyfunction!(hub::client::default_config, module)?)?;
+    module.add_function(wrap_pyfunction!(hub::client::resolve_token, module)?)?;
+    module.add_function(wrap_pyfunction!(features_from_arrow_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(data::image::probe, module)?)?;
+    module.add_function(wrap_pyfunction!(data::image::decode, module)?)?;
+    module.add_function(wrap_pyfunction!(data::image::decode_many, module)?)?;
+    module.add_function(wrap_pyfunction!(data::image::encode_png, module)?)?;
+    module.add_function(wrap_pyfunction!(testing::_test_panic, module)?)?;
+    module.add_function(wrap_pyfunction!(testing::_test_sleep, module)?)?;
+    module.add_function(wrap_pyfunction!(testing::_test_spin, module)?)?;
+    module.add_function(wrap_pyfunction!(testing::_test_engine_pid, module)?)?;
+    Ok(())
+}

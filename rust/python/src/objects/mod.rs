@@ -1,0 +1,6 @@
+//! Arrow values to Python objects (`to_py`, the row maker) and back (`from_py`, the object eater): one place each.
+
+pub(crate) mod eater;
+pub(crate) mod from_py;
+pub(crate) mod to_py;
+pub(crate) mod values;
