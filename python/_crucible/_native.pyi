@@ -30,6 +30,7 @@ class HubClient:
     def repo_info(
         self, kind: str, repo_id: str, revision: str | None = None, files_metadata: bool = False
     ) -> str: ...
+    def resolve_commit(self, kind: str, repo_id: str, revision: str | None = None) -> str: ...
     def list_tree(
         self,
         kind: str,

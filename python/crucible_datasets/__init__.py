@@ -1,0 +1,60 @@
+"""Datasets for training, with the API of `datasets` and Rust behind it.
+
+    >>> import crucible_datasets as datasets
+    >>> ds = datasets.Dataset.from_list([{"a": 1}, {"a": 2}])
+    >>> ds[0]
+    {'a': 1}
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crucible_datasets.dataset import Column, Dataset, DatasetDict
+    from crucible_datasets.features import ClassLabel, Features, Image, LargeList, List, Sequence, Value
+    from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
+    from crucible_datasets.load import get_dataset_config_names, get_dataset_split_names, load_dataset
+
+_HOMES = {
+    "crucible_datasets.dataset": "Column Dataset DatasetDict",
+    "crucible_datasets.features": "ClassLabel Features Image LargeList List Sequence Value",
+    "crucible_datasets.iterable": "IterableDataset IterableDatasetDict",
+    "crucible_datasets.load": "get_dataset_config_names get_dataset_split_names load_dataset",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__version__ = "0.1.0"
+__all__ = [
+    "ClassLabel",
+    "Column",
+    "Dataset",
+    "DatasetDict",
+    "Features",
+    "Image",
+    "IterableDataset",
+    "IterableDatasetDict",
+    "LargeList",
+    "List",
+    "Sequence",
+    "Value",
+    "get_dataset_config_names",
+    "get_dataset_split_names",
+    "load_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used."""
+    if name not in _HOME:
+        msg = f"module 'crucible_datasets' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names."""
+    return sorted(__all__)

@@ -164,6 +164,14 @@ impl HubClient {
         Ok(info.raw.to_string())
     }
 
+    /// The commit of a revision: one request, or none for a full commit; without a network what the cache remembers.
+    #[pyo3(signature = (kind, repo_id, revision=None))]
+    fn resolve_commit(&self, py: Python<'_>, kind: &str, repo_id: &str, revision: Option<&str>) -> PyResult<String> {
+        let repo = repo_ref(kind, repo_id, revision)?;
+        let live = self.live()?;
+        door::wait(py, async { live.resolve_commit(&repo, false).await })
+    }
+
     #[pyo3(signature = (kind, repo_id, revision=None, path=None, recursive=true, expand=false))]
     #[expect(clippy::too_many_arguments, reason = "the official signature")]
     fn list_tree(

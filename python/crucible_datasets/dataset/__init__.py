@@ -1,0 +1,9 @@
+"""`Dataset`, `DatasetDict` and the lazy `Column`."""
+
+from __future__ import annotations
+
+from crucible_datasets.dataset._column import Column
+from crucible_datasets.dataset._dataset import Dataset
+from crucible_datasets.dataset._dict import DatasetDict
+
+__all__ = ["Column", "Dataset", "DatasetDict"]

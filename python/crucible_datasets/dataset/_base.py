@@ -1,0 +1,85 @@
+"""State of a dataset: a native table view, features, a format, a split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from crucible_datasets.features import Features, decoder
+from crucible_datasets.formatting import Format
+
+if TYPE_CHECKING:
+    from _crucible._native import Table
+
+
+class Base:
+    """What every part of `Dataset` stands on. Immutable but for the format (`set_format`)."""
+
+    def __init__(self, table: Table, features: Features | None = None, split: str | None = None) -> None:
+        self._table = table
+        self._features = Features.from_text(table.features) if features is None else features
+        self._split = split
+        self._format = Format()
+        self._decoders: dict[str, Any] | None = None
+
+    def _with(self, table: Table, features: Features | None = None) -> Self:
+        """The same dataset over another view; features are kept unless given."""
+        made = type(self)(table, self._features if features is None else features, self._split)
+        made._format = self._format
+        return made
+
+    def _decoding(self) -> dict[str, Any]:
+        """Columns whose shown value is not the stored one."""
+        if self._decoders is None:
+            numpy = self._format.type == "numpy"
+            found = {name: decoder(feature, numpy=numpy) for name, feature in self._features.items()}
+            self._decoders = {name: decode for name, decode in found.items() if decode is not None}
+        return self._decoders
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_decoders": None}
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return self._table.num_rows
+
+    @property
+    def num_columns(self) -> int:
+        """Number of columns."""
+        return len(self._features)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return (self.num_rows, self.num_columns)
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the columns, in order."""
+        return list(self._features)
+
+    @property
+    def features(self) -> Features:
+        """Features of the columns: a copy."""
+        return self._features.copy()
+
+    @property
+    def split(self) -> str | None:
+        """The split that was loaded."""
+        return self._split
+
+    @property
+    def cache_files(self) -> list[dict[str, str]]:
+        """The memory-mapped file behind the dataset, if there is one."""
+        return [] if self._table.path is None else [{"filename": self._table.path}]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of Arrow data behind the dataset, before any selection."""
+        return self._table.nbytes
+
+    def __repr__(self) -> str:
+        return f"Dataset({{\n    features: {self.column_names},\n    num_rows: {self.num_rows}\n}})"

@@ -1,0 +1,164 @@
+"""Which rows, in which order; which columns, under which names. Nothing is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Self
+
+import numpy as np
+
+from crucible_datasets.dataset._rows import RowsMixin
+from crucible_datasets.features import Features
+from crucible_datasets.formatting import Format
+
+
+def _legacy_seed() -> int:
+    """The seed that `shuffle()` without one takes from numpy's global state, which it advances."""
+    _, state, position, *_rest = np.random.get_state()
+    seed = int(state[position] if position < 624 else state[0])  # type: ignore[index]
+    np.random.random()
+    return seed
+
+
+class OrderMixin(RowsMixin):
+    """`select`, `shuffle` and the like."""
+
+    def select(self, indices: Iterable[int]) -> Self:
+        """The rows of some numbers, in that order.
+
+        Args:
+            indices: row numbers: range, list, array or any iterable.
+
+        Raises:
+            IndexError: a number out of range.
+        """
+        rows: Any = indices
+        if not isinstance(rows, range | np.ndarray):
+            rows = list(rows)
+        size = len(self)
+        if isinstance(rows, range) and rows.step == 1:
+            if len(rows) and not 0 <= rows[0] <= rows[-1] < size:
+                bad = rows[0] if rows[0] < 0 else rows[-1]
+                msg = f"Index {bad} out of range for dataset of size {size}."
+                raise IndexError(msg)
+            return self._with(self._view(rows))
+        numbers = np.asarray(rows if len(rows) else [], dtype=np.int64)
+        if len(numbers) and not (-size <= numbers.min() and numbers.max() < size):
+            bad = int(numbers.max() if numbers.max() >= size else numbers.min())
+            msg = f"Index {bad} out of range for dataset of size {size}."
+            raise IndexError(msg)
+        return self._with(self._table.select(np.where(numbers < 0, numbers + size, numbers)))
+
+    def shuffle(self, seed: int | None = None, generator: np.random.Generator | None = None) -> Self:
+        """The rows in a random order, the same as `datasets` gives for the same seed.
+
+        Args:
+            seed: seed of `numpy.random.default_rng`; taken from numpy's global state when absent.
+            generator: a generator to draw from instead; it is advanced.
+
+        Raises:
+            ValueError: both are given, or `generator` is not a numpy Generator.
+        """
+        if seed is not None and generator is not None:
+            msg = "Both `seed` and `generator` were provided. Please specify just one of them."
+            raise ValueError(msg)
+        if generator is not None and not isinstance(generator, np.random.Generator):
+            msg = "The provided generator must be an instance of numpy.random.Generator"
+            raise ValueError(msg)
+        if len(self) == 0:
+            return self
+        if generator is None:
+            generator = np.random.default_rng(_legacy_seed() if seed is None else seed)
+        return self._with(self._table.select(generator.permutation(len(self))))
+
+    def take(self, n: int) -> Self:
+        """The first `n` rows, or all if there are fewer."""
+        return self.select(range(max(0, min(n, len(self)))))
+
+    def skip(self, n: int) -> Self:
+        """The rows after the first `n`."""
+        return self.select(range(max(0, min(n, len(self))), len(self)))
+
+    def shard(self, num_shards: int, index: int, contiguous: bool = True) -> Self:
+        """Part `index` of `num_shards` parts of nearly equal length.
+
+        Args:
+            num_shards: number of parts.
+            index: the part, from 0.
+            contiguous: whether a part is a range of rows; else every `num_shards`-th row.
+
+        Raises:
+            ValueError: `index` is not in `[0, num_shards)`.
+        """
+        if not 0 <= index < num_shards:
+            msg = "index should be in [0, num_shards-1]"
+            raise ValueError(msg)
+        if not contiguous:
+            return self.select(np.arange(index, len(self), num_shards))
+        div, mod = divmod(len(self), num_shards)
+        start = div * index + min(index, mod)
+        return self.select(range(start, start + div + (1 if index < mod else 0)))
+
+    # ---------------------------------------------------------------------------------------------------- columns
+
+    def _checked(self, names: str | list[str]) -> list[str]:
+        listed = [names] if isinstance(names, str) else list(names)
+        unknown = [name for name in listed if name not in self._features]
+        if unknown:
+            msg = f"Column name {unknown} not in the dataset. Current columns in the dataset: {self.column_names}"
+            raise ValueError(msg)
+        return listed
+
+    def _of_columns(self, names: list[str]) -> Self:
+        features = Features({name: self._features[name] for name in names})
+        made = self._with(self._table.select_columns(names), features)
+        if self._format.columns is not None:
+            kept = tuple(name for name in self._format.columns if name in features)
+            made._format = Format(self._format.type, kept, self._format.kwargs)
+        return made
+
+    def select_columns(self, column_names: str | list[str]) -> Self:
+        """Some columns.
+
+        Raises:
+            ValueError: an unknown column.
+        """
+        return self._of_columns(self._checked(column_names))
+
+    def remove_columns(self, column_names: str | list[str]) -> Self:
+        """All columns but some.
+
+        Raises:
+            ValueError: an unknown column.
+        """
+        gone = set(self._checked(column_names))
+        return self._of_columns([name for name in self.column_names if name not in gone])
+
+    def rename_column(self, original_column_name: str, new_column_name: str) -> Self:
+        """The same with one column under another name.
+
+        Raises:
+            ValueError: an unknown column, or a name that is taken.
+        """
+        return self.rename_columns({original_column_name: new_column_name})
+
+    def rename_columns(self, column_mapping: dict[str, str]) -> Self:
+        """The same with columns under other names.
+
+        Args:
+            column_mapping: old names to new names.
+
+        Raises:
+            ValueError: an unknown column, an empty name, or a name that comes twice.
+        """
+        self._checked(list(column_mapping))
+        names = [column_mapping.get(name, name) for name in self.column_names]
+        if len(set(names)) < len(names) or not all(names):
+            msg = f"New column names must be distinct and not empty, got {names}"
+            raise ValueError(msg)
+        features = Features(zip(names, self._features.values(), strict=True))
+        made = self._with(self._table.rename_columns(names), features)
+        if self._format.columns is not None:
+            kept = tuple(column_mapping.get(name, name) for name in self._format.columns)
+            made._format = Format(self._format.type, kept, self._format.kwargs)
+        return made

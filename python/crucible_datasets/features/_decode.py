@@ -1,0 +1,32 @@
+"""From stored values to what a row shows. Columns without anything to decode cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from crucible_datasets.features._image import Image, decode_image
+from crucible_datasets.features._types import Feature, LargeList, List
+
+Decode = Callable[[Any], Any]
+
+
+def decoder(feature: Feature, *, numpy: bool = False) -> Decode | None:
+    """A function from the stored value to the shown one; None where they are the same.
+
+    Args:
+        feature: the column's feature.
+        numpy: whether images become arrays instead of PIL objects.
+    """
+    if isinstance(feature, Image) and feature.decode:
+        image = feature
+        return lambda value: decode_image(value, image, numpy=numpy)
+    if isinstance(feature, List | LargeList):
+        inner = decoder(feature.feature, numpy=numpy)
+        if inner is not None:
+            return lambda values: None if values is None else [inner(value) for value in values]
+    if isinstance(feature, dict):
+        parts = {name: found for name, sub in feature.items() if (found := decoder(sub, numpy=numpy)) is not None}
+        if parts:
+            return lambda value: None if value is None else {k: parts[k](v) if k in parts else v for k, v in value.items()}
+    return None

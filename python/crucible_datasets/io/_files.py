@@ -1,0 +1,74 @@
+"""Local files to one table, mapped from the store when it is large."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from _crucible._native import Source, Table
+from _crucible._settings import settings
+from crucible_datasets.features import Features
+
+_STORE_VERSION = 1
+"""Part of every store's key: counts up when decoding changes."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file and what identifies its content.
+
+    Attributes:
+        path: where it is.
+        content: a hash of the content where it is known (a blob's name), else path, size and time.
+    """
+
+    path: str
+    content: str
+
+    @classmethod
+    def of(cls, path: str | Path) -> LocalFile:
+        """A local file. Blobs of the hub's cache are named by their hash."""
+        real = Path(path).resolve()
+        if real.parent.name == "blobs":
+            return cls(str(path), real.name)
+        stat = real.stat()
+        return cls(str(path), f"{real}:{stat.st_size}:{stat.st_mtime_ns}")
+
+
+def _store_path(files: Sequence[LocalFile], format: str, features: Features | None) -> Path:
+    """Where the decoded table of these files is kept: a name by content, format and features."""
+    key = json.dumps([_STORE_VERSION, format, [f.content for f in files], None if features is None else features.to_dict()])
+    digest = hashlib.sha256(key.encode()).hexdigest()[:40]
+    return settings().datasets_cache / "crucible" / f"{digest}.arrow"
+
+
+def read_table(
+    files: Sequence[LocalFile], format: str, features: Features | None = None, *, keep_in_memory: bool | None = None
+) -> Table:
+    """Reads files of one format into one table.
+
+    Args:
+        files: in order.
+        format: "parquet" or "json".
+        features: types to cast to.
+        keep_in_memory: True never writes a store, False always does, None goes by the memory budget.
+
+    Raises:
+        DecodeError, SchemaError, LimitError, DataFileNotFoundError: with the file.
+    """
+    paths = [file.path for file in files]
+    text = None if features is None else features.to_text()
+    if keep_in_memory:
+        return Table.read(paths, format, features=text)
+    store = _store_path(files, format, features)
+    store.parent.mkdir(parents=True, exist_ok=True)
+    budget = 0 if keep_in_memory is False else settings().memory_budget
+    return Table.read(paths, format, features=text, store=str(store), memory_budget=budget)
+
+
+def file_source(path: str) -> Source:
+    """A local file for streaming."""
+    return Source.local(path)

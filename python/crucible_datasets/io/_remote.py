@@ -1,0 +1,47 @@
+"""Files of a hub repository: listed, downloaded, or opened for streaming."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from _crucible._native import HubClient, Source
+from crucible_datasets.io._files import LocalFile
+from hfhub._client import client
+
+
+class RemoteFiles:
+    """A dataset repository at one commit.
+
+    Args:
+        repo_id: `namespace/name`.
+        revision: branch, tag or commit; `main` when absent.
+        token: a token, True for the stored one, False for none.
+
+    Raises:
+        RepositoryNotFoundError, RevisionNotFoundError, GatedRepoError, HubConnectionError, LocalEntryNotFoundError
+    """
+
+    def __init__(self, repo_id: str, revision: str | None = None, token: str | bool | None = None) -> None:
+        self.repo_id = repo_id
+        self.client: HubClient = client(token=token)
+        self.commit = self.client.resolve_commit("dataset", repo_id, revision)
+
+    def paths(self) -> dict[str, str]:
+        """All files and the names of their blobs. The listing of a commit is cached."""
+        entries = json.loads(self.client.list_tree("dataset", self.repo_id, self.commit))
+        files = (e for e in entries if e.get("type") != "directory")
+        return {e["path"]: (e.get("lfs") or {}).get("oid") or e.get("oid", "") for e in files}
+
+    def text(self, path: str) -> str | None:
+        """A small text file, None if there is none."""
+        return self.client.read_text("dataset", self.repo_id, path, self.commit)
+
+    def download(self, paths: Sequence[str]) -> list[LocalFile]:
+        """Brings files into the cache."""
+        local = self.client.download_files("dataset", self.repo_id, list(paths), self.commit)
+        return [LocalFile.of(path) for path in local]
+
+    def source(self, path: str) -> Source:
+        """A file for streaming."""
+        return Source.hub(self.client, "dataset", self.repo_id, path, self.commit)
