@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from _crucible._optional import require
+from _crucible.errors import SchemaError
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
@@ -27,10 +28,14 @@ def timestamp(value: int, unit: str, zone: str | None) -> Any:
     if unit == "ns":
         pandas = require("pandas", extra="pandas", why="timestamp[ns] values are pandas.Timestamp")
         return pandas.Timestamp(value, unit="ns", tz=zone)
-    naive = _EPOCH + dt.timedelta(microseconds=value * _MICROSECONDS[unit])
+    try:
+        naive = _EPOCH + dt.timedelta(microseconds=value * _MICROSECONDS[unit])
+    except OverflowError as error:
+        msg = f"the timestamp {value} {unit} since 1970 is outside the years 1 to 9999 of Python's datetime"
+        raise SchemaError(msg) from error
     if zone is None:
         return naive
-    return naive.replace(tzinfo=dt.timezone.utc).astimezone(_zone(zone))
+    return naive.replace(tzinfo=dt.UTC).astimezone(_zone(zone))
 
 
 def duration(value: int, unit: str, _zone: str | None) -> Any:
@@ -71,7 +76,7 @@ def store(value: object) -> tuple[str, int, str | None] | None:
     if isinstance(value, dt.datetime):
         if value.tzinfo is None:
             return ("timestamp", _micros(value - _EPOCH), None)
-        return ("timestamp", _micros(value - _EPOCH.replace(tzinfo=dt.timezone.utc)), _zone_name(value.tzinfo))
+        return ("timestamp", _micros(value - _EPOCH.replace(tzinfo=dt.UTC)), _zone_name(value.tzinfo))
     if isinstance(value, dt.date):
         return ("date", value.toordinal() - _EPOCH_DAY, None)
     if isinstance(value, dt.timedelta):

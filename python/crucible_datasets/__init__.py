@@ -1,9 +1,9 @@
 """Datasets for training, with the API of `datasets` and Rust behind it.
 
-    >>> import crucible_datasets as datasets
-    >>> ds = datasets.Dataset.from_list([{"a": 1}, {"a": 2}])
-    >>> ds[0]
-    {'a': 1}
+>>> import crucible_datasets as datasets
+>>> ds = datasets.Dataset.from_list([{"a": 1}, {"a": 2}])
+>>> ds[0]
+{'a': 1}
 """
 
 from __future__ import annotations

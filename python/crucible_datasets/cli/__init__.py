@@ -19,7 +19,11 @@ from crucible_datasets.load import get_dataset_config_names, get_dataset_split_n
 def _info(arguments: argparse.Namespace) -> None:
     configs = get_dataset_config_names(arguments.path, arguments.revision)
     chosen = [arguments.name] if arguments.name else configs
-    print(json.dumps({name: get_dataset_split_names(arguments.path, name, arguments.revision) for name in chosen}, indent=1))
+    print(
+        json.dumps(
+            {name: get_dataset_split_names(arguments.path, name, arguments.revision) for name in chosen}, indent=1
+        )
+    )
 
 
 def _head(arguments: argparse.Namespace) -> None:

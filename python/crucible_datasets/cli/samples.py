@@ -9,7 +9,26 @@ from _crucible import _native
 from crucible_datasets.dataset import Dataset
 from crucible_datasets.features import Features, Image, Value
 
-_WORDS = "the a model reads small rows of text and learns to answer what comes next in every batch".split()
+_WORDS = [
+    "the",
+    "a",
+    "model",
+    "reads",
+    "small",
+    "rows",
+    "of",
+    "text",
+    "and",
+    "learns",
+    "to",
+    "answer",
+    "what",
+    "comes",
+    "next",
+    "in",
+    "every",
+    "batch",
+]
 
 
 def _sentence(rng: random.Random) -> str:

@@ -36,7 +36,9 @@ class Column(Sequence[Any]):
             msg = f"Column {key!r} doesn't exist."
             raise ValueError(msg)
         rows = self.source._rows_of(key)
-        values = self.source._column_values(self.column_name, rows if not isinstance(rows, int) else range(rows, rows + 1))
+        values = self.source._column_values(
+            self.column_name, rows if not isinstance(rows, int) else range(rows, rows + 1)
+        )
         return values[0] if isinstance(rows, int) else values
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:

@@ -40,9 +40,7 @@ class Dataset(OrderMixin):
         return cls(Table.from_rows(mapping, features.to_text()), features, split)
 
     @classmethod
-    def from_dict(
-        cls, mapping: Mapping[str, Any], features: Features | None = None, split: str | None = None
-    ) -> Self:
+    def from_dict(cls, mapping: Mapping[str, Any], features: Features | None = None, split: str | None = None) -> Self:
         """From columns.
 
         Args:

@@ -52,7 +52,9 @@ class DatasetDict(dict[str, Dataset]):
         return {name: dataset.shape for name, dataset in self.items()}
 
     def shuffle(
-        self, seeds: dict[str, int | None] | None = None, seed: int | None = None,
+        self,
+        seeds: dict[str, int | None] | None = None,
+        seed: int | None = None,
         generators: dict[str, np.random.Generator] | None = None,
     ) -> DatasetDict:
         """`Dataset.shuffle` of each split: with `seed`, or with the seed or generator of the split.
@@ -88,7 +90,9 @@ class DatasetDict(dict[str, Dataset]):
         """`Dataset.rename_columns` of each split."""
         return self._each(lambda dataset: dataset.rename_columns(column_mapping))
 
-    def with_format(self, type: str | None = None, columns: list[str] | None = None, **format_kwargs: Any) -> DatasetDict:
+    def with_format(
+        self, type: str | None = None, columns: list[str] | None = None, **format_kwargs: Any
+    ) -> DatasetDict:
         """`Dataset.with_format` of each split."""
         return self._each(lambda dataset: dataset.with_format(type, columns, **format_kwargs))
 

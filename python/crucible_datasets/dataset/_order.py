@@ -14,8 +14,9 @@ from crucible_datasets.formatting import Format
 
 def _legacy_seed() -> int:
     """The seed that `shuffle()` without one takes from numpy's global state, which it advances."""
-    _, state, position, *_rest = np.random.get_state()
-    seed = int(state[position] if position < 624 else state[0])  # type: ignore[index]
+    state: Any = np.random.get_state(legacy=False)
+    key, position = state["state"]["key"], state["state"]["pos"]
+    seed = int(key[position] if position < 624 else key[0])
     np.random.random()
     return seed
 
@@ -37,12 +38,12 @@ class OrderMixin(RowsMixin):
             rows = list(rows)
         size = len(self)
         if isinstance(rows, range) and rows.step == 1:
-            if len(rows) and not 0 <= rows[0] <= rows[-1] < size:
+            if rows and not 0 <= rows[0] <= rows[-1] < size:
                 bad = rows[0] if rows[0] < 0 else rows[-1]
                 msg = f"Index {bad} out of range for dataset of size {size}."
                 raise IndexError(msg)
             return self._with(self._view(rows))
-        numbers = np.asarray(rows if len(rows) else [], dtype=np.int64)
+        numbers = np.asarray(rows if rows else [], dtype=np.int64)
         if len(numbers) and not (-size <= numbers.min() and numbers.max() < size):
             bad = int(numbers.max() if numbers.max() >= size else numbers.min())
             msg = f"Index {bad} out of range for dataset of size {size}."

@@ -71,7 +71,9 @@ class RowsMixin(Base):
         """The table of some rows."""
         if isinstance(rows, range):
             if rows.step == 1:
-                return self._table.slice(rows.start, max(rows.start, rows.stop)) if len(rows) else self._table.slice(0, 0)
+                return (
+                    self._table.slice(rows.start, max(rows.start, rows.stop)) if len(rows) else self._table.slice(0, 0)
+                )
             rows = np.arange(rows.start, rows.stop, rows.step, dtype=np.int64)
         return self._table.select(rows)
 
@@ -79,11 +81,9 @@ class RowsMixin(Base):
 
     def __getitem__(self, key: Any) -> Any:
         """A row (int), a batch (slice or collection of ints), or a column (str)."""
-        if type(key) is int and self._format.type is None and self._format.columns is None:
-            rows = self._table.num_rows
-            if 0 <= key < rows:
-                row = self._table.row(key)
-                return self._decoded_row(row) if self._decoding() else row
+        if type(key) is int and 0 <= key < self._table.num_rows and self._plain():
+            row = self._table.row(key)
+            return self._decoded_row(row) if self._decoding() else row
         if isinstance(key, str):
             if key not in self._features:
                 if self._format.type == "arrow":
@@ -99,6 +99,9 @@ class RowsMixin(Base):
         """Rows as a list of dicts, read as one batch (torch's fetcher calls this)."""
         table = self._view(self._numbers(keys))
         return list(self._iterate(table))
+
+    def _plain(self) -> bool:
+        return self._format.type is None and self._format.columns is None
 
     def _shown(self) -> list[str]:
         columns = self._format.columns

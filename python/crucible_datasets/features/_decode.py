@@ -28,5 +28,7 @@ def decoder(feature: Feature, *, numpy: bool = False) -> Decode | None:
     if isinstance(feature, dict):
         parts = {name: found for name, sub in feature.items() if (found := decoder(sub, numpy=numpy)) is not None}
         if parts:
-            return lambda value: None if value is None else {k: parts[k](v) if k in parts else v for k, v in value.items()}
+            return lambda value: (
+                None if value is None else {k: parts[k](v) if k in parts else v for k, v in value.items()}
+            )
     return None

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-_ALIASES = {None: None, "python": None, "numpy": "numpy", "np": "numpy", "arrow": "arrow", "pa": "arrow", "pyarrow": "arrow"}
+_ALIASES = {
+    None: None,
+    "python": None,
+    "numpy": "numpy",
+    "np": "numpy",
+    "arrow": "arrow",
+    "pa": "arrow",
+    "pyarrow": "arrow",
+}
 _LATER = {"torch", "pt", "pytorch", "tensorflow", "tf", "jax", "pandas", "pd", "polars", "pl", "custom"}
 
 

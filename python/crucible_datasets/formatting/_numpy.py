@@ -21,7 +21,7 @@ Array = Any
 def _wanted(array: Array, kwargs: dict[str, Any]) -> Array:
     """The array in the dtype that the format wants."""
     if "dtype" in kwargs:
-        if kwargs["dtype"] is None or not (array.dtype.kind in "iuf"):
+        if kwargs["dtype"] is None or array.dtype.kind not in "iuf":
             return array
         return array.astype(kwargs["dtype"], copy=False)
     if array.dtype.kind in "iu":
@@ -68,8 +68,12 @@ def _stack(items: list[Any]) -> Array:
 
 def to_numpy_value(value: Any, feature: Feature, kwargs: dict[str, Any]) -> Any:
     """One cell of a row."""
-    if value is None or isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray):
         return value
+    if value is None:
+        dtype = None if isinstance(feature, List | LargeList) else _stored_dtype(feature)
+        missing = np.float64 if dtype is None or dtype.kind != "f" else dtype.type
+        return None if dtype is None or dtype.kind == "b" else missing("nan")
     if isinstance(feature, List | LargeList) and isinstance(value, list):
         return _list(value, feature, kwargs)
     if isinstance(feature, dict) and isinstance(value, dict):
@@ -92,13 +96,11 @@ def to_numpy_value(value: Any, feature: Feature, kwargs: dict[str, Any]) -> Any:
 def _time_dtype(dtype: str) -> str:
     if dtype.startswith("date"):
         return "datetime64[D]"
-    unit = dtype[dtype.index("[") + 1 :].split(",")[0].rstrip("]")
+    unit = dtype[dtype.index("[") + 1 :].split(",", maxsplit=1)[0].rstrip("]")
     return f"timedelta64[{unit}]" if dtype.startswith("duration") else f"datetime64[{unit}]"
 
 
-def to_numpy_column(
-    table: Table, name: str, feature: Feature, start: int, stop: int, kwargs: dict[str, Any]
-) -> Array:
+def to_numpy_column(table: Table, name: str, feature: Feature, start: int, stop: int, kwargs: dict[str, Any]) -> Array:
     """Rows `start..stop` of a column as one array.
 
     Numbers without nulls come from the table's memory: without a copy where they lie together and have the wanted
@@ -117,8 +119,10 @@ def to_numpy_column(
 def _column_of(values: list[Any], feature: Feature, kwargs: dict[str, Any]) -> Array:
     nulls = any(value is None for value in values)
     if isinstance(feature, List | LargeList):
-        return _list(values, List(feature), kwargs) if not nulls else _objects(
-            [to_numpy_value(value, feature, kwargs) for value in values]
+        return (
+            _list(values, List(feature), kwargs)
+            if not nulls
+            else _objects([to_numpy_value(value, feature, kwargs) for value in values])
         )
     dtype = _stored_dtype(feature)
     if dtype is not None and dtype.kind != "b":

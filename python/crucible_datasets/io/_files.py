@@ -40,7 +40,9 @@ class LocalFile:
 
 def _store_path(files: Sequence[LocalFile], format: str, features: Features | None) -> Path:
     """Where the decoded table of these files is kept: a name by content, format and features."""
-    key = json.dumps([_STORE_VERSION, format, [f.content for f in files], None if features is None else features.to_dict()])
+    key = json.dumps(
+        [_STORE_VERSION, format, [f.content for f in files], None if features is None else features.to_dict()]
+    )
     digest = hashlib.sha256(key.encode()).hexdigest()[:40]
     return settings().datasets_cache / "crucible" / f"{digest}.arrow"
 

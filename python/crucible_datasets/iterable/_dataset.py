@@ -196,9 +196,7 @@ class IterableDataset:
         if self._steps:
             msg = "select_columns must come before map, filter, take, skip and batch: it decides what is read"
             raise ValueError(msg)
-        return IterableDataset(
-            self._files, self._file_format, self._features, self._split, (), _listed(column_names)
-        )
+        return IterableDataset(self._files, self._file_format, self._features, self._split, (), _listed(column_names))
 
 
 class IterableDatasetDict(dict[str, IterableDataset]):

@@ -23,7 +23,11 @@ def _suffixes(path: str) -> list[str]:
 
 def _known(path: str) -> list[str]:
     """Known suffixes of a path. Capitals count for images only (`.JPG` is an image, `.CSV` is nothing)."""
-    return [s.lower() for s in _suffixes(path) if _FORMATS.get(s.lower()) and (s == s.lower() or _FORMATS[s.lower()] == "imagefolder")]
+    return [
+        s.lower()
+        for s in _suffixes(path)
+        if _FORMATS.get(s.lower()) and (s == s.lower() or _FORMATS[s.lower()] == "imagefolder")
+    ]
 
 
 def with_known_suffix(paths: list[str]) -> list[str]:
@@ -42,7 +46,9 @@ def format_of(splits: dict[str, list[str]]) -> str:
     found = {split: _of_split(paths) for split, paths in splits.items()}
     formats = {name for name in found.values() if name is not None}
     if not formats:
-        msg = f"No (supported) data files found in {sum(map(len, splits.values()))} files; formats that are read: {READ}"
+        msg = (
+            f"No (supported) data files found in {sum(map(len, splits.values()))} files; formats that are read: {READ}"
+        )
         raise DataFilesNotFoundError(msg)
     if len(set(found.values())) > 1:
         msg = f"Couldn't infer the same data file format for all splits. Got {found}"

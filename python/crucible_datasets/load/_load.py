@@ -93,7 +93,9 @@ def _resolve(patterns: dict[str, list[str]], paths: list[str], place: Place) -> 
     return splits
 
 
-def _plan(place: Place, name: str | None, data_dir: str | None, data_files: DataFiles, features: Features | None) -> Plan:
+def _plan(
+    place: Place, name: str | None, data_dir: str | None, data_files: DataFiles, features: Features | None
+) -> Plan:
     """Decides what to read.
 
     Raises:
@@ -118,20 +120,39 @@ def _plan(place: Place, name: str | None, data_dir: str | None, data_files: Data
         msg = f"No (supported) data files found in {place.name}; formats that are read: {READ}"
         raise DataFilesNotFoundError(msg)
     format = format_of(known)
-    kept = {split: [prefix + path for path in of_format(files, format)] for split, files in known.items()}
+    chosen_files = {split: [prefix + path for path in of_format(files, format)] for split, files in known.items()}
     imposed = chosen.features if data_files is None and data_dir is None else None
-    return Plan(place, kept, format, features if features is not None else imposed)
+    return Plan(place, chosen_files, format, features if features is not None else imposed)
+
+
+def _local_matches(pattern: str, base: Path) -> list[str]:
+    """Local files that a pattern names, relative to `base` or absolute.
+
+    Raises:
+        FileNotFoundError: a literal path that is not there.
+    """
+    parts = Path(pattern).parts
+    wild = next((i for i, part in enumerate(parts) if any(char in part for char in "*?[")), None)
+    if wild is None:
+        if not (base / pattern).is_file():
+            msg = f"Unable to find '{base / pattern}'"
+            raise FileNotFoundError(msg)
+        return [pattern]
+    root = Path(*parts[:wild])
+    found = matching("/".join(parts[wild:]), Folder(base / root).paths())
+    return [str(root / path) for path in found]
 
 
 def _packaged(format: str, data_files: DataFiles, data_dir: str | None, features: Features | None) -> Plan:
     place = Folder(Path(data_dir or "."))
-    patterns = split_patterns(data_files) if data_files is not None else None
-    if patterns is None:
+    if data_files is None:
         splits = discover(place.paths())
     else:
-        paths = place.paths() if any(char in p for ps in patterns.values() for p in ps for char in "*?[") else []
-        literal = {p for ps in patterns.values() for p in ps if (place.root / p).is_file()}
-        splits = _resolve(patterns, sorted({*paths, *literal}), place)
+        listed = split_patterns(data_files).items()
+        found = {
+            split: [path for p in patterns for path in _local_matches(p, place.root)] for split, patterns in listed
+        }
+        splits = {split: files for split, files in found.items() if files}
     if not splits:
         msg = f"No data files for {format!r} found in {place.name}"
         raise DataFilesNotFoundError(msg)

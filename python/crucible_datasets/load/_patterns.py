@@ -64,7 +64,7 @@ def _part_regex(part: str) -> str:
         elif char == "?":
             out += "[^/]"
         elif char == "[" and (end := part.find("]", at + 1 + (part[at : at + 1] == "!"))) > 0:
-            members = part[at:end].replace("\\", "\\\\")
+            members = part[at:end].replace("\\", "\\\\").replace("[", "\\[")
             out += f"[{'^/' + members[1:] if members.startswith('!') else members}]"
             at = end + 1
         else:
@@ -73,7 +73,9 @@ def _part_regex(part: str) -> str:
 
 
 def _hidden(path: str) -> int:
-    return sum(part.startswith((".", "__")) for part in path.split("/")[:-1]) + path.split("/")[-1].startswith(".")
+    return sum(part.startswith((".", "__")) for part in path.split("/")[:-1]) + path.rsplit("/", maxsplit=1)[
+        -1
+    ].startswith(".")
 
 
 def matching(pattern: str, paths: Iterable[str]) -> list[str]:

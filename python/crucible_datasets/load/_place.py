@@ -66,11 +66,15 @@ class Repository:
         try:
             self._remote = RemoteFiles(repo_id, revision, token)
         except GatedRepoError as error:
-            raise _not_found(f"Dataset '{repo_id}' is a gated dataset on the Hub: {error}", error) from error
+            raise self._gated(error) from error
         except RevisionNotFoundError as error:
-            raise _not_found(f"Revision '{revision}' doesn't exist for dataset '{repo_id}' on the Hub: {error}", error) from error
+            raise _not_found(
+                f"Revision '{revision}' doesn't exist for dataset '{repo_id}' on the Hub: {error}", error
+            ) from error
         except RepositoryNotFoundError as error:
-            raise _not_found(f"Dataset '{repo_id}' doesn't exist on the Hub or cannot be seen: {error}", error) from error
+            raise _not_found(
+                f"Dataset '{repo_id}' doesn't exist on the Hub or cannot be seen: {error}", error
+            ) from error
 
     def paths(self) -> list[str]:
         """All files."""
@@ -78,19 +82,25 @@ class Repository:
 
     def card(self) -> str | None:
         """The text of README.md."""
-        return self._remote.text("README.md")
+        try:
+            return self._remote.text("README.md")
+        except GatedRepoError as error:
+            raise self._gated(error) from error
 
     def files(self, paths: list[str]) -> list[LocalFile]:
         """Downloads the files."""
         try:
             return self._remote.download(paths)
         except GatedRepoError as error:
-            raise _not_found(f"Dataset '{self.name}' is a gated dataset on the Hub: {error}", error) from error
+            raise self._gated(error) from error
 
     def origins(self, paths: list[str]) -> list[FileOrigin]:
         """The files, to stream."""
         remote = self._remote
         return [HubOrigin(remote.client, remote.repo_id, remote.commit, path) for path in paths]
+
+    def _gated(self, error: GatedRepoError) -> DatasetNotFoundError:
+        return _not_found(f"Dataset '{self.name}' is a gated dataset on the Hub: {error}", error)
 
 
 def _not_found(message: str, cause: Any) -> DatasetNotFoundError:

@@ -28,10 +28,6 @@ impl Cancel {
     /// # Errors
     /// `Cancelled` once the flag is set.
     pub fn check(&self) -> Result<(), DataError> {
-        if self.is_cancelled() {
-            Err(DataError::new(DataErrorKind::Cancelled, "cancelled"))
-        } else {
-            Ok(())
-        }
+        if self.is_cancelled() { Err(DataError::new(DataErrorKind::Cancelled, "cancelled")) } else { Ok(()) }
     }
 }

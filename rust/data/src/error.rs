@@ -52,12 +52,7 @@ pub struct DataError {
 impl DataError {
     /// An error without a place.
     pub fn new(kind: DataErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            place: Box::default(),
-            source: None,
-        }
+        Self { kind, message: message.into(), place: Box::default(), source: None }
     }
 
     /// Names the file, unless a file is already named.
@@ -160,19 +155,13 @@ impl fmt::Display for DataError {
         if let Some(column) = &place.column {
             parts.push(format!("column {column:?}"));
         }
-        if parts.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", parts.join(", "))
-        }
+        if parts.is_empty() { Ok(()) } else { write!(f, " ({})", parts.join(", ")) }
     }
 }
 
 impl StdError for DataError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_ref()
-            .map(|s| s.as_ref() as &(dyn StdError + 'static))
+        self.source.as_ref().map(|s| s.as_ref() as &(dyn StdError + 'static))
     }
 }
 

@@ -21,10 +21,7 @@ pub enum RowOrder {
 impl RowOrder {
     /// All rows of a table.
     pub fn all(rows: usize) -> Self {
-        Self::Range {
-            start: 0,
-            len: rows,
-        }
+        Self::Range { start: 0, len: rows }
     }
 
     /// Number of rows.
@@ -55,15 +52,10 @@ impl RowOrder {
     /// # Errors
     /// `OutOfBounds` if they are not all there.
     pub fn select_range(&self, start: usize, len: usize) -> Result<Self, DataError> {
-        let end = start
-            .checked_add(len)
-            .filter(|&e| e <= self.len())
-            .ok_or_else(|| self.outside(start + len))?;
+        let end =
+            start.checked_add(len).filter(|&e| e <= self.len()).ok_or_else(|| self.outside(start + len))?;
         Ok(match self {
-            Self::Range { start: first, .. } => Self::Range {
-                start: first + start,
-                len,
-            },
+            Self::Range { start: first, .. } => Self::Range { start: first + start, len },
             Self::Indices(rows) => Self::Indices(rows.get(start..end).unwrap_or_default().into()),
         })
     }
@@ -76,21 +68,16 @@ impl RowOrder {
         if let Some(bad) = positions.iter().find(|&&p| p >= self.len() as u64) {
             return Err(self.outside(*bad as usize));
         }
-        let neighbours = positions
-            .windows(2)
-            .all(|w| matches!(w, [a, b] if a.checked_add(1) == Some(*b)));
+        let neighbours = positions.windows(2).all(|w| matches!(w, [a, b] if a.checked_add(1) == Some(*b)));
         match (self, positions.first()) {
             (_, None) => Ok(Self::Range { start: 0, len: 0 }),
             (_, Some(&first)) if neighbours => self.select_range(first as usize, positions.len()),
-            (Self::Range { start, .. }, _) => Ok(Self::Indices(
-                positions.iter().map(|p| p + *start as u64).collect(),
-            )),
-            (Self::Indices(rows), _) => Ok(Self::Indices(
-                positions
-                    .iter()
-                    .filter_map(|&p| rows.get(p as usize).copied())
-                    .collect(),
-            )),
+            (Self::Range { start, .. }, _) => {
+                Ok(Self::Indices(positions.iter().map(|p| p + *start as u64).collect()))
+            }
+            (Self::Indices(rows), _) => {
+                Ok(Self::Indices(positions.iter().filter_map(|&p| rows.get(p as usize).copied()).collect()))
+            }
         }
     }
 

@@ -11,10 +11,7 @@ use bytes::Bytes;
 use crate::error::{DataError, DataErrorKind};
 
 /// Bytes that can be read by position from any thread.
-#[expect(
-    clippy::len_without_is_empty,
-    reason = "a source is opened, not a collection"
-)]
+#[expect(clippy::len_without_is_empty, reason = "a source is opened, not a collection")]
 pub trait ByteSource: Send + Sync {
     /// Length in bytes.
     fn len(&self) -> u64;
@@ -54,15 +51,9 @@ impl LocalSource {
         let file = File::open(path).map_err(|e| io(&name, e))?;
         let metadata = file.metadata().map_err(|e| io(&name, e))?;
         if metadata.is_dir() {
-            return Err(
-                DataError::new(DataErrorKind::Io, "is a folder, expected a file").with_path(name),
-            );
+            return Err(DataError::new(DataErrorKind::Io, "is a folder, expected a file").with_path(name));
         }
-        Ok(Self {
-            file,
-            len: metadata.len(),
-            name,
-        })
+        Ok(Self { file, len: metadata.len(), name })
     }
 }
 
@@ -71,9 +62,7 @@ fn io(name: &str, error: std::io::Error) -> DataError {
         std::io::ErrorKind::NotFound => DataErrorKind::NotFound,
         _ => DataErrorKind::Io,
     };
-    DataError::new(kind, format!("cannot read: {error}"))
-        .with_path(name)
-        .with_source(error)
+    DataError::new(kind, format!("cannot read: {error}")).with_path(name).with_source(error)
 }
 
 #[cfg(unix)]
@@ -121,10 +110,7 @@ pub struct MemorySource {
 impl MemorySource {
     /// Names bytes.
     pub fn new(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
-        Self {
-            bytes: bytes.into(),
-            name: name.into(),
-        }
+        Self { bytes: bytes.into(), name: name.into() }
     }
 }
 
@@ -149,7 +135,6 @@ fn checked(range: &Range<u64>, len: u64, name: &str) -> Result<usize, DataError>
         let message = format!("bytes {}..{} were asked of {len}", range.start, range.end);
         return Err(DataError::new(DataErrorKind::Decode, message).with_path(name));
     }
-    usize::try_from(range.end - range.start).map_err(|_| {
-        DataError::new(DataErrorKind::Limit, "range too large for this machine").with_path(name)
-    })
+    usize::try_from(range.end - range.start)
+        .map_err(|_| DataError::new(DataErrorKind::Limit, "range too large for this machine").with_path(name))
 }

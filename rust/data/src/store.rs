@@ -40,11 +40,8 @@ fn failed(path: &Path, error: &arrow_schema::ArrowError) -> DataError {
         arrow_schema::ArrowError::IoError(_, inner) => {
             crate::encode::io_error(path, std::io::Error::new(inner.kind(), inner.to_string()))
         }
-        other => DataError::new(
-            DataErrorKind::Io,
-            format!("cannot write Arrow IPC: {other}"),
-        )
-        .with_path(path.to_string_lossy()),
+        other => DataError::new(DataErrorKind::Io, format!("cannot write Arrow IPC: {other}"))
+            .with_path(path.to_string_lossy()),
     }
 }
 
@@ -56,13 +53,9 @@ pub fn open_ipc(path: &Path) -> Result<Table, DataError> {
     let name = path.to_string_lossy().into_owned();
     let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(&name);
     let buffer = map(path)?;
-    let trailer = buffer
-        .len()
-        .checked_sub(TRAILER)
-        .and_then(|at| buffer.get(at..))
-        .and_then(|t| t.try_into().ok());
-    let trailer: [u8; TRAILER] =
-        trailer.ok_or_else(|| bad("too short for an Arrow IPC file".into()))?;
+    let trailer =
+        buffer.len().checked_sub(TRAILER).and_then(|at| buffer.get(at..)).and_then(|t| t.try_into().ok());
+    let trailer: [u8; TRAILER] = trailer.ok_or_else(|| bad("too short for an Arrow IPC file".into()))?;
     let length = read_footer_length(trailer).map_err(|e| bad(e.to_string()))?;
     let footer = buffer
         .len()
@@ -70,30 +63,21 @@ pub fn open_ipc(path: &Path) -> Result<Table, DataError> {
         .and_then(|at| buffer.get(at..at + length))
         .ok_or_else(|| bad("the footer is longer than the file".into()))?;
     let footer = root_as_footer(footer).map_err(|e| bad(format!("the footer is broken: {e}")))?;
-    let schema = footer
-        .schema()
-        .ok_or_else(|| bad("the footer has no schema".into()))?;
+    let schema = footer.schema().ok_or_else(|| bad("the footer has no schema".into()))?;
     let schema: SchemaRef = Arc::new(try_fb_to_schema(schema).map_err(|e| bad(e.to_string()))?);
     let decoder = FileDecoder::new(schema.clone(), footer.version());
     // SAFETY: the file was written by `write_ipc` from valid arrays and renamed when complete; its footer was just
     // checked. Validating again would read the whole file, which is what mapping avoids (pyarrow does the same).
     let mut decoder = unsafe { decoder.with_skip_validation(true) };
     for block in footer.dictionaries().iter().flatten() {
-        let data = block_of(&buffer, block)
-            .ok_or_else(|| bad("a dictionary lies outside the file".into()))?;
-        decoder
-            .read_dictionary(block, &data)
-            .map_err(|e| bad(e.to_string()))?;
+        let data =
+            block_of(&buffer, block).ok_or_else(|| bad("a dictionary lies outside the file".into()))?;
+        decoder.read_dictionary(block, &data).map_err(|e| bad(e.to_string()))?;
     }
     let mut batches = Vec::new();
     for block in footer.recordBatches().iter().flatten() {
-        let data =
-            block_of(&buffer, block).ok_or_else(|| bad("a batch lies outside the file".into()))?;
-        batches.extend(
-            decoder
-                .read_record_batch(block, &data)
-                .map_err(|e| bad(e.to_string()))?,
-        );
+        let data = block_of(&buffer, block).ok_or_else(|| bad("a batch lies outside the file".into()))?;
+        batches.extend(decoder.read_record_batch(block, &data).map_err(|e| bad(e.to_string()))?);
     }
     Ok(Table::try_new(schema, batches)?.mapped_from(path))
 }
@@ -101,9 +85,7 @@ pub fn open_ipc(path: &Path) -> Result<Table, DataError> {
 fn block_of(buffer: &Buffer, block: &Block) -> Option<Buffer> {
     let start = usize::try_from(block.offset()).ok()?;
     let metadata = usize::try_from(block.metaDataLength()).ok()?;
-    let length = usize::try_from(block.bodyLength())
-        .ok()?
-        .checked_add(metadata)?;
+    let length = usize::try_from(block.bodyLength()).ok()?.checked_add(metadata)?;
     (start.checked_add(length)? <= buffer.len()).then(|| buffer.slice_with_length(start, length))
 }
 
@@ -117,8 +99,9 @@ fn map(path: &Path) -> Result<Buffer, DataError> {
     };
     let mut file = File::open(path).map_err(io)?;
     if file.seek(SeekFrom::End(0)).map_err(io)? == 0 {
-        return Err(DataError::new(DataErrorKind::Decode, "the file is empty")
-            .with_path(path.to_string_lossy()));
+        return Err(
+            DataError::new(DataErrorKind::Decode, "the file is empty").with_path(path.to_string_lossy())
+        );
     }
     // SAFETY: the file is ours, made under a temporary name and never changed after its rename; a deleted file stays
     // mapped. Somebody who truncates it by hand takes the process down, as with every memory-mapped Arrow file.
@@ -149,9 +132,8 @@ pub fn to_ipc_bytes(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u
 /// # Errors
 /// `Decode` for broken bytes.
 pub fn from_ipc_bytes(bytes: &[u8]) -> Result<Table, DataError> {
-    let broken = |e: arrow_schema::ArrowError| {
-        DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {e}"))
-    };
+    let broken =
+        |e: arrow_schema::ArrowError| DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {e}"));
     let reader = StreamReader::try_new(bytes, None).map_err(broken)?;
     let schema = reader.schema();
     let batches = reader.collect::<Result<Vec<_>, _>>().map_err(broken)?;
@@ -160,7 +142,7 @@ pub fn from_ipc_bytes(bytes: &[u8]) -> Result<Table, DataError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
     use arrow_array::{ArrayRef, Int64Array, StringArray};
 
     use super::*;
@@ -168,8 +150,7 @@ mod tests {
     fn table() -> Table {
         let a: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]));
         let b: ArrayRef = Arc::new(StringArray::from(vec!["x", "", "zé"]));
-        let batch =
-            RecordBatch::try_from_iter_with_nullable([("a", a, true), ("b", b, true)]).unwrap();
+        let batch = RecordBatch::try_from_iter_with_nullable([("a", a, true), ("b", b, true)]).unwrap();
         Table::try_new(batch.schema(), vec![batch.clone(), batch]).unwrap()
     }
 

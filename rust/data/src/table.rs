@@ -39,12 +39,7 @@ impl Table {
                 batch.with_schema(schema.clone())?
             });
         }
-        Ok(Self {
-            schema,
-            batches: kept,
-            offsets,
-            path: None,
-        })
+        Ok(Self { schema, batches: kept, offsets, path: None })
     }
 
     /// Says which file the table is mapped from.
@@ -75,10 +70,7 @@ impl Table {
 
     /// Bytes of the buffers.
     pub fn nbytes(&self) -> usize {
-        self.batches
-            .iter()
-            .map(RecordBatch::get_array_memory_size)
-            .sum()
+        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
     }
 
     /// The batch that holds `row`, and the row in it.
@@ -105,12 +97,7 @@ impl Table {
             .iter()
             .map(|b| Ok(b.project(columns)?.with_schema(schema.clone())?))
             .collect::<Result<Vec<_>, DataError>>()?;
-        Ok(Self {
-            schema,
-            batches,
-            offsets: self.offsets.clone(),
-            path: None,
-        })
+        Ok(Self { schema, batches, offsets: self.offsets.clone(), path: None })
     }
 
     /// The same columns under new names.
@@ -123,21 +110,16 @@ impl Table {
             let message = format!("{} names for {} columns", names.len(), fields.len());
             return Err(DataError::new(DataErrorKind::Schema, message));
         }
-        if let Some(twice) = names
-            .iter()
-            .enumerate()
-            .find_map(|(i, n)| names.iter().take(i).find(|m| *m == n))
+        if let Some(twice) =
+            names.iter().enumerate().find_map(|(i, n)| names.iter().take(i).find(|m| *m == n))
         {
             return Err(DataError::new(
                 DataErrorKind::Schema,
                 format!("two columns would be named {twice:?}"),
             ));
         }
-        let renamed: Vec<_> = fields
-            .iter()
-            .zip(names)
-            .map(|(f, n)| Arc::new(f.as_ref().clone().with_name(n)))
-            .collect();
+        let renamed: Vec<_> =
+            fields.iter().zip(names).map(|(f, n)| Arc::new(f.as_ref().clone().with_name(n))).collect();
         let metadata = crate::features::renamed_metadata(&self.schema, names);
         let schema = Arc::new(Schema::new_with_metadata(renamed, metadata));
         let batches = self
@@ -145,12 +127,7 @@ impl Table {
             .iter()
             .map(|b| Ok(RecordBatch::try_new(schema.clone(), b.columns().to_vec())?))
             .collect::<Result<Vec<_>, DataError>>()?;
-        Ok(Self {
-            schema,
-            batches,
-            offsets: self.offsets.clone(),
-            path: None,
-        })
+        Ok(Self { schema, batches, offsets: self.offsets.clone(), path: None })
     }
 
     /// The rows of several tables, one after the other; nothing is copied.
@@ -159,10 +136,7 @@ impl Table {
     /// `Schema` for no table, or columns that differ in name or type.
     pub fn concat(tables: &[Arc<Self>]) -> Result<Self, DataError> {
         let Some(first) = tables.first() else {
-            return Err(DataError::new(
-                DataErrorKind::Schema,
-                "no tables to put together",
-            ));
+            return Err(DataError::new(DataErrorKind::Schema, "no tables to put together"));
         };
         for table in tables {
             if table.schema.fields() != first.schema.fields() {
@@ -174,10 +148,7 @@ impl Table {
                 return Err(DataError::new(DataErrorKind::Schema, message));
             }
         }
-        Self::try_new(
-            first.schema(),
-            tables.iter().flat_map(|t| t.batches.clone()).collect(),
-        )
+        Self::try_new(first.schema(), tables.iter().flat_map(|t| t.batches.clone()).collect())
     }
 }
 

@@ -34,10 +34,7 @@ impl View {
     /// The same order over another table of as many rows.
     #[must_use]
     pub fn over(&self, table: Arc<Table>) -> Self {
-        Self {
-            table,
-            order: self.order.clone(),
-        }
+        Self { table, order: self.order.clone() }
     }
 
     /// Number of rows.
@@ -60,10 +57,7 @@ impl View {
     /// # Errors
     /// `OutOfBounds`.
     pub fn select_range(&self, start: usize, len: usize) -> Result<Self, DataError> {
-        Ok(Self {
-            table: self.table.clone(),
-            order: self.order.select_range(start, len)?,
-        })
+        Ok(Self { table: self.table.clone(), order: self.order.select_range(start, len)? })
     }
 
     /// The rows at positions of this view.
@@ -71,10 +65,7 @@ impl View {
     /// # Errors
     /// `OutOfBounds`.
     pub fn select_indices(&self, positions: &[u64]) -> Result<Self, DataError> {
-        Ok(Self {
-            table: self.table.clone(),
-            order: self.order.select_indices(positions)?,
-        })
+        Ok(Self { table: self.table.clone(), order: self.order.select_indices(positions)? })
     }
 
     /// The batch that holds the row at a position, and the row in it.
@@ -83,15 +74,9 @@ impl View {
     /// `OutOfBounds`.
     #[inline]
     pub fn locate(&self, position: usize) -> Result<(usize, usize), DataError> {
-        self.order
-            .get(position)
-            .and_then(|row| self.table.locate(row))
-            .ok_or_else(|| {
-                DataError::new(
-                    DataErrorKind::OutOfBounds,
-                    format!("row {position} of {}", self.num_rows()),
-                )
-            })
+        self.order.get(position).and_then(|row| self.table.locate(row)).ok_or_else(|| {
+            DataError::new(DataErrorKind::OutOfBounds, format!("row {position} of {}", self.num_rows()))
+        })
     }
 
     /// Whether positions `start..start + len` are one slice of one batch: memory that can be shared.
@@ -111,10 +96,7 @@ impl View {
     pub fn to_batches(&self) -> Result<Vec<RecordBatch>, DataError> {
         match &self.order {
             RowOrder::Range { start, len } => Ok(self.slices(*start, *len)),
-            RowOrder::Indices(rows) => rows
-                .chunks(GATHER_ROWS)
-                .map(|chunk| self.gather(chunk))
-                .collect(),
+            RowOrder::Indices(rows) => rows.chunks(GATHER_ROWS).map(|chunk| self.gather(chunk)).collect(),
         }
     }
 
@@ -142,34 +124,20 @@ impl View {
             .map(|c| self.gather_column(c, rows))
             .collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        Ok(RecordBatch::try_new_with_options(
-            self.table.schema(),
-            columns,
-            &options,
-        )?)
+        Ok(RecordBatch::try_new_with_options(self.table.schema(), columns, &options)?)
     }
 
     fn gather_column(&self, column: usize, rows: &[u64]) -> Result<ArrayRef, DataError> {
         if let [batch] = self.table.batches() {
-            return Ok(take(
-                batch.column(column),
-                &UInt64Array::from(rows.to_vec()),
-                None,
-            )?);
+            return Ok(take(batch.column(column), &UInt64Array::from(rows.to_vec()), None)?);
         }
-        let arrays: Vec<&dyn Array> = self
-            .table
-            .batches()
-            .iter()
-            .map(|b| b.column(column).as_ref())
-            .collect();
+        let arrays: Vec<&dyn Array> =
+            self.table.batches().iter().map(|b| b.column(column).as_ref()).collect();
         let places = rows
             .iter()
             .map(|&r| self.table.locate(r as usize))
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| {
-                DataError::new(DataErrorKind::OutOfBounds, "a row number is past the end")
-            })?;
+            .ok_or_else(|| DataError::new(DataErrorKind::OutOfBounds, "a row number is past the end"))?;
         Ok(interleave(&arrays, &places)?)
     }
 
@@ -177,32 +145,19 @@ impl View {
     ///
     /// # Errors
     /// `OutOfBounds`, or what Arrow says when the copy grows too large.
-    pub fn column_array(
-        &self,
-        column: usize,
-        start: usize,
-        len: usize,
-    ) -> Result<ArrayRef, DataError> {
+    pub fn column_array(&self, column: usize, start: usize, len: usize) -> Result<ArrayRef, DataError> {
         let schema = self.table.schema();
         if column >= schema.fields().len() {
-            return Err(DataError::new(
-                DataErrorKind::MissingColumn,
-                format!("no column number {column}"),
-            ));
+            return Err(DataError::new(DataErrorKind::MissingColumn, format!("no column number {column}")));
         }
         let part = self.order.select_range(start, len)?;
         match &part {
             RowOrder::Indices(rows) => self.gather_column(column, rows),
             RowOrder::Range { start, len } => {
-                let slices: Vec<ArrayRef> = self
-                    .slices(*start, *len)
-                    .iter()
-                    .map(|b| b.column(column).clone())
-                    .collect();
+                let slices: Vec<ArrayRef> =
+                    self.slices(*start, *len).iter().map(|b| b.column(column).clone()).collect();
                 match slices.as_slice() {
-                    [] => Ok(arrow_array::new_empty_array(
-                        schema.field(column).data_type(),
-                    )),
+                    [] => Ok(arrow_array::new_empty_array(schema.field(column).data_type())),
                     [one] => Ok(one.clone()),
                     many => Ok(concat(&many.iter().map(AsRef::as_ref).collect::<Vec<_>>())?),
                 }
@@ -256,14 +211,7 @@ mod tests {
         let view = View::new(table(&[4, 4]));
         assert!(view.is_one_slice(1, 3) && !view.is_one_slice(1, 4));
         let column = view.column_array(0, 1, 3).unwrap();
-        let whole = view.table().batches()[0]
-            .column(0)
-            .as_primitive::<Int64Type>()
-            .values()
-            .as_ptr();
-        assert_eq!(
-            column.as_primitive::<Int64Type>().values().as_ptr(),
-            whole.wrapping_add(1)
-        );
+        let whole = view.table().batches()[0].column(0).as_primitive::<Int64Type>().values().as_ptr();
+        assert_eq!(column.as_primitive::<Int64Type>().values().as_ptr(), whole.wrapping_add(1));
     }
 }

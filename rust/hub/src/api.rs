@@ -48,9 +48,8 @@ pub struct TreeEntry {
 impl TreeEntry {
     fn parse(raw: Value) -> Option<Self> {
         let text = |key: &str| raw.get(key).and_then(Value::as_str).map(str::to_owned);
-        let lfs = raw
-            .get("lfs")
-            .and_then(|l| Some((l.get("oid")?.as_str()?.to_owned(), l.get("size")?.as_u64()?)));
+        let lfs =
+            raw.get("lfs").and_then(|l| Some((l.get("oid")?.as_str()?.to_owned(), l.get("size")?.as_u64()?)));
         Some(Self {
             path: text("path")?,
             size: raw.get("size").and_then(Value::as_u64).unwrap_or(0),
@@ -73,15 +72,7 @@ impl TreeEntry {
         if let (Some((sha, bytes)), Some(map)) = (&lfs, raw.as_object_mut()) {
             map.insert("lfs".into(), json!({"oid": sha, "size": bytes}));
         }
-        Self {
-            path,
-            size,
-            oid,
-            lfs,
-            xet_hash: xet,
-            raw,
-            file: true,
-        }
+        Self { path, size, oid, lfs, xet_hash: xet, raw, file: true }
     }
 
     /// Whether it is a file.
@@ -91,9 +82,7 @@ impl TreeEntry {
 
     /// The name of the file's blob: the content's sha256 for large files, the git id for others.
     pub fn etag(&self) -> &str {
-        self.lfs
-            .as_ref()
-            .map_or(self.oid.as_str(), |l| l.0.as_str())
+        self.lfs.as_ref().map_or(self.oid.as_str(), |l| l.0.as_str())
     }
 }
 
@@ -140,8 +129,11 @@ impl HubClient {
                     .await
                     .map_err(|e| crate::http::answer::connection_error("reading the answer", Some(&at), e))?;
                 let value = serde_json::from_slice(&body).map_err(|e| {
-                    HubError::new(HubErrorKind::Http, format!("{}: the answer is not JSON: {e}", repo.shown()))
-                        .with_hint("Is HF_ENDPOINT a hub? A login page of a network in between looks like this.")
+                    HubError::new(
+                        HubErrorKind::Http,
+                        format!("{}: the answer is not JSON: {e}", repo.shown()),
+                    )
+                    .with_hint("Is HF_ENDPOINT a hub? A login page of a network in between looks like this.")
                 })?;
                 Ok((value, headers))
             };
@@ -157,11 +149,8 @@ impl HubClient {
         work: impl Future<Output = Result<T, HubError>>,
     ) -> Result<T, HubError> {
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-            let message = format!(
-                "asking {} timed out after {} s",
-                self.config().endpoint(),
-                limit.as_secs()
-            );
+            let message =
+                format!("asking {} timed out after {} s", self.config().endpoint(), limit.as_secs());
             Err(HubError::new(HubErrorKind::Connection, message))
         })
     }
@@ -170,11 +159,7 @@ impl HubClient {
     ///
     /// # Errors
     /// `RepositoryNotFound`, `RevisionNotFound`, `Gated`, `Connection`, `Offline`…
-    pub async fn repo_info(
-        &self,
-        repo: &RepoRef,
-        files_metadata: bool,
-    ) -> Result<RepoInfo, HubError> {
+    pub async fn repo_info(&self, repo: &RepoRef, files_metadata: bool) -> Result<RepoInfo, HubError> {
         self.online(repo)?;
         let query = if files_metadata { "?blobs=true" } else { "" };
         let url = parse(&format!(
@@ -185,19 +170,11 @@ impl HubClient {
             encode_segment(&repo.revision)
         ))?;
         let (raw, _) = self.get_json(repo, &url).await?;
-        let sha = raw
-            .get("sha")
-            .and_then(Value::as_str)
-            .filter(|s| is_commit(s))
-            .map(str::to_owned);
+        let sha = raw.get("sha").and_then(Value::as_str).filter(|s| is_commit(s)).map(str::to_owned);
         if let Some(sha) = &sha
             && !repo.is_commit()
         {
-            let _ = store::write_ref(
-                &Layout::new(self.config().cache_dir(), repo),
-                &repo.revision,
-                sha,
-            );
+            let _ = store::write_ref(&Layout::new(self.config().cache_dir(), repo), &repo.revision, sha);
         }
         Ok(RepoInfo { sha, raw })
     }
@@ -277,32 +254,17 @@ impl HubClient {
         let url = self.resolve_url(repo, path)?;
         let raw_bytes: [(HeaderName, String); 1] = [(ACCEPT_ENCODING, "identity".to_owned())];
         with_retries(self.config(), || async {
-            let work = self.http().send(
-                self.config(),
-                Method::HEAD,
-                &url,
-                &raw_bytes,
-                Redirects::Metadata,
-            );
+            let work = self.http().send(self.config(), Method::HEAD, &url, &raw_bytes, Redirects::Metadata);
             let (response, at) = self.within(self.config().metadata_timeout, work).await?;
             if let Some(error) = error_of(&response, &at, Some(repo), Some(path)) {
-                self.remember_missing(
-                    repo,
-                    path,
-                    &error,
-                    header(response.headers(), "x-repo-commit"),
-                );
+                self.remember_missing(repo, path, &error, header(response.headers(), "x-repo-commit"));
                 return Err(error);
             }
             let headers = response.headers();
             let redirect = redirect_target(&response, &at)?;
-            let size = header(headers, "x-linked-size")
-                .and_then(|s| s.parse().ok())
-                .or_else(|| {
-                    header(headers, "content-length")
-                        .filter(|_| redirect.is_none())
-                        .and_then(|s| s.parse().ok())
-                });
+            let size = header(headers, "x-linked-size").and_then(|s| s.parse().ok()).or_else(|| {
+                header(headers, "content-length").filter(|_| redirect.is_none()).and_then(|s| s.parse().ok())
+            });
             let odd = |what: &str| {
                 let message = format!(
                     "{path} of {}: the answer has no {what}; is {} a hub?",
@@ -316,23 +278,12 @@ impl HubClient {
                 .or_else(|| repo.is_commit().then(|| repo.revision.clone()))
                 .ok_or_else(|| odd("commit"))?;
             let etag = etag(headers).ok_or_else(|| odd("etag"))?;
-            Ok(FileMeta {
-                commit,
-                etag,
-                size,
-                location: redirect.unwrap_or(at).to_string(),
-            })
+            Ok(FileMeta { commit, etag, size, location: redirect.unwrap_or(at).to_string() })
         })
         .await
     }
 
-    fn remember_missing(
-        &self,
-        repo: &RepoRef,
-        path: &str,
-        error: &HubError,
-        commit: Option<String>,
-    ) {
+    fn remember_missing(&self, repo: &RepoRef, path: &str, error: &HubError, commit: Option<String>) {
         if error.kind() != HubErrorKind::EntryNotFound {
             return;
         }

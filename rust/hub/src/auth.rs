@@ -53,11 +53,7 @@ pub(crate) fn stored(variables: [Option<String>; 2], file: &Path) -> Option<Toke
         .into_iter()
         .flatten()
         .find_map(|text| Token::new(&text))
-        .or_else(|| {
-            std::fs::read_to_string(file)
-                .ok()
-                .and_then(|text| Token::new(&text))
-        })
+        .or_else(|| std::fs::read_to_string(file).ok().and_then(|text| Token::new(&text)))
 }
 
 /// Applies a choice.
@@ -69,15 +65,12 @@ pub(crate) fn choose(
     match choice {
         TokenChoice::Implicit => Ok(implicit),
         TokenChoice::None => Ok(None),
-        TokenChoice::Value(text) => Token::new(&text).map(Some).ok_or_else(|| {
-            HubError::new(HubErrorKind::InvalidArgument, "the token is an empty text")
-        }),
+        TokenChoice::Value(text) => Token::new(&text)
+            .map(Some)
+            .ok_or_else(|| HubError::new(HubErrorKind::InvalidArgument, "the token is an empty text")),
         TokenChoice::Stored => stored.map(Some).ok_or_else(|| {
-            HubError::new(
-                HubErrorKind::TokenNotFound,
-                "token=True was given, but no token is stored",
-            )
-            .with_hint("Set HF_TOKEN, or write the token to $HF_HOME/token.")
+            HubError::new(HubErrorKind::TokenNotFound, "token=True was given, but no token is stored")
+                .with_hint("Set HF_TOKEN, or write the token to $HF_HOME/token.")
         }),
     }
 }

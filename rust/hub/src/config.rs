@@ -26,10 +26,7 @@ pub struct HubConfig {
 impl HubConfig {
     /// Settings as the environment gives them (`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`, `HF_HUB_OFFLINE`…).
     #[must_use]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one reader of the environment"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the one reader of the environment")]
     pub fn from_env() -> Self {
         Self::from_lookup(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
     }
@@ -37,48 +34,31 @@ impl HubConfig {
     /// Settings from any source of variables.
     pub fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Self {
         let flag = |name: &str| {
-            get(name)
-                .is_some_and(|v| matches!(v.to_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE"))
+            get(name).is_some_and(|v| matches!(v.to_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE"))
         };
         let seconds = |name: &str, default: u64| {
-            let value = get(name)
-                .and_then(|v| v.trim().parse::<u64>().ok())
-                .filter(|v| *v > 0);
+            let value = get(name).and_then(|v| v.trim().parse::<u64>().ok()).filter(|v| *v > 0);
             Duration::from_secs(value.unwrap_or(default))
         };
-        let home_dir = get("HOME")
-            .or_else(|| get("USERPROFILE"))
-            .map_or_else(|| PathBuf::from("."), PathBuf::from);
+        let home_dir =
+            get("HOME").or_else(|| get("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
         let expand = |text: String| match text.strip_prefix("~/") {
             Some(rest) => home_dir.join(rest),
             None => PathBuf::from(text),
         };
         let home = get("HF_HOME").map_or_else(
-            || {
-                get("XDG_CACHE_HOME")
-                    .map_or_else(|| home_dir.join(".cache"), expand)
-                    .join("huggingface")
-            },
+            || get("XDG_CACHE_HOME").map_or_else(|| home_dir.join(".cache"), expand).join("huggingface"),
             expand,
         );
         let cache_dir = get("HF_HUB_CACHE")
             .or_else(|| get("HUGGINGFACE_HUB_CACHE"))
             .map_or_else(|| home.join("hub"), expand);
         let token_file = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), expand);
-        let stored_token = auth::stored(
-            [get("HF_TOKEN"), get("HUGGING_FACE_HUB_TOKEN")],
-            &token_file,
-        );
-        let token = if flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
-            None
-        } else {
-            stored_token.clone()
-        };
+        let stored_token = auth::stored([get("HF_TOKEN"), get("HUGGING_FACE_HUB_TOKEN")], &token_file);
+        let token = if flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") { None } else { stored_token.clone() };
         let agent = format!("hfhub/{}; rust", env!("CARGO_PKG_VERSION"));
         Self {
-            endpoint: trimmed(
-                &get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned()),
-            ),
+            endpoint: trimmed(&get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned())),
             token,
             stored_token,
             cache_dir,
@@ -180,56 +160,25 @@ mod tests {
     use super::*;
 
     fn config(pairs: &[(&str, &str)]) -> HubConfig {
-        HubConfig::from_lookup(|name| {
-            pairs
-                .iter()
-                .find(|(k, _)| *k == name)
-                .map(|(_, v)| (*v).to_owned())
-        })
+        HubConfig::from_lookup(|name| pairs.iter().find(|(k, _)| *k == name).map(|(_, v)| (*v).to_owned()))
     }
 
     #[test]
     fn folders_follow_the_variables() {
-        assert_eq!(
-            config(&[("HOME", "/h")]).cache_dir(),
-            Path::new("/h/.cache/huggingface/hub")
-        );
-        assert_eq!(
-            config(&[("HF_HOME", "/x")]).cache_dir(),
-            Path::new("/x/hub")
-        );
-        assert_eq!(
-            config(&[("HOME", "/h"), ("HF_HUB_CACHE", "~/c")]).cache_dir(),
-            Path::new("/h/c")
-        );
-        assert_eq!(
-            config(&[("XDG_CACHE_HOME", "/d")]).cache_dir(),
-            Path::new("/d/huggingface/hub")
-        );
+        assert_eq!(config(&[("HOME", "/h")]).cache_dir(), Path::new("/h/.cache/huggingface/hub"));
+        assert_eq!(config(&[("HF_HOME", "/x")]).cache_dir(), Path::new("/x/hub"));
+        assert_eq!(config(&[("HOME", "/h"), ("HF_HUB_CACHE", "~/c")]).cache_dir(), Path::new("/h/c"));
+        assert_eq!(config(&[("XDG_CACHE_HOME", "/d")]).cache_dir(), Path::new("/d/huggingface/hub"));
     }
 
     #[test]
     fn tokens_and_flags() {
-        let found = config(&[
-            ("HF_TOKEN", " a\n"),
-            ("HUGGING_FACE_HUB_TOKEN", "b"),
-            ("HF_HUB_OFFLINE", "yes"),
-        ]);
+        let found =
+            config(&[("HF_TOKEN", " a\n"), ("HUGGING_FACE_HUB_TOKEN", "b"), ("HF_HUB_OFFLINE", "yes")]);
         assert_eq!(found.token().map(Token::reveal), Some("a"));
         assert!(found.offline());
-        assert!(
-            config(&[("HF_TOKEN", "a"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")])
-                .token()
-                .is_none()
-        );
-        assert_eq!(
-            config(&[("HF_ENDPOINT", "http://h/x/")]).endpoint(),
-            "http://h/x"
-        );
-        assert!(
-            config(&[("HF_TOKEN_PATH", "/nonexistent")])
-                .with_token(TokenChoice::Stored)
-                .is_err()
-        );
+        assert!(config(&[("HF_TOKEN", "a"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]).token().is_none());
+        assert_eq!(config(&[("HF_ENDPOINT", "http://h/x/")]).endpoint(), "http://h/x");
+        assert!(config(&[("HF_TOKEN_PATH", "/nonexistent")]).with_token(TokenChoice::Stored).is_err());
     }
 }

@@ -88,12 +88,7 @@ pub struct HubError {
 impl HubError {
     /// An error without facts.
     pub fn new(kind: HubErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            context: Box::default(),
-            source: None,
-        }
+        Self { kind, message: message.into(), context: Box::default(), source: None }
     }
 
     /// What kind of failure.
@@ -129,10 +124,7 @@ impl HubError {
 
     /// Whether asking again may help.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(
-            self.kind,
-            HubErrorKind::Connection | HubErrorKind::Server | HubErrorKind::RateLimited
-        )
+        matches!(self.kind, HubErrorKind::Connection | HubErrorKind::Server | HubErrorKind::RateLimited)
     }
 
     /// A local file operation that failed.
@@ -144,12 +136,10 @@ impl HubError {
             _ => HubErrorKind::Io,
         };
         let path = path.to_string_lossy().into_owned();
-        let made =
-            Self::new(kind, format!("cannot {what} {path}: {error}")).with(|c| c.path = Some(path));
+        let made = Self::new(kind, format!("cannot {what} {path}: {error}")).with(|c| c.path = Some(path));
         let made = made.with_source(error);
         if kind == HubErrorKind::DiskFull {
-            return made
-                .with_hint("Free space, or point HF_HUB_CACHE to a larger disk, and try again.");
+            return made.with_hint("Free space, or point HF_HUB_CACHE to a larger disk, and try again.");
         }
         made
     }
@@ -167,8 +157,6 @@ impl fmt::Display for HubError {
 
 impl StdError for HubError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_ref()
-            .map(|s| s.as_ref() as &(dyn StdError + 'static))
+        self.source.as_ref().map(|s| s.as_ref() as &(dyn StdError + 'static))
     }
 }

@@ -3,21 +3,16 @@
 /// Whether a path passes the allow and ignore patterns of a snapshot. A pattern that ends in `/` means all below it.
 pub(crate) fn passes(path: &str, allow: Option<&[String]>, ignore: Option<&[String]>) -> bool {
     let any = |patterns: &[String]| {
-        patterns.iter().any(|p| {
-            if p.ends_with('/') {
-                matches(&format!("{p}*"), path)
-            } else {
-                matches(p, path)
-            }
-        })
+        patterns
+            .iter()
+            .any(|p| if p.ends_with('/') { matches(&format!("{p}*"), path) } else { matches(p, path) })
     };
     allow.is_none_or(any) && !ignore.is_some_and(any)
 }
 
 /// Whether `text` matches `pattern` as a whole.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -39,9 +34,7 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
             },
         }
     }
-    pattern
-        .get(p..)
-        .is_some_and(|rest| rest.iter().all(|c| *c == '*'))
+    pattern.get(p..).is_some_and(|rest| rest.iter().all(|c| *c == '*'))
 }
 
 enum Step {

@@ -38,10 +38,7 @@ impl HubClient {
         let len = meta.size.ok_or_else(|| {
             HubError::new(
                 HubErrorKind::Http,
-                format!(
-                    "{path} of {}: the hub does not say its length",
-                    repo.shown()
-                ),
+                format!("{path} of {}: the hub does not say its length", repo.shown()),
             )
         })?;
         Ok(RemoteFile {
@@ -83,15 +80,10 @@ impl RemoteFile {
         ranges
             .iter()
             .map(|range| {
-                let found = merged
-                    .iter()
-                    .zip(&fetched)
-                    .find(|(m, _)| m.start <= range.start && range.end <= m.end);
+                let found =
+                    merged.iter().zip(&fetched).find(|(m, _)| m.start <= range.start && range.end <= m.end);
                 let cut = found.and_then(|(m, bytes)| {
-                    let (start, end) = (
-                        (range.start - m.start) as usize,
-                        (range.end - m.start) as usize,
-                    );
+                    let (start, end) = ((range.start - m.start) as usize, (range.end - m.start) as usize);
                     (end <= bytes.len()).then(|| bytes.slice(start..end))
                 });
                 cut.ok_or_else(|| self.short(range))
@@ -112,9 +104,7 @@ impl RemoteFile {
     }
 
     fn location(&self) -> String {
-        self.location
-            .lock()
-            .map_or_else(|e| e.into_inner().clone(), |l| l.clone())
+        self.location.lock().map_or_else(|e| e.into_inner().clone(), |l| l.clone())
     }
 
     async fn ask(&self, range: Range<u64>) -> Result<Bytes, HubError> {
@@ -138,30 +128,18 @@ impl RemoteFile {
         ];
         let config = self.client.config();
         let place = parse(location)?;
-        let sent =
-            self.client
-                .http()
-                .send(config, Method::GET, &place, &headers, Redirects::Follow);
-        let (mut response, url) = self
-            .client
-            .within(config.metadata_timeout * 3, sent)
-            .await?;
+        let sent = self.client.http().send(config, Method::GET, &place, &headers, Redirects::Follow);
+        let (mut response, url) = self.client.within(config.metadata_timeout * 3, sent).await?;
         if let Some(error) = error_of(&response, &url, Some(&self.repo), Some(&self.path)) {
             return Err(error);
         }
         let wanted = (range.end - range.start) as usize;
         // A server that ignores ranges sends the file from its start: skip to what was asked.
-        let mut skip = if response.status().as_u16() == 206 {
-            0
-        } else {
-            range.start as usize
-        };
+        let mut skip = if response.status().as_u16() == 206 { 0 } else { range.start as usize };
         let mut bytes = BytesMut::new();
         while bytes.len() < wanted
-            && let Some(chunk) = response
-                .chunk()
-                .await
-                .map_err(|e| connection_error("receiving a range", Some(&url), e))?
+            && let Some(chunk) =
+                response.chunk().await.map_err(|e| connection_error("receiving a range", Some(&url), e))?
         {
             let from = skip.min(chunk.len());
             skip -= from;
@@ -186,9 +164,7 @@ fn coalesce(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut merged: Vec<Range<u64>> = Vec::new();
     for range in sorted {
         match merged.last_mut() {
-            Some(last) if range.start <= last.end.saturating_add(GAP) => {
-                last.end = last.end.max(range.end)
-            }
+            Some(last) if range.start <= last.end.saturating_add(GAP) => last.end = last.end.max(range.end),
             _ => merged.push(range),
         }
     }
@@ -203,10 +179,7 @@ mod tests {
     #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges")]
     fn neighbours_merge() {
         assert_eq!(coalesce(&[100..200, 0..50, 190..300]), [0..300]);
-        assert_eq!(
-            coalesce(&[0..10, 1_000_000..1_000_010]),
-            [0..10, 1_000_000..1_000_010]
-        );
+        assert_eq!(coalesce(&[0..10, 1_000_000..1_000_010]), [0..10, 1_000_000..1_000_010]);
         assert!(coalesce(&[]).is_empty());
     }
 }

@@ -8,11 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::error::{HubError, HubErrorKind};
 
 /// Everything that a path segment must escape.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// Percent-encodes one path segment, `/` included.
 pub fn encode_segment(text: &str) -> String {
@@ -21,10 +17,7 @@ pub fn encode_segment(text: &str) -> String {
 
 /// Percent-encodes a path, keeping its `/`.
 pub fn encode_path(path: &str) -> String {
-    path.split('/')
-        .map(encode_segment)
-        .collect::<Vec<_>>()
-        .join("/")
+    path.split('/').map(encode_segment).collect::<Vec<_>>().join("/")
 }
 
 /// Kinds of repository.
@@ -97,14 +90,15 @@ impl RepoRef {
     ///
     /// # Errors
     /// `InvalidRepoId`, or `InvalidArgument` for an empty revision.
+    #[expect(
+        clippy::case_sensitive_file_extension_comparisons,
+        reason = "the Hub's rule is about `.git` as it is"
+    )]
     pub fn new(kind: RepoKind, id: &str, revision: Option<&str>) -> Result<Self, HubError> {
         let revision = revision.unwrap_or("main");
         let wrong = |why: &str| {
-            HubError::new(
-                HubErrorKind::InvalidRepoId,
-                format!("{id:?} is not a repository id: {why}"),
-            )
-            .with(|c| c.repo_id = Some(id.to_owned()))
+            HubError::new(HubErrorKind::InvalidRepoId, format!("{id:?} is not a repository id: {why}"))
+                .with(|c| c.repo_id = Some(id.to_owned()))
         };
         let parts: Vec<&str> = id.split('/').collect();
         if parts.len() > 2 {
@@ -114,45 +108,28 @@ impl RepoRef {
             return Err(wrong("longer than 96 characters"));
         }
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if parts
-            .iter()
-            .any(|p| p.is_empty() || !p.chars().all(allowed))
-        {
+        if parts.iter().any(|p| p.is_empty() || !p.chars().all(allowed)) {
             return Err(wrong("only letters, digits, '-', '_' and '.' are allowed"));
         }
         if id.contains("--") || id.contains("..") || id.ends_with(".git") {
             return Err(wrong("'--', '..' and a final '.git' are not allowed"));
         }
-        if parts
-            .iter()
-            .any(|p| p.starts_with(['-', '.']) || p.ends_with(['-', '.']))
-        {
+        if parts.iter().any(|p| p.starts_with(['-', '.']) || p.ends_with(['-', '.'])) {
             return Err(wrong("'-' and '.' cannot start or end a name"));
         }
-        if revision.is_empty()
-            || revision
-                .split('/')
-                .any(|p| p == ".." || p == "." || p.is_empty())
-        {
+        if revision.is_empty() || revision.split('/').any(|p| p == ".." || p == "." || p.is_empty()) {
             return Err(HubError::new(
                 HubErrorKind::InvalidArgument,
                 format!("{revision:?} is not a revision"),
             ));
         }
-        Ok(Self {
-            kind,
-            id: id.to_owned(),
-            revision: revision.to_owned(),
-        })
+        Ok(Self { kind, id: id.to_owned(), revision: revision.to_owned() })
     }
 
     /// The same repository at another revision.
     #[must_use]
     pub fn at(&self, revision: &str) -> Self {
-        Self {
-            revision: revision.to_owned(),
-            ..self.clone()
-        }
+        Self { revision: revision.to_owned(), ..self.clone() }
     }
 
     /// Whether the revision is a full commit hash, which never changes.
@@ -178,15 +155,12 @@ pub fn is_commit(text: &str) -> bool {
 pub fn safe_path(path: &str) -> Result<&str, HubError> {
     let fine = !path.is_empty()
         && !path.contains(['\\', '\0', ':'])
-        && path
-            .split('/')
-            .all(|part| !part.is_empty() && part != "." && part != "..");
+        && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
     if fine {
         return Ok(path);
     }
     let message = format!("{path:?} is not a safe path inside a repository");
-    Err(HubError::new(HubErrorKind::InvalidArgument, message)
-        .with(|c| c.path = Some(path.to_owned())))
+    Err(HubError::new(HubErrorKind::InvalidArgument, message).with(|c| c.path = Some(path.to_owned())))
 }
 
 #[cfg(test)]
@@ -197,14 +171,9 @@ mod tests {
     #[test]
     fn ids_are_checked() {
         for good in ["gpt2", "openai/gsm8k", "a/b-c_d.e"] {
-            assert!(
-                RepoRef::new(RepoKind::Dataset, good, None).is_ok(),
-                "{good}"
-            );
+            assert!(RepoRef::new(RepoKind::Dataset, good, None).is_ok(), "{good}");
         }
-        for bad in [
-            "", "a/b/c", "a/", "../x", "a b", "a--b", "a/b.git", "-a/b", "a/.b", "a\\b",
-        ] {
+        for bad in ["", "a/b/c", "a/", "../x", "a b", "a--b", "a/b.git", "-a/b", "a/.b", "a\\b"] {
             assert!(RepoRef::new(RepoKind::Dataset, bad, None).is_err(), "{bad}");
         }
     }
@@ -212,26 +181,14 @@ mod tests {
     #[test]
     fn paths_cannot_leave_the_folder() {
         assert!(safe_path("data/a.parquet").is_ok());
-        for bad in [
-            "",
-            "/etc/passwd",
-            "a/../b",
-            "a//b",
-            "..",
-            "C:/x",
-            "a\\b",
-            "./a",
-        ] {
+        for bad in ["", "/etc/passwd", "a/../b", "a//b", "..", "C:/x", "a\\b", "./a"] {
             assert!(safe_path(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn encoding() {
-        assert_eq!(
-            encode_segment("refs/convert/parquet"),
-            "refs%2Fconvert%2Fparquet"
-        );
+        assert_eq!(encode_segment("refs/convert/parquet"), "refs%2Fconvert%2Fparquet");
         assert_eq!(encode_path("a b/[x]^|.txt"), "a%20b/%5Bx%5D%5E%7C.txt");
     }
 }

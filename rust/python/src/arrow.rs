@@ -1,8 +1,5 @@
 //! Arrow PyCapsules, in and out: <https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html>.
-#![expect(
-    unsafe_code,
-    reason = "the Arrow C data interface is a C interface; this file is its one home"
-)]
+#![expect(unsafe_code, reason = "the Arrow C data interface is a C interface; this file is its one home")]
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,9 +29,7 @@ pub(crate) fn import(data: &Bound<'_, PyAny>) -> PyResult<(SchemaRef, Vec<Record
         return Ok((schema, batches));
     }
     if data.hasattr("__arrow_c_array__")? {
-        let pair = data
-            .call_method0("__arrow_c_array__")?
-            .cast_into::<PyTuple>()?;
+        let pair = data.call_method0("__arrow_c_array__")?.cast_into::<PyTuple>()?;
         let batch = array_batch(&pair.get_item(0)?, &pair.get_item(1)?)?;
         return Ok((batch.schema(), vec![batch]));
     }
@@ -71,9 +66,7 @@ fn array_batch(schema: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>) -> PyResult<
         arrow_array::ffi::from_ffi(array, schema.as_ref()).map_err(bad)?
     };
     if !matches!(data.data_type(), arrow_schema::DataType::Struct(_)) {
-        return Err(PyTypeError::new_err(
-            "expected an Arrow struct array (a record batch)",
-        ));
+        return Err(PyTypeError::new_err("expected an Arrow struct array (a record batch)"));
     }
     // SAFETY: alive during the call, as above.
     let fields = Schema::try_from(unsafe { schema.as_ref() }).map_err(bad)?;
@@ -100,10 +93,7 @@ pub(crate) fn export<'py>(
 }
 
 /// A schema capsule.
-pub(crate) fn export_schema<'py>(
-    py: Python<'py>,
-    schema: &Schema,
-) -> PyResult<Bound<'py, PyCapsule>> {
+pub(crate) fn export_schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
     let ffi = FFI_ArrowSchema::try_from(schema)
         .map_err(|e| PyValueError::new_err(format!("the schema cannot be exported: {e}")))?;
     PyCapsule::new_with_value(py, ffi, SCHEMA)

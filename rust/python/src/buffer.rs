@@ -1,8 +1,5 @@
 //! `Buffer`: Rust memory seen by numpy and `memoryview`, without a copy.
-#![expect(
-    unsafe_code,
-    reason = "the buffer protocol is a C interface; this file is its one home"
-)]
+#![expect(unsafe_code, reason = "the buffer protocol is a C interface; this file is its one home")]
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -27,61 +24,17 @@ const LONG: (&CStr, &CStr) = (c"l", c"L");
 const LONG: (&CStr, &CStr) = (c"q", c"Q");
 
 impl Dtype {
-    pub(crate) const U8: Self = Self {
-        name: "uint8",
-        code: c"B",
-        width: 1,
-    };
-    pub(crate) const U16: Self = Self {
-        name: "uint16",
-        code: c"H",
-        width: 2,
-    };
-    pub(crate) const U32: Self = Self {
-        name: "uint32",
-        code: c"I",
-        width: 4,
-    };
-    pub(crate) const U64: Self = Self {
-        name: "uint64",
-        code: LONG.1,
-        width: 8,
-    };
-    pub(crate) const I8: Self = Self {
-        name: "int8",
-        code: c"b",
-        width: 1,
-    };
-    pub(crate) const I16: Self = Self {
-        name: "int16",
-        code: c"h",
-        width: 2,
-    };
-    pub(crate) const I32: Self = Self {
-        name: "int32",
-        code: c"i",
-        width: 4,
-    };
-    pub(crate) const I64: Self = Self {
-        name: "int64",
-        code: LONG.0,
-        width: 8,
-    };
-    pub(crate) const F16: Self = Self {
-        name: "float16",
-        code: c"e",
-        width: 2,
-    };
-    pub(crate) const F32: Self = Self {
-        name: "float32",
-        code: c"f",
-        width: 4,
-    };
-    pub(crate) const F64: Self = Self {
-        name: "float64",
-        code: c"d",
-        width: 8,
-    };
+    pub(crate) const U8: Self = Self { name: "uint8", code: c"B", width: 1 };
+    pub(crate) const U16: Self = Self { name: "uint16", code: c"H", width: 2 };
+    pub(crate) const U32: Self = Self { name: "uint32", code: c"I", width: 4 };
+    pub(crate) const U64: Self = Self { name: "uint64", code: LONG.1, width: 8 };
+    pub(crate) const I8: Self = Self { name: "int8", code: c"b", width: 1 };
+    pub(crate) const I16: Self = Self { name: "int16", code: c"h", width: 2 };
+    pub(crate) const I32: Self = Self { name: "int32", code: c"i", width: 4 };
+    pub(crate) const I64: Self = Self { name: "int64", code: LONG.0, width: 8 };
+    pub(crate) const F16: Self = Self { name: "float16", code: c"e", width: 2 };
+    pub(crate) const F32: Self = Self { name: "float32", code: c"f", width: 4 };
+    pub(crate) const F64: Self = Self { name: "float64", code: c"d", width: 8 };
 }
 
 enum Owner {
@@ -142,14 +95,7 @@ impl Buffer {
             Owner::Owned(b) => b.len(),
         };
         debug_assert_eq!(held, step.unsigned_abs(), "shape and bytes disagree");
-        Self {
-            owner,
-            pointer,
-            bytes: held.min(step.unsigned_abs()),
-            dtype,
-            shape,
-            strides,
-        }
+        Self { owner, pointer, bytes: held.min(step.unsigned_abs()), dtype, shape, strides }
     }
 }
 
@@ -184,11 +130,7 @@ impl Buffer {
     }
 
     // SAFETY: called by CPython with a valid view to fill. `slf` is kept alive by `view.obj`, and with it every pointer.
-    unsafe fn __getbuffer__(
-        slf: Bound<'_, Self>,
-        view: *mut ffi::Py_buffer,
-        flags: c_int,
-    ) -> PyResult<()> {
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         if view.is_null() {
             return Err(PyBufferError::new_err("no view to fill"));
         }
@@ -196,9 +138,7 @@ impl Buffer {
         if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE && this.readonly() {
             // SAFETY: `view` is valid, and an error must leave `obj` null.
             unsafe { (*view).obj = std::ptr::null_mut() };
-            return Err(PyBufferError::new_err(
-                "the memory belongs to a table and is read-only",
-            ));
+            return Err(PyBufferError::new_err("the memory belongs to a table and is read-only"));
         }
         let wants = |flag: c_int| flags & flag == flag;
         // SAFETY: `view` is valid for writes; shape, strides and format live as long as the object in `obj`.
@@ -213,11 +153,8 @@ impl Buffer {
             } else {
                 std::ptr::null_mut()
             };
-            (*view).shape = if wants(ffi::PyBUF_ND) {
-                this.shape.as_ptr().cast_mut()
-            } else {
-                std::ptr::null_mut()
-            };
+            (*view).shape =
+                if wants(ffi::PyBUF_ND) { this.shape.as_ptr().cast_mut() } else { std::ptr::null_mut() };
             (*view).strides = if wants(ffi::PyBUF_STRIDES) {
                 this.strides.as_ptr().cast_mut()
             } else {

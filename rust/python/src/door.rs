@@ -51,9 +51,7 @@ where
         });
         match interrupt {
             Some(error) => Err(Error::Python(error)),
-            None => {
-                result.unwrap_or_else(|| Err(Error::Internal("the work left no result".into())))
-            }
+            None => result.unwrap_or_else(|| Err(Error::Internal("the work left no result".into()))),
         }
     });
     Ok(outcome?)

@@ -43,19 +43,13 @@ pub(crate) fn engine() -> Result<&'static Engine, Error> {
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "engines are leaked, so a published pointer stays valid for ever"
-)]
+#[expect(unsafe_code, reason = "engines are leaked, so a published pointer stays valid for ever")]
 fn live(pointer: *mut Engine) -> Option<&'static Engine> {
     // SAFETY: the pointer is null or came from `Box::into_raw` in `engine` and is never freed once published.
     unsafe { pointer.as_ref() }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "the loser of the race owns its unpublished engine"
-)]
+#[expect(unsafe_code, reason = "the loser of the race owns its unpublished engine")]
 fn discard(fresh: *mut Engine) {
     // SAFETY: `fresh` came from `Box::into_raw` a moment ago and was never published.
     let engine = unsafe { Box::from_raw(fresh) };
@@ -63,10 +57,7 @@ fn discard(fresh: *mut Engine) {
 }
 
 impl Engine {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "engine.rs is the home of threads and runtimes"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "engine.rs is the home of threads and runtimes")]
     fn build(pid: u32) -> Result<Self, Error> {
         let threads = threads();
         let io = tokio::runtime::Builder::new_multi_thread()
@@ -80,12 +71,7 @@ impl Engine {
             .thread_name(|i| format!("crucible-cpu-{i}"))
             .build()
             .map_err(|e| Error::Internal(format!("cannot start the decode pool: {e}")))?;
-        Ok(Self {
-            pid,
-            io,
-            cpu,
-            http: OnceLock::new(),
-        })
+        Ok(Self { pid, io, cpu, http: OnceLock::new() })
     }
 
     /// The HTTP client of this process: one connection pool for every hub call.
@@ -104,10 +90,7 @@ impl Engine {
 }
 
 /// Decode threads: `CRUCIBLE_NUM_THREADS`, else what the scheduler and the cgroup allow.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the engine's own size is read once, where it is built"
-)]
+#[expect(clippy::disallowed_methods, reason = "the engine's own size is read once, where it is built")]
 fn threads() -> usize {
     std::env::var("CRUCIBLE_NUM_THREADS")
         .ok()

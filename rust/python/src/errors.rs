@@ -24,11 +24,7 @@ impl Error {
 
     /// As `schema`, at a place.
     pub(crate) fn schema_at(message: String, column: &str, row: usize) -> Self {
-        Self::Data(
-            DataError::new(DataErrorKind::Schema, message)
-                .with_column(column)
-                .with_row(row as u64),
-        )
+        Self::Data(DataError::new(DataErrorKind::Schema, message).with_column(column).with_row(row as u64))
     }
 
     /// Something that is not built.
@@ -91,21 +87,11 @@ fn convert(py: Python<'_>, error: Error) -> PyErr {
                 env!("CARGO_PKG_VERSION"),
                 std::env::consts::OS
             );
-            make(
-                py,
-                "InternalError",
-                &format!("internal error: {text}"),
-                &PyDict::new(py),
-                Some(&hint),
-            )
+            make(py, "InternalError", &format!("internal error: {text}"), &PyDict::new(py), Some(&hint))
         }
-        Error::Internal(text) => make(
-            py,
-            "InternalError",
-            &format!("internal error: {text}"),
-            &PyDict::new(py),
-            None,
-        ),
+        Error::Internal(text) => {
+            make(py, "InternalError", &format!("internal error: {text}"), &PyDict::new(py), None)
+        }
     };
     made.unwrap_or_else(|failure| {
         failure.set_cause(py, None);
@@ -120,9 +106,7 @@ fn make(
     facts: &Bound<'_, PyDict>,
     hint: Option<&str>,
 ) -> PyResult<PyErr> {
-    let exception = py
-        .import("_crucible.errors")?
-        .call_method1("_make", (class, message, facts, hint))?;
+    let exception = py.import("_crucible.errors")?.call_method1("_make", (class, message, facts, hint))?;
     Ok(PyErr::from_value(exception))
 }
 
@@ -162,13 +146,7 @@ fn hub_exception(py: Python<'_>, error: &HubError) -> PyResult<PyErr> {
     facts.set_item("revision", &context.revision)?;
     facts.set_item("path", &context.path)?;
     facts.set_item("retry_after", context.retry_after)?;
-    let made = make(
-        py,
-        hub_class(error.kind()),
-        &error.to_string(),
-        &facts,
-        context.hint.as_deref(),
-    )?;
+    let made = make(py, hub_class(error.kind()), &error.to_string(), &facts, context.hint.as_deref())?;
     if let Some(source) = std::error::Error::source(error) {
         let cause = match source.downcast_ref::<HubError>() {
             Some(inner) => hub_exception(py, inner)?,
@@ -195,8 +173,7 @@ fn data_class(kind: DataErrorKind) -> &'static str {
 
 fn data_exception(py: Python<'_>, error: &DataError) -> PyResult<PyErr> {
     // An error that came through a hub-backed source keeps its own class.
-    if let Some(inner) = std::error::Error::source(error).and_then(|s| s.downcast_ref::<HubError>())
-    {
+    if let Some(inner) = std::error::Error::source(error).and_then(|s| s.downcast_ref::<HubError>()) {
         return hub_exception(py, inner);
     }
     let facts = PyDict::new(py);
@@ -205,13 +182,7 @@ fn data_exception(py: Python<'_>, error: &DataError) -> PyResult<PyErr> {
     facts.set_item("row", error.row())?;
     facts.set_item("line", error.line())?;
     facts.set_item("column", error.column())?;
-    let made = make(
-        py,
-        data_class(error.kind()),
-        &error.to_string(),
-        &facts,
-        None,
-    )?;
+    let made = make(py, data_class(error.kind()), &error.to_string(), &facts, None)?;
     if let Some(source) = std::error::Error::source(error) {
         made.set_cause(py, Some(PyRuntimeError::new_err(chain(source))));
     }

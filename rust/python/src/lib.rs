@@ -27,23 +27,14 @@ mod testing;
 #[pyfunction]
 fn features_from_arrow_schema(schema: &Bound<'_, PyAny>) -> PyResult<String> {
     let schema = arrow::import_schema(schema)?;
-    Ok(crucible_data::features::features_json(&schema)
-        .map_err(errors::data)?
-        .to_string())
+    Ok(crucible_data::features::features_json(&schema).map_err(errors::data)?.to_string())
 }
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     door::quiet_panics();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add(
-        "build_profile",
-        if cfg!(debug_assertions) {
-            "debug"
-        } else {
-            "release"
-        },
-    )?;
+    module.add("build_profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
     module.add_class::<buffer::Buffer>()?;
     module.add_class::<source::Source>()?;
     module.add_class::<hub::client::HubClient>()?;

@@ -41,8 +41,8 @@ impl ByteSource for HubSource {
 
 impl HubSource {
     fn block_on<T>(&self, work: impl Future<Output = Result<T, HubError>>) -> Result<T, DataError> {
-        let engine = engine()
-            .map_err(|_| DataError::new(DataErrorKind::Internal, "the engine cannot start"))?;
+        let engine =
+            engine().map_err(|_| DataError::new(DataErrorKind::Internal, "the engine cannot start"))?;
         engine.io.block_on(work).map_err(|e| {
             DataError::new(DataErrorKind::Io, "reading from the hub failed")
                 .with_path(&self.name)
@@ -54,13 +54,7 @@ impl HubSource {
 /// What a `Source` was made from: enough to make it again in another process.
 enum Origin {
     Local(String),
-    Hub {
-        client: Py<HubClient>,
-        kind: String,
-        repo_id: String,
-        path: String,
-        revision: String,
-    },
+    Hub { client: Py<HubClient>, kind: String, repo_id: String, path: String, revision: String },
 }
 
 /// Bytes that can be read by position: a local file, or a file of a hub repository.
@@ -77,13 +71,7 @@ impl Source {
         let py = slf.py();
         let this = slf.get();
         match &this.origin {
-            Origin::Hub {
-                client,
-                kind,
-                repo_id,
-                path,
-                revision,
-            } if this.pid != std::process::id() => {
+            Origin::Hub { client, kind, repo_id, path, revision } if this.pid != std::process::id() => {
                 open_hub(client.bind(py), kind, repo_id, path, revision)
             }
             _ => Ok(this.bytes.clone()),
@@ -101,13 +89,7 @@ fn open_hub(
     let repo = crate::hub::client::repo_ref(kind, repo_id, Some(revision))?;
     let live = client.get().live()?;
     let file = door::wait(client.py(), async { live.open_remote(&repo, path).await })?;
-    let name = format!(
-        "hf://{}/{}@{}/{}",
-        crate::hub::client::plural(kind),
-        repo_id,
-        revision,
-        path
-    );
+    let name = format!("hf://{}/{}@{}/{}", crate::hub::client::plural(kind), repo_id, revision, path);
     Ok(Arc::new(HubSource { name, file }))
 }
 
@@ -117,11 +99,7 @@ impl Source {
     #[staticmethod]
     fn local(py: Python<'_>, path: String) -> PyResult<Self> {
         let opened = door::run(py, |_| LocalSource::open(Path::new(&path)))?;
-        Ok(Self {
-            origin: Origin::Local(path),
-            pid: std::process::id(),
-            bytes: Arc::new(opened),
-        })
+        Ok(Self { origin: Origin::Local(path), pid: std::process::id(), bytes: Arc::new(opened) })
     }
 
     /// A file of a hub repository, read by ranges.
@@ -139,26 +117,11 @@ impl Source {
         if let Some(size) = size
             && size != bytes.len()
         {
-            let message = format!(
-                "the listing said {size} bytes, the file has {}",
-                bytes.len()
-            );
-            return Err(errors::data(
-                DataError::new(DataErrorKind::Io, message).with_path(bytes.name()),
-            ));
+            let message = format!("the listing said {size} bytes, the file has {}", bytes.len());
+            return Err(errors::data(DataError::new(DataErrorKind::Io, message).with_path(bytes.name())));
         }
-        let origin = Origin::Hub {
-            client: client.unbind(),
-            kind,
-            repo_id,
-            path,
-            revision,
-        };
-        Ok(Self {
-            origin,
-            pid: std::process::id(),
-            bytes,
-        })
+        let origin = Origin::Hub { client: client.unbind(), kind, repo_id, path, revision };
+        Ok(Self { origin, pid: std::process::id(), bytes })
     }
 
     /// Name for messages: the path or the `hf://` address.
@@ -168,8 +131,7 @@ impl Source {
     }
 
     fn __len__(&self) -> PyResult<usize> {
-        usize::try_from(self.bytes.len())
-            .map_err(|_| Error::Internal("file too large".into()).into())
+        usize::try_from(self.bytes.len()).map_err(|_| Error::Internal("file too large".into()).into())
     }
 
     /// Bytes `start..stop`, clamped to the file.
@@ -181,20 +143,12 @@ impl Source {
         Ok(PyBytes::new(slf.py(), &read))
     }
 
-    fn __reduce__<'py>(
-        slf: Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(slf: Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let py = slf.py();
         let class = slf.get_type();
         match &slf.get().origin {
             Origin::Local(path) => Ok((class.getattr("local")?, PyTuple::new(py, [path])?)),
-            Origin::Hub {
-                client,
-                kind,
-                repo_id,
-                path,
-                revision,
-            } => {
+            Origin::Hub { client, kind, repo_id, path, revision } => {
                 let args = (client.bind(py), kind, repo_id, path, revision).into_pyobject(py)?;
                 Ok((class.getattr("hub")?, args))
             }

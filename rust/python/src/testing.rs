@@ -11,9 +11,7 @@ use crate::errors::Error;
 #[pyfunction]
 #[expect(clippy::panic, reason = "the test of panics needs one")]
 pub(crate) fn _test_panic(py: Python<'_>) -> PyResult<()> {
-    door::run(py, |_| -> Result<(), Error> {
-        panic!("a panic made on purpose")
-    })
+    door::run(py, |_| -> Result<(), Error> { panic!("a panic made on purpose") })
 }
 
 #[pyfunction]

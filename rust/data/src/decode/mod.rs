@@ -37,8 +37,7 @@ impl FromStr for Format {
             "parquet" => Ok(Self::Parquet),
             "json" => Ok(Self::Json),
             other => {
-                let message =
-                    format!("format {other:?} is not read; the formats are parquet and json");
+                let message = format!("format {other:?} is not read; the formats are parquet and json");
                 Err(DataError::new(DataErrorKind::Unsupported, message))
             }
         }
@@ -69,11 +68,7 @@ pub(crate) struct FileBatches {
 ///
 /// # Errors
 /// `NotFound`, `Io`, `Decode`, `Limit` or `Schema`, with the file.
-pub fn read_files(
-    paths: &[PathBuf],
-    format: Format,
-    options: &ReadOptions,
-) -> Result<Table, DataError> {
+pub fn read_files(paths: &[PathBuf], format: Format, options: &ReadOptions) -> Result<Table, DataError> {
     let sources = paths
         .iter()
         .map(|p| LocalSource::open(p).map(|s| Arc::new(s) as Arc<dyn ByteSource>))
@@ -84,19 +79,11 @@ pub fn read_files(
     };
     let target = match &options.features {
         Some(features) => Arc::new(schema_from_features(features)?),
-        None => unify::schemas(
-            files
-                .iter()
-                .zip(paths)
-                .map(|(f, p)| (f.schema.as_ref(), p.as_path())),
-        )?,
+        None => unify::schemas(files.iter().zip(paths).map(|(f, p)| (f.schema.as_ref(), p.as_path())))?,
     };
     let target = projected(target, options.columns.as_deref())?;
-    let batches: Vec<(usize, RecordBatch)> = files
-        .into_iter()
-        .enumerate()
-        .flat_map(|(i, f)| f.batches.into_iter().map(move |b| (i, b)))
-        .collect();
+    let batches: Vec<(usize, RecordBatch)> =
+        files.into_iter().enumerate().flat_map(|(i, f)| f.batches.into_iter().map(move |b| (i, b))).collect();
     let strict = options.features.is_some();
     let batches = batches
         .into_par_iter()
@@ -119,10 +106,7 @@ fn projected(schema: SchemaRef, columns: Option<&[String]>) -> Result<SchemaRef,
     let Some(columns) = columns else {
         return Ok(schema);
     };
-    let indices = columns
-        .iter()
-        .map(|c| column_index(&schema, c))
-        .collect::<Result<Vec<_>, _>>()?;
+    let indices = columns.iter().map(|c| column_index(&schema, c)).collect::<Result<Vec<_>, _>>()?;
     let metadata = crate::features::kept_metadata(&schema, columns);
     Ok(Arc::new(schema.project(&indices)?.with_metadata(metadata)))
 }
@@ -131,11 +115,8 @@ fn projected(schema: SchemaRef, columns: Option<&[String]>) -> Result<SchemaRef,
 pub(crate) fn column_index(schema: &Schema, name: &str) -> Result<usize, DataError> {
     schema.index_of(name).map_err(|_| {
         let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-        DataError::new(
-            DataErrorKind::MissingColumn,
-            format!("no column {name:?}; there are {names:?}"),
-        )
-        .with_column(name)
+        DataError::new(DataErrorKind::MissingColumn, format!("no column {name:?}; there are {names:?}"))
+            .with_column(name)
     })
 }
 
@@ -149,9 +130,8 @@ fn fitted(batch: RecordBatch, target: &SchemaRef, strict: bool) -> Result<Record
         return cast_batch(&batch, target);
     }
     let schema = batch.schema();
-    let wanted: Vec<usize> = (0..schema.fields().len())
-        .filter(|&i| target.index_of(schema.field(i).name()).is_ok())
-        .collect();
+    let wanted: Vec<usize> =
+        (0..schema.fields().len()).filter(|&i| target.index_of(schema.field(i).name()).is_ok()).collect();
     cast_batch(&batch.project(&wanted)?, target)
 }
 

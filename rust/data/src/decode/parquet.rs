@@ -60,11 +60,7 @@ impl ParquetReader {
             ArrowReaderMetadata::try_new(Arc::new(parsed), ArrowReaderOptions::new())
         })?;
         let schema = nullable::schema(&kept_features(metadata.schema()));
-        Ok(Self {
-            source,
-            metadata,
-            schema: Arc::new(schema),
-        })
+        Ok(Self { source, metadata, schema: Arc::new(schema) })
     }
 
     /// Columns as they are handed out: all nullable, dictionaries as their values.
@@ -94,11 +90,12 @@ impl ParquetReader {
     ) -> Result<Vec<RecordBatch>, DataError> {
         let wanted = self.wanted(columns)?;
         let groups = self.column_groups(row_group, &wanted, rayon::current_num_threads())?;
+        let fetched = self.fetch(row_group, &wanted)?; // one call: a remote source makes few requests of it
         let parts = groups
             .into_par_iter()
             .map(|columns| {
                 cancel.check()?;
-                let batches = self.decode(row_group, &columns)?;
+                let batches = self.decode(row_group, &columns, fetched.clone())?;
                 Ok((columns, batches))
             })
             .collect::<Result<Vec<_>, DataError>>()?;
@@ -125,13 +122,7 @@ impl ParquetReader {
         let mut sized = wanted
             .iter()
             .map(|&c| {
-                Ok((
-                    self.chunk_ranges(row_group, &[c])?
-                        .iter()
-                        .map(|r| r.end - r.start)
-                        .sum::<u64>(),
-                    c,
-                ))
+                Ok((self.chunk_ranges(row_group, &[c])?.iter().map(|r| r.end - r.start).sum::<u64>(), c))
             })
             .collect::<Result<Vec<(u64, usize)>, DataError>>()?;
         sized.sort_unstable_by(|a, b| b.cmp(a));
@@ -142,19 +133,11 @@ impl ParquetReader {
                 least.1.push(column);
             }
         }
-        Ok(groups
-            .into_iter()
-            .map(|g| g.1)
-            .filter(|g| !g.is_empty())
-            .collect())
+        Ok(groups.into_iter().map(|g| g.1).filter(|g| !g.is_empty()).collect())
     }
 
     /// Byte ranges of the leaf chunks of some root columns.
-    fn chunk_ranges(
-        &self,
-        row_group: usize,
-        roots: &[usize],
-    ) -> Result<Vec<Range<u64>>, DataError> {
+    fn chunk_ranges(&self, row_group: usize, roots: &[usize]) -> Result<Vec<Range<u64>>, DataError> {
         let metadata = self.metadata.metadata();
         let groups = metadata.row_groups();
         let group = groups.get(row_group).ok_or_else(|| {
@@ -164,46 +147,45 @@ impl ParquetReader {
         let descriptor = metadata.file_metadata().schema_descr();
         let mut ranges = Vec::new();
         for (leaf, chunk) in group.columns().iter().enumerate() {
-            if leaf >= descriptor.num_columns()
-                || !roots.contains(&descriptor.get_column_root_idx(leaf))
-            {
+            if leaf >= descriptor.num_columns() || !roots.contains(&descriptor.get_column_root_idx(leaf)) {
                 continue;
             }
             let (start, length) = catch_unwind(AssertUnwindSafe(|| chunk.byte_range()))
                 .map_err(|_| self.broken(row_group, "a chunk has no place"))?;
-            let end = start
-                .checked_add(length)
-                .filter(|&e| e <= self.source.len());
+            let end = start.checked_add(length).filter(|&e| e <= self.source.len());
             ranges.push(
-                start..end.ok_or_else(|| {
-                    self.broken(row_group, "a column chunk lies outside the file")
-                })?,
+                start..end.ok_or_else(|| self.broken(row_group, "a column chunk lies outside the file"))?,
             );
         }
         Ok(ranges)
     }
 
     fn broken(&self, row_group: usize, message: &str) -> DataError {
-        DataError::new(DataErrorKind::Decode, message)
-            .with_path(self.source.name())
-            .with_row_group(row_group)
+        DataError::new(DataErrorKind::Decode, message).with_path(self.source.name()).with_row_group(row_group)
+    }
+
+    /// Reads the chunks of some root columns.
+    fn fetch(&self, row_group: usize, columns: &[usize]) -> Result<Fetched, DataError> {
+        let ranges = self.chunk_ranges(row_group, columns)?;
+        let bytes = self
+            .source
+            .read_ranges(&ranges)
+            .map_err(|e| e.with_path(self.source.name()).with_row_group(row_group))?;
+        Ok(Fetched { len: self.source.len(), parts: ranges.into_iter().zip(bytes).collect() })
     }
 
     /// Decodes some root columns of a row group. Every group of columns of a row group yields the same batch sizes.
-    fn decode(&self, row_group: usize, columns: &[usize]) -> Result<Vec<RecordBatch>, DataError> {
+    fn decode(
+        &self,
+        row_group: usize,
+        columns: &[usize],
+        fetched: Fetched,
+    ) -> Result<Vec<RecordBatch>, DataError> {
         let place = |e: DataError| e.with_path(self.source.name()).with_row_group(row_group);
-        let ranges = self.chunk_ranges(row_group, columns)?;
-        let bytes = self.source.read_ranges(&ranges).map_err(place)?;
-        let fetched = Fetched {
-            len: self.source.len(),
-            parts: ranges.into_iter().zip(bytes).collect(),
-        };
         let rows = self.row_group_rows().get(row_group).copied().unwrap_or(0);
         let batch_rows = self.batch_rows(row_group, rows);
-        let mask = ProjectionMask::roots(
-            self.metadata.metadata().file_metadata().schema_descr(),
-            columns.to_vec(),
-        );
+        let mask =
+            ProjectionMask::roots(self.metadata.metadata().file_metadata().schema_descr(), columns.to_vec());
         let batches = caught(self.source.name(), || {
             ParquetRecordBatchReaderBuilder::new_with_metadata(fetched, self.metadata.clone())
                 .with_row_groups(vec![row_group])
@@ -216,10 +198,7 @@ impl ParquetReader {
         .map_err(place)?;
         let decoded: usize = batches.iter().map(RecordBatch::num_rows).sum();
         if decoded != rows {
-            return Err(self.broken(
-                row_group,
-                &format!("{decoded} rows decoded, the footer says {rows}"),
-            ));
+            return Err(self.broken(row_group, &format!("{decoded} rows decoded, the footer says {rows}")));
         }
         Ok(batches)
     }
@@ -230,7 +209,7 @@ impl ParquetReader {
             .metadata()
             .row_groups()
             .get(row_group)
-            .map_or(0, |g| g.total_byte_size());
+            .map_or(0, parquet::file::metadata::RowGroupMetaData::total_byte_size);
         let parts = usize::try_from(bytes / BATCH_BYTES).unwrap_or(0) + 1;
         rows.div_ceil(parts).max(1)
     }
@@ -256,17 +235,13 @@ impl ParquetReader {
                     let at = sorted.iter().position(|&r| r == column)?;
                     Some(batches.get(index)?.columns().get(at)?.clone())
                 });
-                let array = array
-                    .ok_or_else(|| self.broken(row_group, "a column is missing after decoding"))?;
+                let array =
+                    array.ok_or_else(|| self.broken(row_group, "a column is missing after decoding"))?;
                 rows = array.len();
                 columns.push(nullable::array(&array, field.data_type())?);
             }
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            batches.push(RecordBatch::try_new_with_options(
-                schema.clone(),
-                columns,
-                &options,
-            )?);
+            batches.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
         }
         Ok(batches)
     }
@@ -283,28 +258,18 @@ pub(crate) fn read_sources(
         .collect::<Result<Vec<_>, _>>()?;
     let row_groups: usize = readers.iter().map(|r| r.row_group_rows().len()).sum();
     // Few row groups: columns are decoded side by side as well.
-    let parts = if row_groups < 2 * rayon::current_num_threads() {
-        2 * rayon::current_num_threads()
-    } else {
-        1
-    };
+    let parts =
+        if row_groups < 2 * rayon::current_num_threads() { 2 * rayon::current_num_threads() } else { 1 };
     let mut units = Vec::new();
     for (file, reader) in readers.iter().enumerate() {
         // A column that this file lacks, another may have: what nobody has is found when schemas are joined.
         let wanted: Vec<usize> = match &options.columns {
-            Some(names) => names
-                .iter()
-                .filter_map(|n| reader.schema.index_of(n).ok())
-                .collect(),
+            Some(names) => names.iter().filter_map(|n| reader.schema.index_of(n).ok()).collect(),
             None => reader.wanted(None)?,
         };
         for row_group in 0..reader.row_group_rows().len() {
             for columns in reader.column_groups(row_group, &wanted, parts)? {
-                units.push(Unit {
-                    file,
-                    row_group,
-                    columns,
-                });
+                units.push(Unit { file, row_group, columns });
             }
         }
     }
@@ -312,27 +277,20 @@ pub(crate) fn read_sources(
         .into_par_iter()
         .map(|unit| {
             options.cancel.check()?;
-            let reader = readers
-                .get(unit.file)
-                .ok_or_else(|| DataError::new(DataErrorKind::Internal, "no reader"))?;
-            let batches = reader.decode(unit.row_group, &unit.columns)?;
+            let reader =
+                readers.get(unit.file).ok_or_else(|| DataError::new(DataErrorKind::Internal, "no reader"))?;
+            let fetched = reader.fetch(unit.row_group, &unit.columns)?;
+            let batches = reader.decode(unit.row_group, &unit.columns, fetched)?;
             Ok((unit, batches))
         })
         .collect::<Result<Vec<_>, DataError>>()?;
-    let mut files: Vec<FileBatches> = readers
-        .iter()
-        .map(|r| FileBatches {
-            schema: r.schema(),
-            batches: Vec::new(),
-        })
-        .collect();
+    let mut files: Vec<FileBatches> =
+        readers.iter().map(|r| FileBatches { schema: r.schema(), batches: Vec::new() }).collect();
     let mut units = decoded.into_iter().peekable();
     while let Some((first, batches)) = units.next() {
         let (file, row_group) = (first.file, first.row_group);
         let mut parts = vec![(first.columns, batches)];
-        while let Some((next, batches)) =
-            units.next_if(|(u, _)| u.file == file && u.row_group == row_group)
-        {
+        while let Some((next, batches)) = units.next_if(|(u, _)| u.file == file && u.row_group == row_group) {
             parts.push((next.columns, batches));
         }
         let (Some(reader), Some(out)) = (readers.get(file), files.get_mut(file)) else {
@@ -340,21 +298,17 @@ pub(crate) fn read_sources(
         };
         let mut wanted: Vec<usize> = parts.iter().flat_map(|(c, _)| c.iter().copied()).collect();
         wanted.sort_unstable();
-        out.batches
-            .extend(reader.assemble(row_group, &wanted, parts)?);
+        out.batches.extend(reader.assemble(row_group, &wanted, parts)?);
     }
     Ok(files)
 }
 
 /// The footer's bytes, its length checked before anything is read for it.
 fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataError> {
-    let bad =
-        |message: String| DataError::new(DataErrorKind::Decode, message).with_path(source.name());
+    let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(source.name());
     let length = source.len();
     if length < 12 {
-        return Err(bad(format!(
-            "{length} bytes are too few for a Parquet file"
-        )));
+        return Err(bad(format!("{length} bytes are too few for a Parquet file")));
     }
     let guess = source.read_range(length - length.min(FOOTER_GUESS)..length)?;
     let trailer = guess.get(guess.len() - 8..).unwrap_or_default();
@@ -368,16 +322,12 @@ fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataEr
     }
     let footer = u64::from(trailer.get(..4).unwrap_or_default().get_u32_le());
     if footer > limits.max_footer_bytes {
-        let message = format!(
-            "a footer of {footer} bytes is over max_footer_bytes = {}",
-            limits.max_footer_bytes
-        );
+        let message =
+            format!("a footer of {footer} bytes is over max_footer_bytes = {}", limits.max_footer_bytes);
         return Err(DataError::new(DataErrorKind::Limit, message).with_path(source.name()));
     }
     if footer + 8 > length {
-        return Err(bad(format!(
-            "the footer should have {footer} bytes, the file has {length}"
-        )));
+        return Err(bad(format!("the footer should have {footer} bytes, the file has {length}")));
     }
     let start = length - 8 - footer;
     if footer + 8 <= guess.len() as u64 {
@@ -388,10 +338,7 @@ fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataEr
 
 /// Only the features survive of the file's schema metadata.
 fn kept_features(schema: &Schema) -> Schema {
-    let kept = schema
-        .metadata()
-        .get(METADATA_KEY)
-        .map(|t| (METADATA_KEY.to_owned(), t.clone()));
+    let kept = schema.metadata().get(METADATA_KEY).map(|t| (METADATA_KEY.to_owned(), t.clone()));
     let kept: std::collections::HashMap<_, _> = kept.into_iter().collect();
     Schema::new_with_metadata(schema.fields().clone(), kept)
 }
@@ -405,19 +352,16 @@ fn caught<T>(name: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Resu
                 ParquetError::NYI(_) => DataErrorKind::Unsupported,
                 _ => DataErrorKind::Decode,
             };
-            Err(
-                DataError::new(kind, format!("broken or unsupported Parquet: {error}"))
-                    .with_path(name),
-            )
+            Err(DataError::new(kind, format!("broken or unsupported Parquet: {error}")).with_path(name))
         }
-        Err(_) => Err(
-            DataError::new(DataErrorKind::Decode, "broken Parquet: the decoder gave up")
-                .with_path(name),
-        ),
+        Err(_) => {
+            Err(DataError::new(DataErrorKind::Decode, "broken Parquet: the decoder gave up").with_path(name))
+        }
     }
 }
 
 /// The fetched ranges of a file, as the parquet crate wants to read them.
+#[derive(Clone)]
 struct Fetched {
     len: u64,
     parts: Vec<(Range<u64>, Bytes)>,
@@ -449,10 +393,7 @@ impl ChunkReader for Fetched {
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         let rest = self.from(start)?;
         if rest.len() < length {
-            return Err(ParquetError::EOF(format!(
-                "{length} bytes wanted at {start}, {} there",
-                rest.len()
-            )));
+            return Err(ParquetError::EOF(format!("{length} bytes wanted at {start}, {} there", rest.len())));
         }
         Ok(rest.slice(..length))
     }

@@ -14,20 +14,15 @@ use crate::features::METADATA_KEY;
 ///
 /// # Errors
 /// `Schema` for types without a common one, naming the file and column.
-pub fn schemas<'a>(
-    files: impl Iterator<Item = (&'a Schema, &'a Path)>,
-) -> Result<SchemaRef, DataError> {
+pub fn schemas<'a>(files: impl Iterator<Item = (&'a Schema, &'a Path)>) -> Result<SchemaRef, DataError> {
     let mut fields: Vec<Field> = Vec::new();
     let mut metadata = None;
     for (schema, path) in files {
         metadata.get_or_insert_with(|| schema.metadata().get(METADATA_KEY).cloned());
         merge(&mut fields, schema.fields()).map_err(|e| e.with_path(shown(path)))?;
     }
-    let metadata: HashMap<_, _> = metadata
-        .flatten()
-        .map(|text| (METADATA_KEY.to_owned(), text))
-        .into_iter()
-        .collect();
+    let metadata: HashMap<_, _> =
+        metadata.flatten().map(|text| (METADATA_KEY.to_owned(), text)).into_iter().collect();
     Ok(Arc::new(Schema::new_with_metadata(fields, metadata)))
 }
 
@@ -41,8 +36,8 @@ pub(crate) fn merge(known: &mut Vec<Field>, more: &Fields) -> Result<(), DataErr
         match place.and_then(|p| known.get_mut(p)) {
             None => known.push(field.as_ref().clone().with_nullable(true)),
             Some(old) => {
-                let wide = widened(old.data_type(), field.data_type())
-                    .map_err(|e| e.with_column(field.name()))?;
+                let wide =
+                    widened(old.data_type(), field.data_type()).map_err(|e| e.with_column(field.name()))?;
                 *old = old.clone().with_data_type(wide).with_nullable(true);
             }
         }
@@ -79,9 +74,5 @@ pub(crate) fn widened(a: &DataType, b: &DataType) -> Result<DataType, DataError>
 }
 
 fn item(a: &Field, b: &Field) -> Result<Arc<Field>, DataError> {
-    Ok(Arc::new(
-        a.clone()
-            .with_data_type(widened(a.data_type(), b.data_type())?)
-            .with_nullable(true),
-    ))
+    Ok(Arc::new(a.clone().with_data_type(widened(a.data_type(), b.data_type())?).with_nullable(true)))
 }

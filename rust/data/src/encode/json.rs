@@ -18,9 +18,7 @@ pub fn write_lines(path: &Path, batches: &[RecordBatch]) -> Result<(), DataError
             DataError::new(DataErrorKind::Schema, format!("cannot write JSON: {e}"))
                 .with_path(path.to_string_lossy())
         };
-        let mut writer = WriterBuilder::new()
-            .with_explicit_nulls(true)
-            .build::<_, LineDelimited>(&mut *out);
+        let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut *out);
         for batch in batches {
             writer.write(batch).map_err(failed)?;
         }

@@ -16,15 +16,9 @@ pub(crate) fn atomically<F>(path: &Path, write: F) -> Result<(), DataError>
 where
     F: FnOnce(&mut (dyn Write + Send)) -> Result<(), DataError>,
 {
-    let folder = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."));
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let failed = |error: std::io::Error| io_error(path, error);
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let mut temporary = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).map_err(failed)?;
     {
         let mut buffered = BufWriter::with_capacity(1 << 20, temporary.as_file_mut());
         write(&mut buffered)?;
@@ -49,9 +43,7 @@ fn widen_mode(_file: &std::fs::File) -> std::io::Result<()> {
 
 pub(crate) fn io_error(path: &Path, error: std::io::Error) -> DataError {
     let kind = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            DataErrorKind::DiskFull
-        }
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => DataErrorKind::DiskFull,
         std::io::ErrorKind::NotFound => DataErrorKind::NotFound,
         _ => DataErrorKind::Io,
     };

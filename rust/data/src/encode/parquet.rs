@@ -35,8 +35,7 @@ pub fn write_file(
             DataError::new(DataErrorKind::Io, format!("cannot write Parquet: {e}"))
                 .with_path(path.to_string_lossy())
         };
-        let mut writer =
-            ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(failed)?;
+        let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(failed)?;
         for batch in batches {
             writer.write(batch).map_err(failed)?;
         }
@@ -54,9 +53,8 @@ fn codec(name: &str) -> Result<Compression, DataError> {
         "brotli" => Compression::BROTLI(parquet::basic::BrotliLevel::default()),
         "none" => Compression::UNCOMPRESSED,
         other => {
-            let message = format!(
-                "unknown compression {other:?}; known: zstd, snappy, gzip, lz4, brotli, none"
-            );
+            let message =
+                format!("unknown compression {other:?}; known: zstd, snappy, gzip, lz4, brotli, none");
             return Err(DataError::new(DataErrorKind::Schema, message));
         }
     })

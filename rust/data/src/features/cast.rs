@@ -24,17 +24,8 @@ fn misfit(message: String) -> DataError {
 /// `Schema` for a column that `target` lacks (both lists are named) or a value that does not fit its new type.
 pub fn cast_batch(batch: &RecordBatch, target: &Schema) -> Result<RecordBatch, DataError> {
     let schema = batch.schema();
-    if let Some(extra) = schema
-        .fields()
-        .iter()
-        .find(|f| target.index_of(f.name()).is_err())
-    {
-        let names = |s: &Schema| {
-            s.fields()
-                .iter()
-                .map(|f| f.name().clone())
-                .collect::<Vec<_>>()
-        };
+    if let Some(extra) = schema.fields().iter().find(|f| target.index_of(f.name()).is_err()) {
+        let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
         let message = format!(
             "column {:?} is not in the features: {:?} against {:?}",
             extra.name(),
@@ -57,18 +48,11 @@ pub fn cast_batch(batch: &RecordBatch, target: &Schema) -> Result<RecordBatch, D
         columns.push(column);
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::new(target.clone()),
-        columns,
-        &options,
-    )?)
+    Ok(RecordBatch::try_new_with_options(Arc::new(target.clone()), columns, &options)?)
 }
 
 fn is_text(array: &ArrayRef) -> bool {
-    matches!(
-        array.data_type(),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
+    matches!(array.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 fn class_names(feature: Option<&Value>) -> Option<Vec<String>> {
@@ -76,41 +60,23 @@ fn class_names(feature: Option<&Value>) -> Option<Vec<String>> {
     if feature.get("_type")? != "ClassLabel" {
         return None;
     }
-    Some(
-        feature
-            .get("names")?
-            .as_array()?
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(feature.get("names")?.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
 /// Class names to their numbers; digits in range are accepted as they are.
 fn class_ids(array: &ArrayRef, names: &[String]) -> Result<ArrayRef, DataError> {
     let texts = cast_with_options(array, &DataType::LargeUtf8, &CastOptions::default())?;
-    let ids = texts
-        .as_string::<i64>()
-        .iter()
-        .enumerate()
-        .map(|(row, text)| {
-            let Some(text) = text else { return Ok(None) };
-            names
-                .iter()
-                .position(|n| n == text || n == text.trim())
-                .or_else(|| {
-                    text.trim()
-                        .parse::<usize>()
-                        .ok()
-                        .filter(|i| *i < names.len())
-                })
-                .map(|i| Some(i as i64))
-                .ok_or_else(|| {
-                    misfit(format!("{text:?} is not one of the class names {names:?}"))
-                        .with_row(row as u64)
-                })
-        });
+    let ids = texts.as_string::<i64>().iter().enumerate().map(|(row, text)| {
+        let Some(text) = text else { return Ok(None) };
+        names
+            .iter()
+            .position(|n| n == text || n == text.trim())
+            .or_else(|| text.trim().parse::<usize>().ok().filter(|i| *i < names.len()))
+            .map(|i| Some(i as i64))
+            .ok_or_else(|| {
+                misfit(format!("{text:?} is not one of the class names {names:?}")).with_row(row as u64)
+            })
+    });
     Ok(Arc::new(ids.collect::<Result<Int64Array, DataError>>()?))
 }
 
@@ -151,12 +117,7 @@ pub fn cast_array(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, DataE
         (DataType::FixedSizeList(_, n), DataType::FixedSizeList(item, m)) if n == m => {
             let list = array.as_fixed_size_list();
             let values = cast_array(list.values(), item.data_type())?;
-            Ok(Arc::new(FixedSizeListArray::try_new(
-                item.clone(),
-                *n,
-                values,
-                list.nulls().cloned(),
-            )?))
+            Ok(Arc::new(FixedSizeListArray::try_new(item.clone(), *n, values, list.nulls().cloned())?))
         }
         (DataType::Utf8 | DataType::Binary, DataType::Struct(fields)) if is_media(fields) => {
             media(array, fields)
@@ -166,16 +127,9 @@ pub fn cast_array(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, DataE
 }
 
 fn cast_struct(array: &StructArray, fields: &Fields) -> Result<ArrayRef, DataError> {
-    if let Some(extra) = array
-        .fields()
-        .iter()
-        .find(|f| fields.iter().all(|t| t.name() != f.name()))
-    {
+    if let Some(extra) = array.fields().iter().find(|f| fields.iter().all(|t| t.name() != f.name())) {
         let names: Vec<_> = fields.iter().map(|f| f.name().as_str()).collect();
-        return Err(misfit(format!(
-            "struct field {:?} is not among {names:?}",
-            extra.name()
-        )));
+        return Err(misfit(format!("struct field {:?} is not among {names:?}", extra.name())));
     }
     let columns = fields
         .iter()
@@ -193,11 +147,7 @@ fn cast_struct(array: &StructArray, fields: &Fields) -> Result<ArrayRef, DataErr
 }
 
 fn is_media(fields: &Fields) -> bool {
-    fields.len() == 2
-        && fields
-            .iter()
-            .map(|f| f.name().as_str())
-            .eq(["bytes", "path"])
+    fields.len() == 2 && fields.iter().map(|f| f.name().as_str()).eq(["bytes", "path"])
 }
 
 /// Bare bytes or paths as an image column stores them.
@@ -205,32 +155,15 @@ fn media(array: &ArrayRef, fields: &Fields) -> Result<ArrayRef, DataError> {
     let nothing = |f: &Arc<Field>| new_null_array(f.data_type(), array.len());
     let columns = fields
         .iter()
-        .map(|f| {
-            if f.data_type() == array.data_type() {
-                array.clone()
-            } else {
-                nothing(f)
-            }
-        })
+        .map(|f| if f.data_type() == array.data_type() { array.clone() } else { nothing(f) })
         .collect();
-    Ok(Arc::new(StructArray::try_new(
-        fields.clone(),
-        columns,
-        array.nulls().cloned(),
-    )?))
+    Ok(Arc::new(StructArray::try_new(fields.clone(), columns, array.nulls().cloned())?))
 }
 
 fn cast_plain(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, DataError> {
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
-    let cast = cast_with_options(array, target, &options).map_err(|e| {
-        misfit(format!(
-            "cannot cast {} to {target}: {e}",
-            array.data_type()
-        ))
-    })?;
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let cast = cast_with_options(array, target, &options)
+        .map_err(|e| misfit(format!("cannot cast {} to {target}: {e}", array.data_type())))?;
     if array.data_type().is_floating() && target.is_integer() {
         // Arrow cuts the fraction off; a value that had one does not fit.
         let back = cast_with_options(&cast, array.data_type(), &options)?;

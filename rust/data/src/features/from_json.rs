@@ -38,28 +38,24 @@ pub(crate) fn normalise(feature: &Value) -> Result<Value, DataError> {
             [item] => Ok(json!({"feature": normalise(item)?, "_type": "List"})),
             _ => Err(wrong("a list feature has exactly one item")),
         },
-        Value::Object(map) => match map.get("_type") {
-            Some(Value::String(kind)) => typed(kind, map),
-            _ => Ok(Value::Object(
-                map.iter()
-                    .map(|(k, v)| Ok((k.clone(), normalise(v)?)))
-                    .collect::<Result<_, DataError>>()?,
-            )),
-        },
+        Value::Object(map) => {
+            match map.get("_type") {
+                Some(Value::String(kind)) => typed(kind, map),
+                _ => Ok(Value::Object(
+                    map.iter()
+                        .map(|(k, v)| Ok((k.clone(), normalise(v)?)))
+                        .collect::<Result<_, DataError>>()?,
+                )),
+            }
+        }
         other => Err(wrong(format!("{other} is not a feature"))),
     }
 }
 
 fn typed(kind: &str, map: &Map<String, Value>) -> Result<Value, DataError> {
-    let inner = || {
-        map.get("feature")
-            .ok_or_else(|| wrong(format!("{kind} without `feature`")))
-            .and_then(normalise)
-    };
-    let length = map
-        .get("length")
-        .and_then(Value::as_i64)
-        .filter(|n| *n >= 0);
+    let inner =
+        || map.get("feature").ok_or_else(|| wrong(format!("{kind} without `feature`"))).and_then(normalise);
+    let length = map.get("length").and_then(Value::as_i64).filter(|n| *n >= 0);
     let list = |feature: Value| match length {
         Some(n) => json!({"feature": feature, "length": n, "_type": "List"}),
         None => json!({"feature": feature, "_type": "List"}),
@@ -67,9 +63,9 @@ fn typed(kind: &str, map: &Map<String, Value>) -> Result<Value, DataError> {
     match kind {
         "List" => Ok(list(inner()?)),
         "Sequence" => match inner()? {
-            Value::Object(fields) if !fields.contains_key("_type") => Ok(Value::Object(
-                fields.into_iter().map(|(k, v)| (k, list(v))).collect(),
-            )),
+            Value::Object(fields) if !fields.contains_key("_type") => {
+                Ok(Value::Object(fields.into_iter().map(|(k, v)| (k, list(v))).collect()))
+            }
             other => Ok(list(other)),
         },
         "LargeList" => Ok(json!({"feature": inner()?, "_type": "LargeList"})),
@@ -80,10 +76,7 @@ fn typed(kind: &str, map: &Map<String, Value>) -> Result<Value, DataError> {
                     || (k == "decode" && v == &Value::Bool(true))
             };
             Ok(Value::Object(
-                map.iter()
-                    .filter(|(k, v)| !default(k, v))
-                    .map(|(k, v)| (k.clone(), v.clone()))
-                    .collect(),
+                map.iter().filter(|(k, v)| !default(k, v)).map(|(k, v)| (k.clone(), v.clone())).collect(),
             ))
         }
     }
@@ -98,18 +91,12 @@ pub fn arrow_type(feature: &Value) -> Result<DataType, DataError> {
         return Err(wrong(format!("{feature} is not a feature")));
     };
     let Some(Value::String(kind)) = map.get("_type") else {
-        let fields = map
-            .iter()
-            .map(|(k, v)| Ok(Field::new(k, arrow_type(v)?, true)));
-        return Ok(DataType::Struct(
-            fields.collect::<Result<Fields, DataError>>()?,
-        ));
+        let fields = map.iter().map(|(k, v)| Ok(Field::new(k, arrow_type(v)?, true)));
+        return Ok(DataType::Struct(fields.collect::<Result<Fields, DataError>>()?));
     };
     let text = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
     let item = || -> Result<Arc<Field>, DataError> {
-        let inner = map
-            .get("feature")
-            .ok_or_else(|| wrong(format!("{kind} without `feature`")))?;
+        let inner = map.get("feature").ok_or_else(|| wrong(format!("{kind} without `feature`")))?;
         Ok(Arc::new(Field::new("item", arrow_type(inner)?, true)))
     };
     Ok(match kind.as_str() {
@@ -131,11 +118,7 @@ pub fn arrow_type(feature: &Value) -> Result<DataType, DataError> {
         }
         "Json" => DataType::Utf8,
         "Translation" => {
-            let languages = map
-                .get("languages")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default();
+            let languages = map.get("languages").and_then(Value::as_array).cloned().unwrap_or_default();
             DataType::Struct(
                 languages
                     .iter()
@@ -152,10 +135,7 @@ pub fn arrow_type(feature: &Value) -> Result<DataType, DataError> {
             ]))
         }
         "Array2D" | "Array3D" | "Array4D" | "Array5D" => {
-            let depth = kind
-                .get(5..6)
-                .and_then(|d| d.parse::<usize>().ok())
-                .unwrap_or(2);
+            let depth = kind.get(5..6).and_then(|d| d.parse::<usize>().ok()).unwrap_or(2);
             let mut array = value_type(text("dtype"))?;
             for _ in 0..depth {
                 array = DataType::List(Arc::new(Field::new("item", array, true)));
@@ -208,10 +188,9 @@ fn parametric(dtype: &str) -> Option<DataType> {
     };
     match name {
         "timestamp" => match inside.split_once(',') {
-            Some((u, zone)) => Some(DataType::Timestamp(
-                unit(u.trim())?,
-                Some(zone.trim().strip_prefix("tz=")?.into()),
-            )),
+            Some((u, zone)) => {
+                Some(DataType::Timestamp(unit(u.trim())?, Some(zone.trim().strip_prefix("tz=")?.into())))
+            }
             None => Some(DataType::Timestamp(unit(inside)?, None)),
         },
         "time32" => unit(inside)
@@ -221,11 +200,7 @@ fn parametric(dtype: &str) -> Option<DataType> {
             .filter(|u| matches!(u, TimeUnit::Microsecond | TimeUnit::Nanosecond))
             .map(DataType::Time64),
         "duration" => unit(inside).map(DataType::Duration),
-        "fixed_size_binary" => inside
-            .parse()
-            .ok()
-            .filter(|n| *n >= 0)
-            .map(DataType::FixedSizeBinary),
+        "fixed_size_binary" => inside.parse().ok().filter(|n| *n >= 0).map(DataType::FixedSizeBinary),
         "decimal128" | "decimal256" => {
             let (precision, scale) = inside.split_once(',').unwrap_or((inside, "0"));
             let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);

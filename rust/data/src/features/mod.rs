@@ -35,11 +35,7 @@ pub fn features_json(schema: &Schema) -> Result<Value, DataError> {
             Some(said) => {
                 let normal = from_json::normalise(said).map_err(|e| e.with_column(field.name()))?;
                 let wanted = arrow_type(&normal).map_err(|e| e.with_column(field.name()))?;
-                if same_type(&wanted, field.data_type()) {
-                    normal
-                } else {
-                    by_type()?
-                }
+                if same_type(&wanted, field.data_type()) { normal } else { by_type()? }
             }
             None => by_type()?,
         };
@@ -53,10 +49,7 @@ fn said_features(schema: &Schema) -> Result<Map<String, Value>, DataError> {
         return Ok(Map::new());
     };
     let value: Value = serde_json::from_str(text).map_err(|e| {
-        DataError::new(
-            DataErrorKind::Decode,
-            format!("the {METADATA_KEY} metadata is not JSON: {e}"),
-        )
+        DataError::new(DataErrorKind::Decode, format!("the {METADATA_KEY} metadata is not JSON: {e}"))
     })?;
     Ok(match value.pointer("/info/features") {
         Some(Value::Object(features)) => features.clone(),
@@ -72,22 +65,14 @@ pub fn metadata_of(features: &Value) -> HashMap<String, String> {
 
 /// Metadata for a schema of some of the columns.
 pub(crate) fn kept_metadata(schema: &Schema, names: &[String]) -> HashMap<String, String> {
-    remade(schema, |said| {
-        names
-            .iter()
-            .filter_map(|n| Some((n.clone(), said.get(n)?.clone())))
-            .collect()
-    })
+    remade(schema, |said| names.iter().filter_map(|n| Some((n.clone(), said.get(n)?.clone()))).collect())
 }
 
 /// Metadata for the same columns under new names.
 pub(crate) fn renamed_metadata(schema: &Schema, names: &[String]) -> HashMap<String, String> {
     let pairs: Vec<_> = schema.fields().iter().zip(names).collect();
     remade(schema, |said| {
-        pairs
-            .iter()
-            .filter_map(|(f, n)| Some(((*n).clone(), said.get(f.name())?.clone())))
-            .collect()
+        pairs.iter().filter_map(|(f, n)| Some(((*n).clone(), said.get(f.name())?.clone()))).collect()
     })
 }
 
@@ -105,12 +90,8 @@ fn remade(
 pub(crate) fn same_type(a: &arrow_schema::DataType, b: &arrow_schema::DataType) -> bool {
     use arrow_schema::DataType::{FixedSizeList, LargeList, List, Struct};
     match (a, b) {
-        (List(a), List(b)) | (LargeList(a), LargeList(b)) => {
-            same_type(a.data_type(), b.data_type())
-        }
-        (FixedSizeList(a, n), FixedSizeList(b, m)) => {
-            n == m && same_type(a.data_type(), b.data_type())
-        }
+        (List(a), List(b)) | (LargeList(a), LargeList(b)) => same_type(a.data_type(), b.data_type()),
+        (FixedSizeList(a, n), FixedSizeList(b, m)) => n == m && same_type(a.data_type(), b.data_type()),
         (Struct(a), Struct(b)) => {
             a.len() == b.len()
                 && a.iter()
@@ -169,12 +150,9 @@ mod tests {
     #[test]
     fn metadata_counts_only_where_the_type_agrees() {
         let features = json!({ "c": {"names": ["x"], "_type": "ClassLabel"} });
-        let schema = Schema::new(vec![Field::new("c", DataType::Int32, true)])
-            .with_metadata(metadata_of(&features));
-        assert_eq!(
-            features_json(&schema).unwrap(),
-            json!({ "c": {"dtype": "int32", "_type": "Value"} })
-        );
+        let schema =
+            Schema::new(vec![Field::new("c", DataType::Int32, true)]).with_metadata(metadata_of(&features));
+        assert_eq!(features_json(&schema).unwrap(), json!({ "c": {"dtype": "int32", "_type": "Value"} }));
     }
 
     #[test]

@@ -18,12 +18,7 @@ pub(super) fn probe(bytes: &[u8]) -> Result<ImageInfo, DataError> {
         _ => "RGB",
     };
     let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Ok(ImageInfo {
-        format: ImageFormat::Jpeg,
-        width: side(header.width),
-        height: side(header.height),
-        mode,
-    })
+    Ok(ImageInfo { format: ImageFormat::Jpeg, width: side(header.width), height: side(header.height), mode })
 }
 
 pub(super) fn decode(bytes: &[u8], info: &ImageInfo, out: &mut [u8]) -> Result<(), DataError> {
@@ -35,13 +30,7 @@ pub(super) fn decode(bytes: &[u8], info: &ImageInfo, out: &mut [u8]) -> Result<(
     };
     let width = info.width as usize;
     let pitch = width * channels(info.mode) as usize;
-    let image = Image {
-        pixels: &mut *out,
-        width,
-        pitch,
-        height: info.height as usize,
-        format,
-    };
+    let image = Image { pixels: &mut *out, width, pitch, height: info.height as usize, format };
     decompressor.decompress(bytes, image).map_err(broken)?;
     if format == PixelFormat::CMYK {
         // Adobe writes CMYK inverted; Pillow turns every CMYK JPEG back.

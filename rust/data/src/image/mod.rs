@@ -81,15 +81,9 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<ImageInfo, DataError> {
     } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         png::probe(bytes)?
     } else if bytes.is_empty() {
-        return Err(DataError::new(
-            DataErrorKind::Decode,
-            "an image of no bytes",
-        ));
+        return Err(DataError::new(DataErrorKind::Decode, "an image of no bytes"));
     } else {
-        return Err(DataError::new(
-            DataErrorKind::Unsupported,
-            "neither JPEG nor PNG",
-        ));
+        return Err(DataError::new(DataErrorKind::Unsupported, "neither JPEG nor PNG"));
     };
     let pixels = u64::from(info.width) * u64::from(info.height);
     if pixels > limits.max_image_pixels {
@@ -110,30 +104,19 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<DecodedImage, DataError> 
     let info = probe(bytes, limits)?;
     let channels = channels(info.mode);
     let size = u64::from(info.width) * u64::from(info.height) * u64::from(channels);
-    let size = usize::try_from(size)
-        .map_err(|_| DataError::new(DataErrorKind::Limit, "image too large"))?;
+    let size = usize::try_from(size).map_err(|_| DataError::new(DataErrorKind::Limit, "image too large"))?;
     let mut data = vec![0; size];
     caught(|| match info.format {
         ImageFormat::Jpeg => jpeg::decode(bytes, &info, &mut data),
         ImageFormat::Png => png::decode(bytes, &info, &mut data),
     })?;
-    Ok(DecodedImage {
-        mode: info.mode,
-        width: info.width,
-        height: info.height,
-        channels,
-        data,
-    })
+    Ok(DecodedImage { mode: info.mode, width: info.width, height: info.height, channels, data })
 }
 
 /// Image decoders may panic on malicious input; that is a broken image.
 fn caught<T>(work: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(DataError::new(
-            DataErrorKind::Decode,
-            "broken image: the decoder gave up",
-        ))
-    })
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(DataError::new(DataErrorKind::Decode, "broken image: the decoder gave up")))
 }
 
 #[cfg(test)]
@@ -146,9 +129,7 @@ mod tests {
     #[test]
     fn png_round_trips() {
         for (mode, channels) in [("L", 1_usize), ("LA", 2), ("RGB", 3), ("RGBA", 4)] {
-            let pixels: Vec<u8> = (0..5 * 7 * channels)
-                .map(|i| (i * 37 % 256) as u8)
-                .collect();
+            let pixels: Vec<u8> = (0..5 * 7 * channels).map(|i| (i * 37 % 256) as u8).collect();
             let png = encode_png(&pixels, 5, 7, mode).unwrap();
             let back = decode(&png, &Limits::default()).unwrap();
             assert_eq!((back.mode, back.width, back.height), (mode, 5, 7));
@@ -170,19 +151,10 @@ mod tests {
         };
         let jpeg = turbojpeg::compress(image, 95, turbojpeg::Subsamp::Sub2x2).unwrap();
         let back = decode(&jpeg, &Limits::default()).unwrap();
-        assert_eq!(
-            (back.mode, back.width, back.height, back.data.len()),
-            ("RGB", 16, 8, pixels.len())
-        );
+        assert_eq!((back.mode, back.width, back.height, back.data.len()), ("RGB", 16, 8, pixels.len()));
         assert!(back.data.iter().all(|v| v.abs_diff(200) < 4));
-        let tight = Limits {
-            max_image_pixels: 100,
-            ..Limits::default()
-        };
-        assert_eq!(
-            decode(&jpeg, &tight).unwrap_err().kind(),
-            DataErrorKind::Limit
-        );
+        let tight = Limits { max_image_pixels: 100, ..Limits::default() };
+        assert_eq!(decode(&jpeg, &tight).unwrap_err().kind(), DataErrorKind::Limit);
         assert!(decode(jpeg.get(..40).unwrap(), &Limits::default()).is_err());
     }
 

@@ -13,16 +13,10 @@ fn broken(message: impl std::fmt::Display) -> DataError {
 }
 
 pub(super) fn probe(bytes: &[u8]) -> Result<ImageInfo, DataError> {
-    let header = bytes
-        .get(8..33)
-        .filter(|h| h.get(4..8) == Some(b"IHDR"))
-        .ok_or_else(|| broken("no header"))?;
-    let number = |at: usize| {
-        header
-            .get(at..at + 4)
-            .and_then(|b| b.try_into().ok())
-            .map_or(0, u32::from_be_bytes)
-    };
+    let header =
+        bytes.get(8..33).filter(|h| h.get(4..8) == Some(b"IHDR")).ok_or_else(|| broken("no header"))?;
+    let number =
+        |at: usize| header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes);
     let (width, height) = (number(8), number(12));
     if width == 0 || height == 0 {
         return Err(broken("no pixels"));
@@ -42,27 +36,16 @@ pub(super) fn probe(bytes: &[u8]) -> Result<ImageInfo, DataError> {
         }
     };
     if has_transparency_chunk(bytes) {
-        return Err(DataError::new(
-            DataErrorKind::Unsupported,
-            "PNG with a transparency chunk",
-        ));
+        return Err(DataError::new(DataErrorKind::Unsupported, "PNG with a transparency chunk"));
     }
-    Ok(ImageInfo {
-        format: ImageFormat::Png,
-        width,
-        height,
-        mode,
-    })
+    Ok(ImageInfo { format: ImageFormat::Png, width, height, mode })
 }
 
 /// Looks for `tRNS` among the chunks before the pixels.
 fn has_transparency_chunk(bytes: &[u8]) -> bool {
     let mut at = 8_usize;
     while let Some(head) = at.checked_add(8).and_then(|end| bytes.get(at..end)) {
-        let length = head
-            .get(..4)
-            .and_then(|b| b.try_into().ok())
-            .map_or(0, u32::from_be_bytes) as usize;
+        let length = head.get(..4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes) as usize;
         match head.get(4..) {
             Some(b"tRNS") => return true,
             Some(b"IDAT" | b"IEND") | None => return false,
@@ -78,9 +61,7 @@ fn has_transparency_chunk(bytes: &[u8]) -> bool {
 
 pub(super) fn decode(bytes: &[u8], info: &ImageInfo, out: &mut [u8]) -> Result<(), DataError> {
     let decoder = PngDecoder::new(Cursor::new(bytes)).map_err(broken)?;
-    if decoder.dimensions() != (info.width, info.height)
-        || decoder.total_bytes() != out.len() as u64
-    {
+    if decoder.dimensions() != (info.width, info.height) || decoder.total_bytes() != out.len() as u64 {
         return Err(broken("header and data disagree"));
     }
     decoder.read_image(out).map_err(broken)
@@ -97,22 +78,17 @@ pub fn encode(pixels: &[u8], width: u32, height: u32, mode: &str) -> Result<Vec<
         "RGB" => ExtendedColorType::Rgb8,
         "RGBA" => ExtendedColorType::Rgba8,
         other => {
-            let message =
-                format!("mode {other:?} cannot be written as PNG; L, LA, RGB and RGBA can");
+            let message = format!("mode {other:?} cannot be written as PNG; L, LA, RGB and RGBA can");
             return Err(DataError::new(DataErrorKind::Schema, message));
         }
     };
     let wanted = u64::from(width) * u64::from(height) * u64::from(channels(mode));
     if pixels.len() as u64 != wanted || wanted == 0 {
-        let message = format!(
-            "{} bytes for {width} x {height} pixels of {mode}, which need {wanted}",
-            pixels.len()
-        );
+        let message =
+            format!("{} bytes for {width} x {height} pixels of {mode}, which need {wanted}", pixels.len());
         return Err(DataError::new(DataErrorKind::Schema, message));
     }
     let mut file = Vec::new();
-    PngEncoder::new(&mut file)
-        .write_image(pixels, width, height, color)
-        .map_err(broken)?;
+    PngEncoder::new(&mut file).write_image(pixels, width, height, color).map_err(broken)?;
     Ok(file)
 }

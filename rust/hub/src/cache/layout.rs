@@ -14,10 +14,7 @@ pub(crate) struct Layout {
 impl Layout {
     pub(crate) fn new(cache: &Path, repo: &RepoRef) -> Self {
         let folder = format!("{}--{}", repo.kind.plural(), repo.id.replace('/', "--"));
-        Self {
-            cache: cache.to_owned(),
-            folder,
-        }
+        Self { cache: cache.to_owned(), folder }
     }
 
     pub(crate) fn cache(&self) -> &Path {
@@ -57,10 +54,7 @@ impl Layout {
     }
 
     pub(crate) fn lock(&self, etag: &str) -> PathBuf {
-        self.cache
-            .join(".locks")
-            .join(&self.folder)
-            .join(format!("{etag}.lock"))
+        self.cache.join(".locks").join(&self.folder).join(format!("{etag}.lock"))
     }
 
     /// What a pointer links to: the blob, relative to the pointer's folder.
@@ -84,21 +78,9 @@ mod tests {
         let repo = RepoRef::new(RepoKind::Dataset, "ns/ds", None).unwrap();
         let layout = Layout::new(Path::new("/c"), &repo);
         assert_eq!(layout.root(), Path::new("/c/datasets--ns--ds"));
-        assert_eq!(
-            layout.lock("e"),
-            Path::new("/c/.locks/datasets--ns--ds/e.lock")
-        );
-        assert_eq!(
-            layout.reference("refs/pr/1"),
-            Path::new("/c/datasets--ns--ds/refs/refs/pr/1")
-        );
-        assert_eq!(
-            Layout::link_target("a.txt", "e"),
-            Path::new("../../blobs/e")
-        );
-        assert_eq!(
-            Layout::link_target("data/a.txt", "e"),
-            Path::new("../../../blobs/e")
-        );
+        assert_eq!(layout.lock("e"), Path::new("/c/.locks/datasets--ns--ds/e.lock"));
+        assert_eq!(layout.reference("refs/pr/1"), Path::new("/c/datasets--ns--ds/refs/refs/pr/1"));
+        assert_eq!(Layout::link_target("a.txt", "e"), Path::new("../../blobs/e"));
+        assert_eq!(Layout::link_target("data/a.txt", "e"), Path::new("../../../blobs/e"));
     }
 }

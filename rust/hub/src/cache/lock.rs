@@ -32,17 +32,13 @@ impl FileLock {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::WouldBlock) if Instant::now() < give_up => {
-                    tokio::time::sleep(POLL).await
-                }
+                Err(TryLockError::WouldBlock) if Instant::now() < give_up => tokio::time::sleep(POLL).await,
                 Err(TryLockError::WouldBlock) => {
                     let shown = path.to_string_lossy().into_owned();
-                    let message = format!(
-                        "another process has held {shown} for {} s",
-                        timeout.as_secs()
+                    let message = format!("another process has held {shown} for {} s", timeout.as_secs());
+                    return Err(
+                        HubError::new(HubErrorKind::LockTimeout, message).with(|c| c.path = Some(shown))
                     );
-                    return Err(HubError::new(HubErrorKind::LockTimeout, message)
-                        .with(|c| c.path = Some(shown)));
                 }
                 // A file system without locks: go on without, see above.
                 Err(TryLockError::Error(_)) => return Ok(Self(file)),

@@ -1,8 +1,5 @@
 //! Writes to the cache: atomic, and nothing under a final name that is not complete.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the home of writes to the cache; errors hold the path"
-)]
+#![allow(clippy::disallowed_methods, reason = "the home of writes to the cache; errors hold the path")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -60,17 +57,12 @@ impl Incomplete {
             .write(true)
             .open(&path)
             .map_err(|e| HubError::io("create", &path, e))?;
-        Ok(Self {
-            path,
-            file: Some(file),
-        })
+        Ok(Self { path, file: Some(file) })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), HubError> {
         match &mut self.file {
-            Some(file) => file
-                .write_all(bytes)
-                .map_err(|e| HubError::io("write", &self.path, e)),
+            Some(file) => file.write_all(bytes).map_err(|e| HubError::io("write", &self.path, e)),
             None => Ok(()),
         }
     }
@@ -215,11 +207,7 @@ pub(crate) fn read_tree(layout: &Layout, commit: &str) -> Option<Vec<TreeEntry>>
 }
 
 /// Keeps the complete listing of a commit.
-pub(crate) fn write_tree(
-    layout: &Layout,
-    commit: &str,
-    entries: &[TreeEntry],
-) -> Result<(), HubError> {
+pub(crate) fn write_tree(layout: &Layout, commit: &str, entries: &[TreeEntry]) -> Result<(), HubError> {
     let files = entries
         .iter()
         .filter(|e| e.is_file())
@@ -237,11 +225,7 @@ pub(crate) fn write_tree(
     let mut text = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
     let mut writer = serde_json::Serializer::with_formatter(&mut text, formatter);
-    let done = CachedTree {
-        format_version: 1,
-        files,
-    }
-    .serialize(&mut writer);
+    let done = CachedTree { format_version: 1, files }.serialize(&mut writer);
     match done.map(|()| String::from_utf8(text)) {
         Ok(Ok(text)) => write_atomically(&layout.tree(commit), &text),
         _ => Ok(()),

@@ -37,20 +37,14 @@ impl HubClient {
     ) -> Result<(), HubError> {
         let pinned = repo.at(&known.commit);
         let resolve = self.resolve_url(&pinned, path)?;
-        let mut at = known
-            .location
-            .as_deref()
-            .map_or_else(|| Ok(resolve.clone()), parse)?;
+        let mut at = known.location.as_deref().map_or_else(|| Ok(resolve.clone()), parse)?;
         for attempt in 0..2 {
             let mut sofar = Sofar {
                 file: Incomplete::create(blob)?,
                 verifier: Verifier::new(&known.etag, known.size),
                 bytes: 0,
             };
-            self.fetch_body(
-                &pinned, path, known, &mut at, &resolve, &mut sofar, progress,
-            )
-            .await?;
+            self.fetch_body(&pinned, path, known, &mut at, &resolve, &mut sofar, progress).await?;
             let found = sofar.verifier.finish();
             let right_length = known.size.is_none_or(|size| size == sofar.bytes);
             if right_length && found.as_deref().is_none_or(|hash| hash == known.etag) {
@@ -58,13 +52,7 @@ impl HubClient {
             }
             progress.done.fetch_sub(sofar.bytes, Ordering::Relaxed);
             if attempt == 1 {
-                return Err(wrong_bytes(
-                    &pinned,
-                    path,
-                    known,
-                    sofar.bytes,
-                    found.as_deref(),
-                ));
+                return Err(wrong_bytes(&pinned, path, known, sofar.bytes, found.as_deref()));
             }
             at = resolve.clone();
         }
@@ -86,15 +74,10 @@ impl HubClient {
         let mut tries = 0;
         loop {
             let before = sofar.bytes;
-            let result = self
-                .stream_rest(repo, path, known, at, sofar, progress)
-                .await;
+            let result = self.stream_rest(repo, path, known, at, sofar, progress).await;
             let error = match result {
                 Ok(()) if known.size.is_none_or(|size| sofar.bytes >= size) => return Ok(()),
-                Ok(()) => HubError::new(
-                    HubErrorKind::Connection,
-                    format!("{path}: the body ended early"),
-                ),
+                Ok(()) => HubError::new(HubErrorKind::Connection, format!("{path}: the body ended early")),
                 Err(error) => error,
             };
             if sofar.bytes > before {
@@ -106,12 +89,7 @@ impl HubClient {
                 return Err(error);
             }
             *at = resolve.clone();
-            tokio::time::sleep(delay(
-                self.config().retry_base,
-                tries,
-                error.context().retry_after,
-            ))
-            .await;
+            tokio::time::sleep(delay(self.config().retry_base, tries, error.context().retry_after)).await;
             tries += 1;
         }
     }
@@ -130,12 +108,8 @@ impl HubClient {
             headers.push((RANGE, format!("bytes={}-", sofar.bytes)));
             headers.push((IF_RANGE, format!("\"{}\"", known.etag)));
         }
-        let sent = self
-            .http()
-            .send(self.config(), Method::GET, at, &headers, Redirects::Follow);
-        let (mut response, url) = self
-            .within(self.config().metadata_timeout * 3, sent)
-            .await?;
+        let sent = self.http().send(self.config(), Method::GET, at, &headers, Redirects::Follow);
+        let (mut response, url) = self.within(self.config().metadata_timeout * 3, sent).await?;
         if let Some(error) = error_of(&response, &url, Some(repo), Some(path)) {
             return Err(error);
         }
@@ -146,10 +120,8 @@ impl HubClient {
             sofar.bytes = 0;
             sofar.verifier = Verifier::new(&known.etag, known.size);
         }
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|e| connection_error("receiving a file", Some(&url), e))?
+        while let Some(chunk) =
+            response.chunk().await.map_err(|e| connection_error("receiving a file", Some(&url), e))?
         {
             sofar.bytes += chunk.len() as u64;
             if known.size.is_some_and(|size| sofar.bytes > size) {
@@ -157,28 +129,16 @@ impl HubClient {
             }
             sofar.verifier.update(&chunk);
             sofar.file.write(&chunk)?;
-            progress
-                .done
-                .fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            progress.done.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }
         Ok(())
     }
 }
 
-fn wrong_bytes(
-    repo: &RepoRef,
-    path: &str,
-    known: &Known,
-    bytes: u64,
-    found: Option<&str>,
-) -> HubError {
+fn wrong_bytes(repo: &RepoRef, path: &str, known: &Known, bytes: u64, found: Option<&str>) -> HubError {
     let what = match known.size {
         Some(size) if size != bytes => format!("{bytes} bytes came, {size} were promised"),
-        _ => format!(
-            "the hash is {}, {} was promised",
-            found.unwrap_or("unknown"),
-            known.etag
-        ),
+        _ => format!("the hash is {}, {} was promised", found.unwrap_or("unknown"), known.etag),
     };
     HubError::new(HubErrorKind::Integrity, format!("{path} of {}: wrong bytes twice: {what}", repo.shown()))
         .with(|c| {

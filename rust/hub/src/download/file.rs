@@ -24,12 +24,7 @@ pub(super) struct Known {
 
 impl From<FileMeta> for Known {
     fn from(meta: FileMeta) -> Self {
-        Self {
-            commit: meta.commit,
-            etag: meta.etag,
-            size: meta.size,
-            location: Some(meta.location),
-        }
+        Self { commit: meta.commit, etag: meta.etag, size: meta.size, location: Some(meta.location) }
     }
 }
 
@@ -60,11 +55,8 @@ impl HubClient {
     pub fn cached_path(&self, repo: &RepoRef, path: &str) -> Option<PathBuf> {
         let path = safe_path(path).ok()?;
         let layout = Layout::new(self.config().cache_dir(), repo);
-        let commit = if repo.is_commit() {
-            repo.revision.clone()
-        } else {
-            store::read_ref(&layout, &repo.revision)?
-        };
+        let commit =
+            if repo.is_commit() { repo.revision.clone() } else { store::read_ref(&layout, &repo.revision)? };
         let pointer = layout.pointer(&commit, path);
         pointer.exists().then_some(pointer)
     }
@@ -89,10 +81,7 @@ impl HubClient {
             return Ok(pointer);
         }
         let asked = if options.local_files_only {
-            Err(HubError::new(
-                HubErrorKind::Offline,
-                "local_files_only=True forbids requests",
-            ))
+            Err(HubError::new(HubErrorKind::Offline, "local_files_only=True forbids requests"))
         } else {
             self.file_metadata(repo, path).await
         };
@@ -122,15 +111,7 @@ impl HubClient {
     ) -> Result<PathBuf, HubError> {
         let path = safe_path(path)?;
         let layout = Layout::new(self.config().cache_dir(), repo);
-        let link = || {
-            store::link(
-                &layout,
-                &known.commit,
-                path,
-                &known.etag,
-                self.config().symlinks(),
-            )
-        };
+        let link = || store::link(&layout, &known.commit, path, &known.etag, self.config().symlinks());
         let pointer = layout.pointer(&known.commit, path);
         let count = |bytes: u64| options.progress.done.fetch_add(bytes, Ordering::Relaxed);
         let blob = layout.blob(&known.etag);
@@ -144,8 +125,7 @@ impl HubClient {
             count(known.size.unwrap_or(0)); // another process brought it meanwhile
             return link();
         }
-        self.fetch_blob(repo, path, &known, &blob, &options.progress)
-            .await?;
+        self.fetch_blob(repo, path, &known, &blob, &options.progress).await?;
         if options.force && !self.config().symlinks() {
             let _ = std::fs::remove_file(&pointer);
         }
@@ -168,21 +148,15 @@ impl HubClient {
                 return Ok(None);
             }
         }
-        let file = match self
-            .download_file(repo, path, &DownloadOptions::default())
-            .await
-        {
+        let file = match self.download_file(repo, path, &DownloadOptions::default()).await {
             Ok(file) => file,
             Err(error) if error.kind() == HubErrorKind::EntryNotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let bytes = std::fs::read(&file).map_err(|e| HubError::io("read", &file, e))?;
         String::from_utf8(bytes).map(Some).map_err(|e| {
-            HubError::new(
-                HubErrorKind::Integrity,
-                format!("{path} of {} is not UTF-8", repo.shown()),
-            )
-            .with_source(e)
+            HubError::new(HubErrorKind::Integrity, format!("{path} of {} is not UTF-8", repo.shown()))
+                .with_source(e)
         })
     }
 }

@@ -36,12 +36,7 @@ pub struct DownloadOptions {
 
 impl Default for DownloadOptions {
     fn default() -> Self {
-        Self {
-            force: false,
-            local_files_only: false,
-            max_workers: 8,
-            progress: Arc::default(),
-        }
+        Self { force: false, local_files_only: false, max_workers: 8, progress: Arc::default() }
     }
 }
 
@@ -61,19 +56,12 @@ impl HubClient {
     ///
     /// # Errors
     /// `LocalEntryNotFound` (with the network's error as cause) if neither knows.
-    pub async fn resolve_commit(
-        &self,
-        repo: &RepoRef,
-        local_only: bool,
-    ) -> Result<String, HubError> {
+    pub async fn resolve_commit(&self, repo: &RepoRef, local_only: bool) -> Result<String, HubError> {
         if repo.is_commit() {
             return Ok(repo.revision.clone());
         }
         let cause = if local_only {
-            HubError::new(
-                HubErrorKind::Offline,
-                "local_files_only=True forbids requests",
-            )
+            HubError::new(HubErrorKind::Offline, "local_files_only=True forbids requests")
         } else {
             match self.repo_info(repo, false).await {
                 Ok(info) => {
@@ -84,17 +72,12 @@ impl HubClient {
                         )
                     });
                 }
-                Err(error) if error.is_transient() || error.kind() == HubErrorKind::Offline => {
-                    error
-                }
+                Err(error) if error.is_transient() || error.kind() == HubErrorKind::Offline => error,
                 Err(error) => return Err(error),
             }
         };
-        store::read_ref(
-            &Layout::new(self.config().cache_dir(), repo),
-            &repo.revision,
-        )
-        .ok_or_else(|| file::not_cached(repo, None, cause))
+        store::read_ref(&Layout::new(self.config().cache_dir(), repo), &repo.revision)
+            .ok_or_else(|| file::not_cached(repo, None, cause))
     }
 
     /// Several files of one commit, in the order asked. The listing names the blobs, so no file is asked about first.
@@ -120,33 +103,17 @@ impl HubClient {
             }
         }
         if options.local_files_only {
-            let cause = HubError::new(
-                HubErrorKind::Offline,
-                "local_files_only=True forbids requests",
-            );
-            return Err(file::not_cached(
-                &repo,
-                paths.first().map(String::as_str),
-                cause,
-            ));
+            let cause = HubError::new(HubErrorKind::Offline, "local_files_only=True forbids requests");
+            return Err(file::not_cached(&repo, paths.first().map(String::as_str), cause));
         }
-        let tree = self
-            .list_tree(&repo, None, true, false)
-            .await
-            .map_err(|e| match e.kind() {
-                HubErrorKind::Offline => {
-                    file::not_cached(&repo, paths.first().map(String::as_str), e)
-                }
-                _ => e,
-            })?;
+        let tree = self.list_tree(&repo, None, true, false).await.map_err(|e| match e.kind() {
+            HubErrorKind::Offline => file::not_cached(&repo, paths.first().map(String::as_str), e),
+            _ => e,
+        })?;
         let wanted = paths.iter().map(|p| {
-            tree.iter()
-                .find(|e| e.is_file() && e.path == *p)
-                .cloned()
-                .ok_or_else(|| missing(&repo, p))
+            tree.iter().find(|e| e.is_file() && e.path == *p).cloned().ok_or_else(|| missing(&repo, p))
         });
-        self.fetch_all(&repo, wanted.collect::<Result<Vec<_>, _>>()?, options)
-            .await
+        self.fetch_all(&repo, wanted.collect::<Result<Vec<_>, _>>()?, options).await
     }
 
     /// All files of a revision, or those that pass the patterns. Returns the snapshot's folder.
@@ -158,9 +125,7 @@ impl HubClient {
         repo: &RepoRef,
         options: &SnapshotOptions,
     ) -> Result<PathBuf, HubError> {
-        let commit = self
-            .resolve_commit(repo, options.download.local_files_only)
-            .await?;
+        let commit = self.resolve_commit(repo, options.download.local_files_only).await?;
         let repo = repo.at(&commit);
         let layout = Layout::new(self.config().cache_dir(), &repo);
         let offline = options.download.local_files_only || self.config().offline();
@@ -170,25 +135,14 @@ impl HubClient {
             Some(self.list_tree(&repo, None, true, false).await?)
         };
         let Some(tree) = tree else {
-            let cause = HubError::new(
-                HubErrorKind::Offline,
-                "the listing of this commit is not cached",
-            );
+            let cause = HubError::new(HubErrorKind::Offline, "the listing of this commit is not cached");
             return Err(file::not_cached(&repo, None, cause));
         };
-        let (allow, ignore) = (
-            options.allow_patterns.as_deref(),
-            options.ignore_patterns.as_deref(),
-        );
-        let wanted: Vec<_> = tree
-            .into_iter()
-            .filter(|e| e.is_file() && patterns::passes(&e.path, allow, ignore))
-            .collect();
+        let (allow, ignore) = (options.allow_patterns.as_deref(), options.ignore_patterns.as_deref());
+        let wanted: Vec<_> =
+            tree.into_iter().filter(|e| e.is_file() && patterns::passes(&e.path, allow, ignore)).collect();
         if offline {
-            if let Some(absent) = wanted
-                .iter()
-                .find(|e| !layout.pointer(&commit, &e.path).exists())
-            {
+            if let Some(absent) = wanted.iter().find(|e| !layout.pointer(&commit, &e.path).exists()) {
                 let cause = HubError::new(HubErrorKind::Offline, "requests are forbidden");
                 return Err(file::not_cached(&repo, Some(&absent.path), cause));
             }
@@ -222,19 +176,15 @@ impl HubClient {
                         size: Some(entry.size),
                         location: None,
                     };
-                    client
-                        .fetch(&repo, &entry.path, known, &options)
-                        .await
-                        .map(|p| (index, p))
+                    client.fetch(&repo, &entry.path, known, &options).await.map(|p| (index, p))
                 });
             }
             // Leaving early drops the set, which stops the others.
             let Some(done) = running.join_next().await else {
                 break;
             };
-            let (index, path) = done.map_err(|e| {
-                HubError::new(HubErrorKind::Io, "a download task failed").with_source(e)
-            })??;
+            let (index, path) =
+                done.map_err(|e| HubError::new(HubErrorKind::Io, "a download task failed").with_source(e))??;
             if let Some(place) = places.get_mut(index) {
                 *place = Some(path);
             }

@@ -11,20 +11,15 @@ use crate::repo::RepoRef;
 
 /// A header as text.
 pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get(name)
-        .and_then(|v| v.to_str().ok())
-        .map(str::to_owned)
+    headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
 }
 
 /// An etag as blobs are named: without `W/` and quotes.
 pub(crate) fn etag(headers: &HeaderMap) -> Option<String> {
     let raw = header(headers, "x-linked-etag").or_else(|| header(headers, "etag"))?;
     let name = raw.trim_start_matches("W/").trim_matches('"').to_owned();
-    let safe = !name.is_empty()
-        && name.len() <= 200
-        && !name.starts_with('.')
-        && !name.contains(['/', '\\', '\0']);
+    let safe =
+        !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
     safe.then_some(name)
 }
 
@@ -69,13 +64,9 @@ fn kind_of(status: u16, code: Option<&str>, said: Option<&str>, of_repo: bool) -
         (Some("RevisionNotFound"), _) => HubErrorKind::RevisionNotFound,
         (Some("EntryNotFound"), _) => HubErrorKind::EntryNotFound,
         (Some("GatedRepo"), _) => HubErrorKind::Gated,
-        (_, 401 | 403) if said == Some("Access to this resource is disabled.") => {
-            HubErrorKind::Disabled
-        }
+        (_, 401 | 403) if said == Some("Access to this resource is disabled.") => HubErrorKind::Disabled,
         (Some("RepoNotFound"), _) => HubErrorKind::RepositoryNotFound,
-        (_, 401) if said.is_some_and(|s| s.starts_with("Invalid credentials")) => {
-            HubErrorKind::Unauthorized
-        }
+        (_, 401) if said.is_some_and(|s| s.starts_with("Invalid credentials")) => HubErrorKind::Unauthorized,
         (_, 401) if of_repo => HubErrorKind::RepositoryNotFound,
         (_, 401) => HubErrorKind::Unauthorized,
         (_, 400) => HubErrorKind::BadRequest,
@@ -88,9 +79,7 @@ fn kind_of(status: u16, code: Option<&str>, said: Option<&str>, of_repo: bool) -
 
 fn sentence(kind: HubErrorKind, status: u16, said: Option<&str>) -> String {
     let plain = match kind {
-        HubErrorKind::RepositoryNotFound => {
-            "no such repository, or a private one (Repository Not Found)"
-        }
+        HubErrorKind::RepositoryNotFound => "no such repository, or a private one (Repository Not Found)",
         HubErrorKind::RevisionNotFound => "no such revision (Revision Not Found)",
         HubErrorKind::EntryNotFound => "no such file (Entry Not Found)",
         HubErrorKind::Gated => "access to this repository is gated",
@@ -128,24 +117,15 @@ fn hint(kind: HubErrorKind, repo: Option<&RepoRef>) -> Option<&'static str> {
 /// A request that got no answer.
 pub(crate) fn connection_error(doing: &str, url: Option<&Url>, error: reqwest::Error) -> HubError {
     let error = error.without_url(); // addresses may carry signatures
-    let what = if error.is_timeout() {
-        "timed out"
-    } else {
-        "failed"
-    };
+    let what = if error.is_timeout() { "timed out" } else { "failed" };
     let mut deepest = error.to_string();
     let mut next = std::error::Error::source(&error);
     while let Some(cause) = next {
         deepest = cause.to_string();
         next = cause.source();
     }
-    let place = url.map_or_else(String::new, |u| {
-        format!(" at {}", u.origin().ascii_serialization())
-    });
-    HubError::new(
-        HubErrorKind::Connection,
-        format!("{doing}{place} {what}: {deepest}"),
-    )
-    .with(|c| c.url = url.map(shown))
-    .with_source(error)
+    let place = url.map_or_else(String::new, |u| format!(" at {}", u.origin().ascii_serialization()));
+    HubError::new(HubErrorKind::Connection, format!("{doing}{place} {what}: {deepest}"))
+        .with(|c| c.url = url.map(shown))
+        .with_source(error)
 }

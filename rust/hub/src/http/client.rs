@@ -45,11 +45,8 @@ pub(crate) fn shown(url: &Url) -> String {
 /// Parses an address.
 pub(crate) fn parse(text: &str) -> Result<Url, HubError> {
     Url::parse(text).map_err(|e| {
-        HubError::new(
-            HubErrorKind::InvalidArgument,
-            format!("{text:?} is not an address: {e}"),
-        )
-        .with_hint("HF_ENDPOINT must look like https://huggingface.co")
+        HubError::new(HubErrorKind::InvalidArgument, format!("{text:?} is not an address: {e}"))
+            .with_hint("HF_ENDPOINT must look like https://huggingface.co")
     })
 }
 
@@ -76,11 +73,7 @@ impl Http {
             .tls_backend_preconfigured(empty)
             .build()
             .map_err(|e| connection_error("preparing the HTTP client", None, e))?;
-        Ok(Self(Arc::new(Inner {
-            plain,
-            tls: OnceLock::new(),
-            read_timeout: config.read_timeout,
-        })))
+        Ok(Self(Arc::new(Inner { plain, tls: OnceLock::new(), read_timeout: config.read_timeout })))
     }
 
     #[allow(clippy::disallowed_methods, reason = "the home of HTTP clients")]
@@ -119,12 +112,9 @@ impl Http {
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let mut request = self.client(&url)?.request(method.clone(), url.clone());
-            request =
-                request.headers(self.headers(config, headers, same_origin(&url, &endpoint))?);
-            let response = request
-                .send()
-                .await
-                .map_err(|e| connection_error("asking the hub", Some(&url), e))?;
+            request = request.headers(self.headers(config, headers, same_origin(&url, &endpoint))?);
+            let response =
+                request.send().await.map_err(|e| connection_error("asking the hub", Some(&url), e))?;
             let Some(next) = redirect_target(&response, &url)? else {
                 return Ok((response, url));
             };
@@ -135,17 +125,11 @@ impl Http {
             }
             url = next;
         }
-        Err(HubError::new(
-            HubErrorKind::Http,
-            format!("more than {MAX_REDIRECTS} redirects"),
-        )
-        .with(|c| c.url = Some(shown(&url))))
+        Err(HubError::new(HubErrorKind::Http, format!("more than {MAX_REDIRECTS} redirects"))
+            .with(|c| c.url = Some(shown(&url))))
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "headers may come to depend on the client"
-    )]
+    #[expect(clippy::unused_self, reason = "headers may come to depend on the client")]
     fn headers(
         &self,
         config: &HubConfig,
@@ -179,26 +163,16 @@ pub(crate) fn redirect_target(response: &Response, from: &Url) -> Result<Option<
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let Some(target) = response
-        .headers()
-        .get(LOCATION)
-        .and_then(|v| v.to_str().ok())
-    else {
+    let Some(target) = response.headers().get(LOCATION).and_then(|v| v.to_str().ok()) else {
         return Ok(None);
     };
     let next = from.join(target).map_err(|e| {
-        HubError::new(
-            HubErrorKind::Http,
-            format!("a redirect to an address that cannot be read: {e}"),
-        )
-        .with(|c| c.url = Some(shown(from)))
+        HubError::new(HubErrorKind::Http, format!("a redirect to an address that cannot be read: {e}"))
+            .with(|c| c.url = Some(shown(from)))
     })?;
     if !matches!(next.scheme(), "http" | "https") {
-        return Err(HubError::new(
-            HubErrorKind::Http,
-            "a redirect to something that is not HTTP",
-        )
-        .with(|c| c.url = Some(shown(from))));
+        return Err(HubError::new(HubErrorKind::Http, "a redirect to something that is not HTTP")
+            .with(|c| c.url = Some(shown(from))));
     }
     Ok(Some(next))
 }
@@ -212,12 +186,7 @@ mod tests {
     fn origins() {
         let url = |text: &str| Url::parse(text).unwrap();
         assert!(same_origin(&url("https://h/a"), &url("https://h:443/b")));
-        for other in [
-            "http://h/a",
-            "https://h2/a",
-            "https://h:444/a",
-            "https://h.evil/a",
-        ] {
+        for other in ["http://h/a", "https://h2/a", "https://h:444/a", "https://h.evil/a"] {
             assert!(!same_origin(&url("https://h/a"), &url(other)), "{other}");
         }
         assert_eq!(shown(&url("https://u:p@h/a?Signature=x#f")), "https://h/a");

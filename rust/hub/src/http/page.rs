@@ -13,10 +13,7 @@ pub(crate) fn next_page(headers: &HeaderMap, from: &Url) -> Result<Option<Url>, 
         return Ok(None);
     };
     let next = from.join(target).map_err(|e| {
-        HubError::new(
-            HubErrorKind::Http,
-            format!("the next page's address cannot be read: {e}"),
-        )
+        HubError::new(HubErrorKind::Http, format!("the next page's address cannot be read: {e}"))
     })?;
     if !same_origin(&next, from) {
         let message = format!(
@@ -30,9 +27,7 @@ pub(crate) fn next_page(headers: &HeaderMap, from: &Url) -> Result<Option<Url>, 
 
 fn next_of(link: &str) -> Option<&str> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-    let next = parameters
-        .split(';')
-        .any(|p| matches!(p.trim(), "rel=\"next\"" | "rel=next"));
+    let next = parameters.split(';').any(|p| matches!(p.trim(), "rel=\"next\"" | "rel=next"));
     next.then_some(target)
 }
 
@@ -50,19 +45,10 @@ mod tests {
             next_page(&headers, &from)
         };
         assert_eq!(
-            page("<http://h/api/tree?cursor=2>; rel=\"next\"")
-                .unwrap()
-                .unwrap()
-                .query(),
+            page("<http://h/api/tree?cursor=2>; rel=\"next\"").unwrap().unwrap().query(),
             Some("cursor=2")
         );
-        assert_eq!(
-            page("</x>; rel=\"prev\", </y>; rel=next")
-                .unwrap()
-                .unwrap()
-                .path(),
-            "/y"
-        );
+        assert_eq!(page("</x>; rel=\"prev\", </y>; rel=next").unwrap().unwrap().path(), "/y");
         assert!(page("</x>; rel=\"prev\"").unwrap().is_none());
         assert!(page("<http://evil/x>; rel=\"next\"").is_err());
         assert!(page("garbage").unwrap().is_none());

@@ -18,10 +18,7 @@ const REFUSED_RETRIES: u32 = 2;
 /// Seconds that the server asks to wait: `RateLimit: …;r=0;t=55`, or `Retry-After: 3`.
 pub(crate) fn wait_of(headers: &HeaderMap) -> Option<f64> {
     let limit = header(headers, "ratelimit").and_then(|text| {
-        let field = |key: &str| {
-            text.split(';')
-                .find_map(|p| p.trim().strip_prefix(key)?.parse::<f64>().ok())
-        };
+        let field = |key: &str| text.split(';').find_map(|p| p.trim().strip_prefix(key)?.parse::<f64>().ok());
         (field("r=")? <= 0.0).then(|| field("t=")).flatten()
     });
     let after = || header(headers, "retry-after").and_then(|t| t.trim().parse::<f64>().ok());
@@ -38,8 +35,7 @@ where
     loop {
         match work().await {
             Err(error) if error.is_transient() && tries < allowed(config, &error) => {
-                tokio::time::sleep(delay(config.retry_base, tries, error.context().retry_after))
-                    .await;
+                tokio::time::sleep(delay(config.retry_base, tries, error.context().retry_after)).await;
                 tries += 1;
             }
             done => return done,
@@ -48,13 +44,9 @@ where
 }
 
 fn allowed(config: &HubConfig, error: &HubError) -> u32 {
-    let refused = error.kind() == HubErrorKind::Connection
-        && error.to_string().to_lowercase().contains("refused");
-    if refused {
-        config.max_retries.min(REFUSED_RETRIES)
-    } else {
-        config.max_retries
-    }
+    let refused =
+        error.kind() == HubErrorKind::Connection && error.to_string().to_lowercase().contains("refused");
+    if refused { config.max_retries.min(REFUSED_RETRIES) } else { config.max_retries }
 }
 
 /// The wait before try `tries + 1`: what the server asked for, else doubling; both with jitter, so that many clients do

@@ -60,9 +60,8 @@ pub(super) struct Faults(Mutex<Vec<Fault>>);
 
 impl Faults {
     pub(super) fn add(&self, spec: &str) -> Result<(), HubError> {
-        let fault: Fault = serde_json::from_str(spec).map_err(|e| {
-            HubError::new(HubErrorKind::InvalidArgument, format!("not a fault: {e}"))
-        })?;
+        let fault: Fault = serde_json::from_str(spec)
+            .map_err(|e| HubError::new(HubErrorKind::InvalidArgument, format!("not a fault: {e}")))?;
         if let Ok(mut faults) = self.0.lock() {
             faults.push(fault);
         }
@@ -79,9 +78,7 @@ impl Faults {
     pub(super) fn take(&self, method: &str, target: &str) -> Option<Fault> {
         let mut faults = self.0.lock().ok()?;
         let fault = faults.iter_mut().find(|f| {
-            target.contains(&f.path)
-                && f.method.as_deref().is_none_or(|m| m == method)
-                && f.times != Some(0)
+            target.contains(&f.path) && f.method.as_deref().is_none_or(|m| m == method) && f.times != Some(0)
         })?;
         fault.times = fault.times.map(|n| n - 1);
         Some(fault.clone())
@@ -91,22 +88,13 @@ impl Faults {
 impl Fault {
     /// The answer that takes the place of the real one.
     pub(super) fn instead(&self) -> Option<Response> {
-        let headers: Vec<(&str, String)> = self
-            .headers
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.clone()))
-            .collect();
+        let headers: Vec<(&str, String)> =
+            self.headers.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
         match self.action {
-            Action::Status => Some(made(
-                self.status.unwrap_or(500),
-                &headers,
-                Body::from("a fault"),
-            )),
-            Action::Redirect => Some(made(
-                302,
-                &[("location", self.location.clone().unwrap_or_default())],
-                Body::empty(),
-            )),
+            Action::Status => Some(made(self.status.unwrap_or(500), &headers, Body::from("a fault"))),
+            Action::Redirect => {
+                Some(made(302, &[("location", self.location.clone().unwrap_or_default())], Body::empty()))
+            }
             _ => None,
         }
     }
@@ -149,8 +137,7 @@ impl Fault {
             return Body::from_stream(chunks);
         }
         let stall = self.action == Action::Stall;
-        let limited =
-            chunks.take_while(|c| futures::future::ready(c.as_ref().is_ok_and(|c| !c.is_empty())));
+        let limited = chunks.take_while(|c| futures::future::ready(c.as_ref().is_ok_and(|c| !c.is_empty())));
         let end = futures::stream::once(async move {
             if stall {
                 futures::future::pending::<()>().await;

@@ -52,11 +52,7 @@ pub(super) async fn serve(
             (206, start, end)
         }
         Wanted::Nothing => {
-            return made(
-                416,
-                &[("content-range", format!("bytes */{size}"))],
-                Body::empty(),
-            );
+            return made(416, &[("content-range", format!("bytes */{size}"))], Body::empty());
         }
     };
     out.push(("content-length", (end - start).to_string()));
@@ -91,9 +87,7 @@ fn parse(range: &str, size: u64) -> Wanted {
     };
     match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
         (Ok(start), _) if start >= size => Wanted::Nothing,
-        (Ok(start), Ok(last)) if last >= start => {
-            Wanted::Part(start, size.min(last.saturating_add(1)))
-        }
+        (Ok(start), Ok(last)) if last >= start => Wanted::Part(start, size.min(last.saturating_add(1))),
         (Ok(start), Err(_)) if to.trim().is_empty() => Wanted::Part(start, size),
         (Err(_), Ok(tail)) if from.trim().is_empty() && tail > 0 && size > 0 => {
             Wanted::Part(size.saturating_sub(tail), size)

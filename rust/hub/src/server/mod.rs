@@ -94,15 +94,9 @@ pub async fn start(options: ServerOptions) -> Result<ServerHandle, HubError> {
     }
     let place = format!("{}:{}", options.host, options.port);
     let cannot = |e: std::io::Error| {
-        HubError::new(
-            HubErrorKind::Connection,
-            format!("cannot listen on {place}: {e}"),
-        )
-        .with_source(e)
+        HubError::new(HubErrorKind::Connection, format!("cannot listen on {place}: {e}")).with_source(e)
     };
-    let listener = TcpListener::bind((options.host.as_str(), options.port))
-        .await
-        .map_err(cannot)?;
+    let listener = TcpListener::bind((options.host.as_str(), options.port)).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     let shared = Arc::new(Shared {
         url: format!("http://{address}"),
@@ -113,10 +107,7 @@ pub async fn start(options: ServerOptions) -> Result<ServerHandle, HubError> {
     });
     let (stop, mut stopped) = watch::channel(false);
     let app = Router::new().fallback(answer).with_state(shared.clone());
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a task of the caller's runtime, no thread"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a task of the caller's runtime, no thread")]
     let task = tokio::spawn(async move {
         let serving = async { axum::serve(listener, app).await };
         tokio::select! {
@@ -124,12 +115,7 @@ pub async fn start(options: ServerOptions) -> Result<ServerHandle, HubError> {
             _ = stopped.changed() => {}
         }
     });
-    Ok(ServerHandle {
-        shared,
-        address,
-        stop,
-        task: Mutex::new(Some(task)),
-    })
+    Ok(ServerHandle { shared, address, stop, task: Mutex::new(Some(task)) })
 }
 
 impl ServerHandle {
@@ -145,11 +131,7 @@ impl ServerHandle {
 
     /// Requests so far: method, path with query, status.
     pub fn requests(&self) -> Vec<(String, String, u16)> {
-        self.shared
-            .log
-            .lock()
-            .map(|l| l.clone())
-            .unwrap_or_default()
+        self.shared.log.lock().map(|l| l.clone()).unwrap_or_default()
     }
 
     /// Forgets the requests so far.
@@ -190,10 +172,7 @@ impl Drop for ServerHandle {
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let method = request.method().to_string();
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or_else(String::new, ToString::to_string);
+    let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let fault = shared.faults.take(&method, &target);
     let mut response = match fault.as_ref().and_then(faults::Fault::instead) {
         Some(response) => response,
@@ -213,13 +192,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 /// An answer of status, headers and body; a header that HTTP forbids is left out.
 pub(crate) fn made(status: u16, headers: &[(&str, String)], body: Body) -> Response {
     let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (
-            axum::http::HeaderName::try_from(*name),
-            axum::http::HeaderValue::try_from(value.as_str()),
-        ) {
+        if let (Ok(name), Ok(value)) =
+            (axum::http::HeaderName::try_from(*name), axum::http::HeaderValue::try_from(value.as_str()))
+        {
             response.headers_mut().append(name, value);
         }
     }

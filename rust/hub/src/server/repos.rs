@@ -72,7 +72,10 @@ type Stamp = (u64, Option<SystemTime>);
 
 /// Hashes of files, kept as long as size and time of a file stay.
 #[derive(Default)]
-pub(super) struct Hashes(Mutex<HashMap<PathBuf, (Stamp, String, Option<String>)>>);
+pub(super) struct Hashes(Mutex<HashMap<PathBuf, Known>>);
+
+/// When a file was hashed: its stamp, git id, sha256.
+type Known = (Stamp, String, Option<String>);
 
 impl Hashes {
     fn of(
@@ -97,11 +100,7 @@ impl Hashes {
 }
 
 fn is_large(path: &Path, size: u64) -> bool {
-    let suffix = path
-        .extension()
-        .and_then(|e| e.to_str())
-        .map(str::to_lowercase)
-        .unwrap_or_default();
+    let suffix = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase).unwrap_or_default();
     size > GIT_LIMIT || LARGE.contains(&suffix.as_str())
 }
 
@@ -136,8 +135,7 @@ fn hash(path: &Path, size: u64) -> std::io::Result<(String, Option<String>)> {
         return Ok((hex(&git.finalize()), None));
     }
     let sha = hex(&sha.finalize());
-    let pointer =
-        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sha}\nsize {size}\n");
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sha}\nsize {size}\n");
     let mut git = git_id(pointer.len() as u64);
     git.update(pointer.as_bytes());
     Ok((hex(&git.finalize()), Some(sha)))
@@ -148,6 +146,13 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
     let folder = root.join(kind.plural()).join(id);
     let (root, canonical) = (root.canonicalize().ok()?, folder.canonicalize().ok()?);
     if !canonical.is_dir() || !canonical.starts_with(&root) {
+        return None;
+    }
+    // A bare name is a repository only if files lie in it; else it is an organisation.
+    let has_files = |folder: &Path| {
+        std::fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|e| e.path().is_file()))
+    };
+    if !id.contains('/') && !has_files(&canonical) {
         return None;
     }
     let mut files = BTreeMap::new();
@@ -161,11 +166,7 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
             if name == ".git" || name == ".cache" {
                 continue;
             }
-            let path = if prefix.is_empty() {
-                name
-            } else {
-                format!("{prefix}/{name}")
-            };
+            let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             // A link may lead to a file of the root, never out of it.
             let Ok(disk) = entry.path().canonicalize() else {
                 continue;
@@ -186,28 +187,14 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
             let Ok((oid, sha256)) = hashes.of(&disk, meta.len(), time) else {
                 continue;
             };
-            files.insert(
-                path,
-                RepoFile {
-                    disk,
-                    size: meta.len(),
-                    oid,
-                    sha256,
-                },
-            );
+            files.insert(path, RepoFile { disk, size: meta.len(), oid, sha256 });
         }
     }
     let mut commit = sha1::Sha1::default();
     for (path, file) in &files {
         commit.update(format!("{path}\0{}\0{}\n", file.size, file.etag()).as_bytes());
     }
-    Some(Repo {
-        kind,
-        id: id.to_owned(),
-        commit: hex(&commit.finalize()),
-        files,
-        modified,
-    })
+    Some(Repo { kind, id: id.to_owned(), commit: hex(&commit.finalize()), files, modified })
 }
 
 /// Ids of all repositories of a kind.
@@ -225,11 +212,7 @@ pub(super) fn list(root: &Path, kind: RepoKind) -> Vec<String> {
     let top = root.join(kind.plural());
     let mut ids = Vec::new();
     for org in folders(top.clone()) {
-        ids.extend(
-            folders(top.join(&org))
-                .into_iter()
-                .map(|name| format!("{org}/{name}")),
-        );
+        ids.extend(folders(top.join(&org)).into_iter().map(|name| format!("{org}/{name}")));
     }
     ids
 }

@@ -28,11 +28,7 @@ fn refused(status: u16, code: &str, message: &str) -> Response {
         ("content-type", "application/json".to_owned()),
     ];
     let headers: Vec<_> = headers.into_iter().filter(|(_, v)| !v.is_empty()).collect();
-    made(
-        status,
-        &headers,
-        Body::from(json!({"error": message}).to_string()),
-    )
+    made(status, &headers, Body::from(json!({"error": message}).to_string()))
 }
 
 fn as_json(value: &Value, more: &[(&str, String)]) -> Response {
@@ -69,11 +65,7 @@ pub(super) async fn route(shared: &Arc<Shared>, request: Request) -> Response {
             Err(_) => refused(404, "", "Not found"),
         },
         [kind @ ("datasets" | "spaces"), rest @ ..] => {
-            let kind = if *kind == "datasets" {
-                RepoKind::Dataset
-            } else {
-                RepoKind::Space
-            };
+            let kind = if *kind == "datasets" { RepoKind::Dataset } else { RepoKind::Space };
             resolve(shared, kind, rest, &headers).await
         }
         rest => resolve(shared, RepoKind::Model, rest, &headers).await,
@@ -81,11 +73,7 @@ pub(super) async fn route(shared: &Arc<Shared>, request: Request) -> Response {
 }
 
 fn token_of(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get("authorization")?
-        .to_str()
-        .ok()?
-        .strip_prefix("Bearer ")
+    headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 fn knows(shared: &Shared, headers: &HeaderMap) -> bool {
@@ -94,8 +82,7 @@ fn knows(shared: &Shared, headers: &HeaderMap) -> bool {
 
 /// Where tokens are configured, a token that is none of them fails everywhere, as on the Hub.
 fn bad_token(shared: &Shared, headers: &HeaderMap) -> Option<Response> {
-    let wrong =
-        !shared.options.tokens.is_empty() && token_of(headers).is_some() && !knows(shared, headers);
+    let wrong = !shared.options.tokens.is_empty() && token_of(headers).is_some() && !knows(shared, headers);
     wrong.then(|| refused(401, "", "Invalid credentials in Authorization header"))
 }
 
@@ -112,13 +99,8 @@ fn whoami(shared: &Shared, headers: &HeaderMap) -> Response {
 
 fn search(shared: &Shared, kind: RepoKind, query: &str) -> Response {
     let of = |key: &str| parameter(query, key);
-    let (text, author) = (
-        of("search").unwrap_or_default().to_lowercase(),
-        of("author"),
-    );
-    let limit = of("limit")
-        .and_then(|l| l.parse::<usize>().ok())
-        .unwrap_or(usize::MAX);
+    let (text, author) = (of("search").unwrap_or_default().to_lowercase(), of("author"));
+    let limit = of("limit").and_then(|l| l.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let found: Vec<Value> = repos::list(&shared.options.root, kind)
         .into_iter()
         .filter(|id| !shared.options.private.contains(id))
@@ -148,11 +130,7 @@ async fn find<'a>(
         let (Some(name), Some(rest)) = (parts.get(..length), parts.get(length..)) else {
             continue;
         };
-        let id = name
-            .iter()
-            .map(|p| decoded(p))
-            .collect::<Vec<_>>()
-            .join("/");
+        let id = name.iter().map(|p| decoded(p)).collect::<Vec<_>>().join("/");
         if RepoRef::new(kind, &id, None).is_err() {
             continue;
         }
@@ -170,21 +148,13 @@ async fn find<'a>(
         }
         return Ok((repo, rest));
     }
-    let status = if token_of(headers).is_some() {
-        404
-    } else {
-        401
-    };
+    let status = if token_of(headers).is_some() { 404 } else { 401 };
     Err(refused(status, "RepoNotFound", "Repository not found"))
 }
 
 fn gate(shared: &Shared, repo: &Repo, headers: &HeaderMap) -> Option<Response> {
     let closed = shared.options.gated.contains(&repo.id) && !knows(shared, headers);
-    let status = if token_of(headers).is_some() {
-        403
-    } else {
-        401
-    };
+    let status = if token_of(headers).is_some() { 403 } else { 401 };
     let message = format!(
         "Access to {} {} is restricted. You must have access to it and be authenticated to access it.",
         repo.kind, repo.id
@@ -194,10 +164,7 @@ fn gate(shared: &Shared, repo: &Repo, headers: &HeaderMap) -> Option<Response> {
 
 fn check_revision(repo: &Repo, revision: &str) -> Option<Response> {
     let known = revision == "main" || revision == repo.commit;
-    let message = format!(
-        "Invalid rev id: {}",
-        revision.replace(|c: char| c.is_control(), "")
-    );
+    let message = format!("Invalid rev id: {}", revision.replace(|c: char| c.is_control(), ""));
     (!known).then(|| refused(404, "RevisionNotFound", &message))
 }
 
@@ -213,9 +180,7 @@ async fn api(
         Ok(found) => found,
         Err(refusal) => return refusal,
     };
-    let revision = rest
-        .get(1)
-        .map_or_else(|| "main".to_owned(), |r| decoded(r));
+    let revision = rest.get(1).map_or_else(|| "main".to_owned(), |r| decoded(r));
     if let Some(refusal) = check_revision(&repo, &revision) {
         return refusal;
     }
@@ -227,11 +192,7 @@ async fn api(
             &[],
         ),
         ["tree", _, folder @ ..] => {
-            let folder = folder
-                .iter()
-                .map(|f| decoded(f))
-                .collect::<Vec<_>>()
-                .join("/");
+            let folder = folder.iter().map(|f| decoded(f)).collect::<Vec<_>>().join("/");
             tree(shared, &repo, &revision, &folder, query)
         }
         ["paths-info", _] => {
@@ -245,9 +206,7 @@ async fn api(
 }
 
 fn time(at: std::time::SystemTime) -> String {
-    let seconds = at
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs() as i64);
+    let seconds = at.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Civil date from days (Howard Hinnant's `civil_from_days`).
     let z = days + 719_468;
@@ -255,10 +214,7 @@ fn time(at: std::time::SystemTime) -> String {
     let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
-    let (day, month) = (
-        doy - (153 * mp + 2) / 5 + 1,
-        if mp < 10 { mp + 3 } else { mp - 9 },
-    );
+    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
     let year = yoe + era * 400 + i64::from(month <= 2);
     format!(
         "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.000Z",
@@ -278,10 +234,7 @@ fn info(repo: &Repo, blobs: bool) -> Value {
             }
             let mut sibling = json!({"rfilename": path, "size": file.size, "blobId": file.oid});
             if let (Some(sha), Some(map)) = (&file.sha256, sibling.as_object_mut()) {
-                map.insert(
-                    "lfs".into(),
-                    json!({"sha256": sha, "size": file.size, "pointerSize": 134}),
-                );
+                map.insert("lfs".into(), json!({"sha256": sha, "size": file.size, "pointerSize": 134}));
             }
             sibling
         })
@@ -297,10 +250,7 @@ fn info(repo: &Repo, blobs: bool) -> Value {
 fn entry(path: &str, file: &RepoFile) -> Value {
     let mut entry = json!({"type": "file", "oid": file.oid, "size": file.size, "path": path});
     if let (Some(sha), Some(map)) = (&file.sha256, entry.as_object_mut()) {
-        map.insert(
-            "lfs".into(),
-            json!({"oid": sha, "size": file.size, "pointerSize": 134}),
-        );
+        map.insert("lfs".into(), json!({"oid": sha, "size": file.size, "pointerSize": 134}));
     }
     entry
 }
@@ -310,15 +260,8 @@ fn folder_entry(path: &str) -> Value {
 }
 
 fn tree(shared: &Shared, repo: &Repo, revision: &str, folder: &str, query: &str) -> Response {
-    let recursive = matches!(
-        parameter(query, "recursive").as_deref(),
-        Some("true" | "True" | "1")
-    );
-    let prefix = if folder.is_empty() {
-        String::new()
-    } else {
-        format!("{folder}/")
-    };
+    let recursive = matches!(parameter(query, "recursive").as_deref(), Some("true" | "True" | "1"));
+    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let mut entries: Vec<(String, Value)> = Vec::new();
     let mut folders: BTreeSet<String> = BTreeSet::new();
     for (path, file) in repo.files.iter().filter(|(p, _)| p.starts_with(&prefix)) {
@@ -327,10 +270,7 @@ fn tree(shared: &Shared, repo: &Repo, revision: &str, folder: &str, query: &str)
         if !recursive {
             ends.truncate(1);
         }
-        folders.extend(
-            ends.iter()
-                .map(|&end| format!("{prefix}{}", below.get(..end).unwrap_or_default())),
-        );
+        folders.extend(ends.iter().map(|&end| format!("{prefix}{}", below.get(..end).unwrap_or_default())));
         if recursive || ends.is_empty() {
             entries.push((path.clone(), entry(path, file)));
         }
@@ -340,24 +280,13 @@ fn tree(shared: &Shared, repo: &Repo, revision: &str, folder: &str, query: &str)
     }
     entries.extend(folders.into_iter().map(|f| (f.clone(), folder_entry(&f))));
     entries.sort_by(|a, b| a.0.cmp(&b.0));
-    let start = parameter(query, "cursor")
-        .and_then(|c| c.parse::<usize>().ok())
-        .unwrap_or(0);
+    let start = parameter(query, "cursor").and_then(|c| c.parse::<usize>().ok()).unwrap_or(0);
     let size = shared.options.page_size;
-    let page: Vec<Value> = entries
-        .iter()
-        .skip(start)
-        .take(size)
-        .map(|(_, v)| v.clone())
-        .collect();
+    let page: Vec<Value> = entries.iter().skip(start).take(size).map(|(_, v)| v.clone()).collect();
     let mut headers = vec![("x-repo-commit", repo.commit.clone())];
     if start + size < entries.len() {
         let expand = parameter(query, "expand").unwrap_or_else(|| "false".into());
-        let folder = if folder.is_empty() {
-            String::new()
-        } else {
-            format!("/{}", encode_segment(folder))
-        };
+        let folder = if folder.is_empty() { String::new() } else { format!("/{}", encode_segment(folder)) };
         let next = format!(
             "<{}/api/{}/{}/tree/{}{folder}?recursive={recursive}&expand={}&cursor={}>; rel=\"next\"",
             shared.url,
@@ -382,12 +311,8 @@ fn paths_info(repo: &Repo, form: &str) -> Response {
         let path = path.trim_matches('/');
         match repo.files.get(path) {
             Some(file) => found.push(entry(path, file)),
-            None if repo
-                .files
-                .keys()
-                .any(|p| p.starts_with(&format!("{path}/"))) =>
-            {
-                found.push(folder_entry(path))
+            None if repo.files.keys().any(|p| p.starts_with(&format!("{path}/"))) => {
+                found.push(folder_entry(path));
             }
             None => {}
         }
@@ -396,12 +321,7 @@ fn paths_info(repo: &Repo, form: &str) -> Response {
 }
 
 /// `<id>/resolve/<revision>/<path>`: a redirect to where the bytes are.
-async fn resolve(
-    shared: &Arc<Shared>,
-    kind: RepoKind,
-    parts: &[&str],
-    headers: &HeaderMap,
-) -> Response {
+async fn resolve(shared: &Arc<Shared>, kind: RepoKind, parts: &[&str], headers: &HeaderMap) -> Response {
     let (repo, rest) = match find(shared, kind, parts, headers).await {
         Ok(found) => found,
         Err(refusal) => return refusal,
@@ -409,16 +329,11 @@ async fn resolve(
     let ["resolve" | "raw", revision, path @ ..] = rest else {
         return refused(404, "", "Not found");
     };
-    if let Some(refusal) =
-        check_revision(&repo, &decoded(revision)).or_else(|| gate(shared, &repo, headers))
+    if let Some(refusal) = check_revision(&repo, &decoded(revision)).or_else(|| gate(shared, &repo, headers))
     {
         return refusal;
     }
-    let path = path
-        .iter()
-        .map(|p| decoded(p))
-        .collect::<Vec<_>>()
-        .join("/");
+    let path = path.iter().map(|p| decoded(p)).collect::<Vec<_>>().join("/");
     let Some(file) = repo.files.get(&path) else {
         let mut missing = refused(404, "EntryNotFound", "Entry not found");
         if let Ok(commit) = repo.commit.parse() {
@@ -426,19 +341,8 @@ async fn resolve(
         }
         return missing;
     };
-    let place = format!(
-        "{}/{}/{}/{}",
-        repo.kind.plural(),
-        repo.id,
-        repo.commit,
-        encode_path(&path)
-    );
-    let common = |location: String| {
-        vec![
-            ("location", location),
-            ("x-repo-commit", repo.commit.clone()),
-        ]
-    };
+    let place = format!("{}/{}/{}/{}", repo.kind.plural(), repo.id, repo.commit, encode_path(&path));
+    let common = |location: String| vec![("location", location), ("x-repo-commit", repo.commit.clone())];
     match &file.sha256 {
         None => {
             let mut out = common(format!("/api/resolve-cache/{place}"));
@@ -473,11 +377,7 @@ async fn resolved_file(
     if let Some(refusal) = gate(shared, &repo, headers) {
         return refusal;
     }
-    let path = path
-        .iter()
-        .map(|p| decoded(p))
-        .collect::<Vec<_>>()
-        .join("/");
+    let path = path.iter().map(|p| decoded(p)).collect::<Vec<_>>().join("/");
     match repo.files.get(&path) {
         Some(file) if is_commit(commit) && *commit == repo.commit => {
             let extra = vec![("x-repo-commit", repo.commit.clone())];

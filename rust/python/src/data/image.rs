@@ -38,29 +38,15 @@ impl<'py> Encoded<'py> {
 }
 
 fn pixels(image: DecodedImage) -> (&'static str, Buffer) {
-    let (height, width, channels) = (
-        image.height as usize,
-        image.width as usize,
-        image.channels as usize,
-    );
-    let shape = if channels == 1 {
-        vec![height, width]
-    } else {
-        vec![height, width, channels]
-    };
-    (
-        image.mode,
-        Buffer::from_mutable(MutableBuffer::from(image.data), Dtype::U8, &shape),
-    )
+    let (height, width, channels) = (image.height as usize, image.width as usize, image.channels as usize);
+    let shape = if channels == 1 { vec![height, width] } else { vec![height, width, channels] };
+    (image.mode, Buffer::from_mutable(MutableBuffer::from(image.data), Dtype::U8, &shape))
 }
 
 /// Format, size and mode of an image, from its header.
 #[pyfunction]
 #[pyo3(name = "probe_image")]
-pub(crate) fn probe<'py>(
-    py: Python<'py>,
-    value: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn probe<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let encoded = Encoded::new(value)?;
     let info = door::inline(|| image::probe(encoded.bytes(), &Limits::default()).map_err(data))?;
     let dict = PyDict::new(py);
@@ -83,18 +69,12 @@ pub(crate) fn decode(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<(&'st
 /// As `decode_image` for many, in parallel.
 #[pyfunction]
 #[pyo3(name = "decode_images")]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "extracted from a Python sequence"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "extracted from a Python sequence")]
 pub(crate) fn decode_many(
     py: Python<'_>,
     values: Vec<Bound<'_, PyAny>>,
 ) -> PyResult<Vec<(&'static str, Buffer)>> {
-    let encoded = values
-        .iter()
-        .map(Encoded::new)
-        .collect::<PyResult<Vec<_>>>()?;
+    let encoded = values.iter().map(Encoded::new).collect::<PyResult<Vec<_>>>()?;
     let bytes: Vec<&[u8]> = encoded.iter().map(Encoded::bytes).collect();
     door::run(py, |cancel| {
         bytes

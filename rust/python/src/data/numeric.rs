@@ -32,10 +32,8 @@ pub(crate) fn values(array: &ArrayRef, fresh: bool) -> Option<Buffer> {
         return None;
     }
     let data = array.to_data();
-    let bytes = data
-        .buffers()
-        .first()?
-        .slice_with_length(data.offset() * dtype.width, array.len() * dtype.width);
+    let bytes =
+        data.buffers().first()?.slice_with_length(data.offset() * dtype.width, array.len() * dtype.width);
     drop(data);
     Some(if fresh {
         Buffer::owned(bytes, dtype, &[array.len()])
@@ -48,11 +46,7 @@ pub(crate) fn values(array: &ArrayRef, fresh: bool) -> Option<Buffer> {
 pub(crate) fn byte_rows(array: &ArrayRef) -> Option<Vec<Option<Buffer>>> {
     let rows = 0..array.len();
     let view = |values: &ArrowBuffer, start: usize, stop: usize| {
-        Buffer::shared(
-            values.slice_with_length(start, stop - start),
-            Dtype::U8,
-            &[stop - start],
-        )
+        Buffer::shared(values.slice_with_length(start, stop - start), Dtype::U8, &[stop - start])
     };
     macro_rules! by_offsets {
         ($typed:expr) => {{
@@ -73,11 +67,7 @@ pub(crate) fn byte_rows(array: &ArrayRef) -> Option<Vec<Option<Buffer>>> {
         DataType::Struct(_) => {
             let parts = array.as_struct();
             let member = byte_rows(parts.column_by_name("bytes")?)?;
-            member
-                .into_iter()
-                .enumerate()
-                .map(|(i, b)| b.filter(|_| !parts.is_null(i)))
-                .collect()
+            member.into_iter().enumerate().map(|(i, b)| b.filter(|_| !parts.is_null(i))).collect()
         }
         _ => return None,
     })

@@ -25,15 +25,10 @@ pub(crate) struct ParquetFile {
 #[pymethods]
 impl ParquetFile {
     #[new]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a handle, extracted from Python"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a handle, extracted from Python")]
     fn new(source: Bound<'_, Source>) -> PyResult<Self> {
         let bytes = Source::bytes(&source)?;
-        let reader = door::run(source.py(), |_| {
-            ParquetReader::open(bytes, &Limits::default())
-        })?;
+        let reader = door::run(source.py(), |_| ParquetReader::open(bytes, &Limits::default()))?;
         Ok(Self { reader })
     }
 
@@ -46,19 +41,12 @@ impl ParquetFile {
     /// Features as JSON.
     #[getter]
     fn features(&self) -> PyResult<String> {
-        Ok(
-            crucible_data::features::features_json(&self.reader.schema())
-                .map_err(data)?
-                .to_string(),
-        )
+        Ok(crucible_data::features::features_json(&self.reader.schema()).map_err(data)?.to_string())
     }
 
     /// One row group, of some columns, cast to `features` if given.
     #[pyo3(signature = (index, columns=None, features=None))]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "extracted from a Python sequence"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from a Python sequence")]
     fn read_row_group(
         &self,
         py: Python<'_>,
@@ -87,33 +75,20 @@ pub(crate) struct JsonLinesFile {
 impl JsonLinesFile {
     #[new]
     #[pyo3(signature = (source, chunk_bytes=CHUNK))]
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a handle, extracted from Python"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a handle, extracted from Python")]
     fn new(source: Bound<'_, Source>, chunk_bytes: usize) -> PyResult<Self> {
-        Ok(Self {
-            bytes: Source::bytes(&source)?,
-            chunk: chunk_bytes.max(1024),
-            schema: OnceLock::new(),
-        })
+        Ok(Self { bytes: Source::bytes(&source)?, chunk: chunk_bytes.max(1024), schema: OnceLock::new() })
     }
 
     /// The whole lines of the chunk at `offset`, and where the next chunk starts. Columns of the first chunk that this
     /// object read are kept for the later ones: a column that is missing there is null.
     #[pyo3(signature = (offset, features=None))]
-    fn read_chunk(
-        &self,
-        py: Python<'_>,
-        offset: u64,
-        features: Option<&str>,
-    ) -> PyResult<(Table, u64)> {
+    fn read_chunk(&self, py: Python<'_>, offset: u64, features: Option<&str>) -> PyResult<(Table, u64)> {
         let target = features.map(target_schema).transpose()?;
         let (source, chunk) = (&self.bytes, self.chunk);
         let known = self.schema.get().cloned();
         let (table, next) = door::run(py, |cancel| {
-            let (batch, next) =
-                json::read_chunk(source.as_ref(), offset, chunk, known.as_deref(), cancel)?;
+            let (batch, next) = json::read_chunk(source.as_ref(), offset, chunk, known.as_deref(), cancel)?;
             Ok::<_, crucible_data::DataError>((made(vec![batch], target.as_ref())?, next))
         })?;
         if table.view.num_rows() > 0 {

@@ -29,21 +29,13 @@ impl Table {
     }
 
     fn from_view(view: View) -> Self {
-        let makers = view
-            .table()
-            .batches()
-            .iter()
-            .map(|_| OnceLock::new())
-            .collect();
+        let makers = view.table().batches().iter().map(|_| OnceLock::new()).collect();
         Self { view, makers }
     }
 
     /// Another order of the same table: the row makers are kept.
     fn reordered(&self, view: View) -> Self {
-        Self {
-            view,
-            makers: self.makers.clone(),
-        }
+        Self { view, makers: self.makers.clone() }
     }
 
     fn check(&self, start: usize, stop: usize) -> PyResult<()> {
@@ -80,13 +72,7 @@ impl Table {
         Ok((cell.get_or_init(|| made), row))
     }
 
-    fn array(
-        &self,
-        py: Python<'_>,
-        name: &str,
-        start: usize,
-        stop: usize,
-    ) -> PyResult<(ArrayRef, bool)> {
+    fn array(&self, py: Python<'_>, name: &str, start: usize, stop: usize) -> PyResult<(ArrayRef, bool)> {
         let column = self.column_index(name)?;
         self.check(start, stop)?;
         let view = &self.view;
@@ -112,23 +98,13 @@ impl Table {
 
     #[getter]
     fn column_names(&self) -> Vec<String> {
-        self.view
-            .table()
-            .schema()
-            .fields()
-            .iter()
-            .map(|f| f.name().clone())
-            .collect()
+        self.view.table().schema().fields().iter().map(|f| f.name().clone()).collect()
     }
 
     /// Features as JSON, in the form that the Hub's files carry.
     #[getter]
     fn features(&self) -> PyResult<String> {
-        Ok(
-            crucible_data::features::features_json(&self.view.table().schema())
-                .map_err(data)?
-                .to_string(),
-        )
+        Ok(crucible_data::features::features_json(&self.view.table().schema()).map_err(data)?.to_string())
     }
 
     /// Bytes of the table's buffers, all rows.
@@ -140,10 +116,7 @@ impl Table {
     /// The mapped file, if the table is one.
     #[getter]
     fn path(&self) -> Option<String> {
-        self.view
-            .table()
-            .path()
-            .map(|p| p.to_string_lossy().into_owned())
+        self.view.table().path().map(|p| p.to_string_lossy().into_owned())
     }
 
     /// Whether the rows are a contiguous range of the table.
@@ -169,24 +142,15 @@ impl Table {
     }
 
     /// Some columns, in the order given.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "extracted from a Python sequence"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from a Python sequence")]
     fn select_columns(&self, names: Vec<String>) -> PyResult<Self> {
-        let columns = names
-            .iter()
-            .map(|n| self.column_index(n))
-            .collect::<PyResult<Vec<_>>>()?;
+        let columns = names.iter().map(|n| self.column_index(n)).collect::<PyResult<Vec<_>>>()?;
         let table = self.view.table().select_columns(&columns).map_err(data)?;
         Ok(Self::from_view(self.view.over(Arc::new(table))))
     }
 
     /// All columns under new names.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "extracted from a Python sequence"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from a Python sequence")]
     fn rename_columns(&self, names: Vec<String>) -> PyResult<Self> {
         let table = self.view.table().rename_columns(&names).map_err(data)?;
         Ok(Self::from_view(self.view.over(Arc::new(table))))
@@ -216,12 +180,7 @@ impl Table {
     }
 
     /// Rows `start..stop` as a list of dicts.
-    fn rows<'py>(
-        &self,
-        py: Python<'py>,
-        start: usize,
-        stop: usize,
-    ) -> PyResult<Bound<'py, PyList>> {
+    fn rows<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
         door::inline(|| {
             self.check(start, stop)?;
             let rows = (start..stop)
@@ -235,12 +194,7 @@ impl Table {
     }
 
     /// Rows `start..stop` as a dict of lists.
-    fn batch<'py>(
-        &self,
-        py: Python<'py>,
-        start: usize,
-        stop: usize,
-    ) -> PyResult<Bound<'py, PyDict>> {
+    fn batch<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyDict>> {
         door::inline(|| {
             self.check(start, stop)?;
             let batch = PyDict::new(py);
@@ -278,13 +232,7 @@ impl Table {
 
     /// Numbers `start..stop` of a column as memory: a read-only view of the table where the rows lie together in one
     /// batch, else a writable copy. None if the column is not numeric or has nulls there.
-    fn numeric(
-        &self,
-        py: Python<'_>,
-        name: &str,
-        start: usize,
-        stop: usize,
-    ) -> PyResult<Option<Buffer>> {
+    fn numeric(&self, py: Python<'_>, name: &str, start: usize, stop: usize) -> PyResult<Option<Buffer>> {
         let column = self.column_index(name)?;
         let schema = self.view.table().schema();
         if numeric::dtype_of(schema.field(column).data_type()).is_none() {
@@ -304,11 +252,7 @@ impl Table {
     ) -> PyResult<Vec<Option<Buffer>>> {
         let (array, _) = self.array(py, name, start, stop)?;
         numeric::byte_rows(&array).ok_or_else(|| {
-            Error::unsupported(format!(
-                "column {name:?} of type {} has no bytes",
-                array.data_type()
-            ))
-            .into()
+            Error::unsupported(format!("column {name:?} of type {} has no bytes", array.data_type())).into()
         })
     }
 
@@ -333,17 +277,11 @@ impl Table {
     }
 
     fn __repr__(&self) -> String {
-        format!(
-            "Table(num_rows={}, columns={:?})",
-            self.view.num_rows(),
-            self.column_names()
-        )
+        format!("Table(num_rows={}, columns={:?})", self.view.num_rows(), self.column_names())
     }
 
     /// A mapped table in file order is sent as its path, anything else as Arrow IPC bytes.
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let py = slf.py();
         let this = slf.get();
         let class = slf.get_type();

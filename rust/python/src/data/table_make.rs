@@ -24,8 +24,7 @@ pub(crate) fn target_schema(features: &str) -> PyResult<Schema> {
 }
 
 pub(crate) fn features_value(features: &str) -> PyResult<serde_json::Value> {
-    serde_json::from_str(features)
-        .map_err(|e| Error::schema(format!("features are not JSON: {e}")).into())
+    serde_json::from_str(features).map_err(|e| Error::schema(format!("features are not JSON: {e}")).into())
 }
 
 /// The view's rows as Arrow IPC stream bytes.
@@ -53,30 +52,20 @@ impl Table {
     #[staticmethod]
     fn from_arrow(value: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (schema, batches) = crate::arrow::import(value)?;
-        crucible_data::Table::try_new(schema, batches)
-            .map(Self::new)
-            .map_err(data)
+        crucible_data::Table::try_new(schema, batches).map(Self::new).map_err(data)
     }
 
     /// From a sequence of dicts.
     #[staticmethod]
     #[pyo3(signature = (rows, features=None))]
-    fn from_rows(
-        py: Python<'_>,
-        rows: &Bound<'_, PyAny>,
-        features: Option<&str>,
-    ) -> PyResult<Self> {
+    fn from_rows(py: Python<'_>, rows: &Bound<'_, PyAny>, features: Option<&str>) -> PyResult<Self> {
         assembled(py, from_py::from_rows(rows)?, features)
     }
 
     /// From a dict of columns.
     #[staticmethod]
     #[pyo3(signature = (columns, features=None))]
-    fn from_columns(
-        py: Python<'_>,
-        columns: &Bound<'_, PyDict>,
-        features: Option<&str>,
-    ) -> PyResult<Self> {
+    fn from_columns(py: Python<'_>, columns: &Bound<'_, PyDict>, features: Option<&str>) -> PyResult<Self> {
         assembled(py, from_py::from_columns(columns)?, features)
     }
 
@@ -84,7 +73,6 @@ impl Table {
     /// as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding.
     #[staticmethod]
     #[pyo3(signature = (paths, format, *, features=None, columns=None, store=None, memory_budget=None))]
-    #[expect(clippy::too_many_arguments, reason = "settings by keyword")]
     fn read(
         py: Python<'_>,
         paths: Vec<PathBuf>,
@@ -103,12 +91,7 @@ impl Table {
             {
                 return Ok(Self::new(table)); // an unreadable store is decoded and written anew
             }
-            let options = ReadOptions {
-                columns,
-                features,
-                cancel: cancel.clone(),
-                ..ReadOptions::default()
-            };
+            let options = ReadOptions { columns, features, cancel: cancel.clone(), ..ReadOptions::default() };
             let table = crucible_data::read_files(&paths, format, &options)?;
             match store {
                 Some(store) if table.nbytes() > budget => keep(&table, &store),
@@ -124,8 +107,7 @@ impl Table {
         door::run(py, |_| {
             let mut parts = Vec::with_capacity(views.len());
             for view in views {
-                let table =
-                    crucible_data::Table::try_new(view.table().schema(), view.to_batches()?)?;
+                let table = crucible_data::Table::try_new(view.table().schema(), view.to_batches()?)?;
                 parts.push(Arc::new(table));
             }
             crucible_data::Table::concat(&parts).map(Self::new)
@@ -163,13 +145,7 @@ impl Table {
         let batches = self.to_batches(py)?;
         let schema = self.view.table().schema();
         door::run(py, |_| {
-            crucible_data::encode::parquet::write_file(
-                &path,
-                &schema,
-                &batches,
-                compression,
-                row_group_rows,
-            )
+            crucible_data::encode::parquet::write_file(&path, &schema, &batches, compression, row_group_rows)
         })
     }
 
@@ -177,9 +153,7 @@ impl Table {
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
     fn write_jsonl(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let batches = self.to_batches(py)?;
-        door::run(py, |_| {
-            crucible_data::encode::json::write_lines(&path, &batches)
-        })
+        door::run(py, |_| crucible_data::encode::json::write_lines(&path, &batches))
     }
 }
 

@@ -65,20 +65,14 @@ impl TokenArgument {
 /// Parses and validates what names a repository.
 pub(crate) fn repo_ref(kind: &str, repo_id: &str, revision: Option<&str>) -> PyResult<RepoRef> {
     let kind: RepoKind = kind.parse().map_err(|_| {
-        PyValueError::new_err(format!(
-            "repo_type must be dataset, model or space, got {kind:?}"
-        ))
+        PyValueError::new_err(format!("repo_type must be dataset, model or space, got {kind:?}"))
     })?;
     RepoRef::new(kind, repo_id, revision).map_err(hub)
 }
 
 /// `dataset` -> `datasets`.
 pub(crate) fn plural(kind: &str) -> String {
-    if kind.ends_with('s') {
-        kind.to_owned()
-    } else {
-        format!("{kind}s")
-    }
+    if kind.ends_with('s') { kind.to_owned() } else { format!("{kind}s") }
 }
 
 impl HubClient {
@@ -107,9 +101,7 @@ pub(crate) fn default_config(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
 #[pyo3(signature = (token=None))]
 pub(crate) fn resolve_token(token: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
     let parsed = TokenArgument::parse(token)?;
-    let config = HubConfig::from_env()
-        .with_token(TokenArgument::choice(parsed.as_ref()))
-        .map_err(hub)?;
+    let config = HubConfig::from_env().with_token(TokenArgument::choice(parsed.as_ref())).map_err(hub)?;
     Ok(config.token().map(Token::reveal).map(str::to_owned))
 }
 
@@ -125,13 +117,7 @@ impl HubClient {
         user_agent: Option<String>,
     ) -> PyResult<Self> {
         let token = TokenArgument::parse(token)?;
-        Self::build(Arguments {
-            endpoint,
-            token,
-            cache_dir,
-            offline,
-            user_agent,
-        })
+        Self::build(Arguments { endpoint, token, cache_dir, offline, user_agent })
     }
 
     #[getter]
@@ -166,7 +152,13 @@ impl HubClient {
 
     /// The commit of a revision: one request, or none for a full commit; without a network what the cache remembers.
     #[pyo3(signature = (kind, repo_id, revision=None))]
-    fn resolve_commit(&self, py: Python<'_>, kind: &str, repo_id: &str, revision: Option<&str>) -> PyResult<String> {
+    fn resolve_commit(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        revision: Option<&str>,
+    ) -> PyResult<String> {
         let repo = repo_ref(kind, repo_id, revision)?;
         let live = self.live()?;
         door::wait(py, async { live.resolve_commit(&repo, false).await })
@@ -186,9 +178,7 @@ impl HubClient {
     ) -> PyResult<String> {
         let repo = repo_ref(kind, repo_id, revision)?;
         let live = self.live()?;
-        let entries = door::wait(py, async {
-            live.list_tree(&repo, path, recursive, expand).await
-        })?;
+        let entries = door::wait(py, async { live.list_tree(&repo, path, recursive, expand).await })?;
         let raw = entries.into_iter().map(|e| e.raw).collect();
         Ok(serde_json::Value::Array(raw).to_string())
     }
@@ -226,11 +216,7 @@ impl HubClient {
     ) -> PyResult<String> {
         let repo = repo_ref(kind, repo_id, revision)?;
         let live = self.live()?;
-        let options = DownloadOptions {
-            force,
-            local_files_only,
-            ..DownloadOptions::default()
-        };
+        let options = DownloadOptions { force, local_files_only, ..DownloadOptions::default() };
         let counters = options.progress.clone();
         let done = door::wait_with(
             py,
@@ -254,16 +240,10 @@ impl HubClient {
     ) -> PyResult<Vec<String>> {
         let repo = repo_ref(kind, repo_id, revision)?;
         let live = self.live()?;
-        let options = DownloadOptions {
-            max_workers: max_workers.max(1),
-            ..DownloadOptions::default()
-        };
+        let options = DownloadOptions { max_workers: max_workers.max(1), ..DownloadOptions::default() };
         let counters = options.progress.clone();
         let work = async { live.download_files(&repo, &paths, &options).await };
-        door::wait_with(py, work, report(counters, progress))?
-            .into_iter()
-            .map(utf8)
-            .collect()
+        door::wait_with(py, work, report(counters, progress))?.into_iter().map(utf8).collect()
     }
 
     #[pyo3(signature = (
@@ -293,11 +273,7 @@ impl HubClient {
             ..DownloadOptions::default()
         };
         let counters = download.progress.clone();
-        let options = SnapshotOptions {
-            download,
-            allow_patterns,
-            ignore_patterns,
-        };
+        let options = SnapshotOptions { download, allow_patterns, ignore_patterns };
         let work = async { live.download_snapshot(&repo, &options).await };
         utf8(door::wait_with(py, work, report(counters, progress))?)
     }
@@ -336,9 +312,7 @@ impl HubClient {
     }
 
     /// Pickles its arguments. A token given as text travels in the pickle, as it must to reach a spawned worker.
-    fn __reduce__<'py>(
-        slf: &Bound<'py, Self>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let py = slf.py();
         let from = &slf.get().made_from;
         let arguments = PyDict::new(py);
@@ -351,10 +325,8 @@ impl HubClient {
         arguments.set_item("cache_dir", &from.cache_dir)?;
         arguments.set_item("offline", from.offline)?;
         arguments.set_item("user_agent", &from.user_agent)?;
-        let rebuild = py
-            .import("functools")?
-            .getattr("partial")?
-            .call((slf.get_type(),), Some(&arguments))?;
+        let rebuild =
+            py.import("functools")?.getattr("partial")?.call((slf.get_type(),), Some(&arguments))?;
         Ok((rebuild, PyTuple::empty(py)))
     }
 }
@@ -374,13 +346,8 @@ impl HubClient {
         if let Some(agent) = &arguments.user_agent {
             config = config.with_user_agent(agent);
         }
-        let config = config
-            .with_token(TokenArgument::choice(arguments.token.as_ref()))
-            .map_err(hub)?;
-        Ok(Self {
-            config,
-            made_from: arguments,
-        })
+        let config = config.with_token(TokenArgument::choice(arguments.token.as_ref())).map_err(hub)?;
+        Ok(Self { config, made_from: arguments })
     }
 }
 
@@ -394,10 +361,7 @@ fn report(
         let Some(callback) = &callback else {
             return Ok(());
         };
-        let now = (
-            counters.done.load(Ordering::Relaxed),
-            counters.total.load(Ordering::Relaxed),
-        );
+        let now = (counters.done.load(Ordering::Relaxed), counters.total.load(Ordering::Relaxed));
         if now != last {
             last = now;
             let total = (now.1 > 0).then_some(now.1);
@@ -408,7 +372,7 @@ fn report(
 }
 
 fn utf8(path: PathBuf) -> PyResult<String> {
-    path.into_os_string().into_string().map_err(|p| {
-        PyValueError::new_err(format!("the path {} is not UTF-8", p.to_string_lossy()))
-    })
+    path.into_os_string()
+        .into_string()
+        .map_err(|p| PyValueError::new_err(format!("the path {} is not UTF-8", p.to_string_lossy())))
 }

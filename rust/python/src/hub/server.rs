@@ -24,10 +24,7 @@ pub(crate) struct HubServer {
 impl HubServer {
     #[new]
     #[pyo3(signature = (root, host="127.0.0.1", port=0, *, page_size=1000, tokens=None, private=None, gated=None))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "settings, all but the first optional and by keyword"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "settings, all but the first optional and by keyword")]
     fn new(
         py: Python<'_>,
         root: PathBuf,
@@ -46,7 +43,6 @@ impl HubServer {
             tokens: tokens.unwrap_or_default(),
             private: private.unwrap_or_default(),
             gated: gated.unwrap_or_default(),
-            ..ServerOptions::default()
         };
         let handle = door::wait(py, server::start(options))?;
         Ok(Self {
@@ -87,10 +83,7 @@ impl HubServer {
     }
 
     /// Waits until a signal arrives (Ctrl-C raises KeyboardInterrupt).
-    #[expect(
-        clippy::unused_self,
-        reason = "a method: the server must be alive while somebody waits"
-    )]
+    #[expect(clippy::unused_self, reason = "a method: the server must be alive while somebody waits")]
     fn wait(&self, py: Python<'_>) -> PyResult<()> {
         door::wait(py, async {
             loop {
@@ -103,11 +96,7 @@ impl HubServer {
 
     /// Stops the server. Calling it again does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let taken = self
-            .handle
-            .lock()
-            .map_err(|_| Error::Internal("server lock".into()))?
-            .take();
+        let taken = self.handle.lock().map_err(|_| Error::Internal("server lock".into()))?.take();
         match taken {
             // A forked child has no server threads: nothing to stop, and nothing may be joined.
             Some(handle) if self.pid != std::process::id() => {
@@ -127,11 +116,7 @@ impl HubServer {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        _exception: &Bound<'_, pyo3::types::PyTuple>,
-    ) -> PyResult<()> {
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
         self.close(py)
     }
 
@@ -142,15 +127,10 @@ impl HubServer {
 
 impl HubServer {
     fn with<T>(&self, work: impl FnOnce(&ServerHandle) -> T) -> PyResult<T> {
-        let guard = self
-            .handle
-            .lock()
-            .map_err(|_| Error::Internal("server lock".into()))?;
+        let guard = self.handle.lock().map_err(|_| Error::Internal("server lock".into()))?;
         match guard.as_ref() {
             Some(handle) if self.pid == std::process::id() => Ok(work(handle)),
-            _ => Err(PyValueError::new_err(
-                "the server is closed (or runs in the parent process)",
-            )),
+            _ => Err(PyValueError::new_err("the server is closed (or runs in the parent process)")),
         }
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBufferBuilder, Decimal128Builder};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, DurationMicrosecondArray,
-    Float64Array, Int64Array, LargeBinaryArray, LargeStringArray, ListArray, NullArray,
-    StringArray, StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, DurationMicrosecondArray, Float64Array,
+    Int64Array, LargeBinaryArray, LargeStringArray, ListArray, NullArray, StringArray, StructArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{Field, Fields};
@@ -48,16 +48,10 @@ enum State {
     Float(Vec<f64>),
     Text(Bytes),
     Binary(Bytes),
-    List {
-        offsets: Vec<i32>,
-        child: Box<Eater>,
-    },
+    List { offsets: Vec<i32>, child: Box<Eater> },
     Struct(StructEater),
     Date(Vec<i32>),
-    Timestamp {
-        micros: Vec<i64>,
-        zone: Option<String>,
-    },
+    Timestamp { micros: Vec<i64>, zone: Option<String> },
     Duration(Vec<i64>),
     Time(Vec<i64>),
     Decimal(Vec<Option<String>>),
@@ -89,19 +83,9 @@ impl Bytes {
         let narrow = i32::try_from(self.data.len()).is_ok();
         let data = Buffer::from_vec(self.data);
         if narrow {
-            (
-                data,
-                Ok(OffsetBuffer::new(
-                    offsets.map(|o| o as i32).collect::<Vec<_>>().into(),
-                )),
-            )
+            (data, Ok(OffsetBuffer::new(offsets.map(|o| o as i32).collect::<Vec<_>>().into())))
         } else {
-            (
-                data,
-                Err(OffsetBuffer::new(
-                    offsets.map(|o| o as i64).collect::<Vec<_>>().into(),
-                )),
-            )
+            (data, Err(OffsetBuffer::new(offsets.map(|o| o as i64).collect::<Vec<_>>().into())))
         }
     }
 }
@@ -113,11 +97,7 @@ impl Eater {
     }
 
     fn at(depth: usize) -> Self {
-        Self {
-            valid: Vec::new(),
-            state: State::Null,
-            depth,
-        }
+        Self { valid: Vec::new(), state: State::Null, depth }
     }
 
     /// Values so far.
@@ -131,10 +111,9 @@ impl Eater {
         match &mut self.state {
             State::Null => {}
             State::Bool(v) => v.push(false),
-            State::Int(v)
-            | State::Duration(v)
-            | State::Time(v)
-            | State::Timestamp { micros: v, .. } => v.push(0),
+            State::Int(v) | State::Duration(v) | State::Time(v) | State::Timestamp { micros: v, .. } => {
+                v.push(0);
+            }
             State::Float(v) => v.push(0.0),
             State::Text(v) | State::Binary(v) => v.push(&[]),
             State::List { offsets, .. } => offsets.push(offsets.last().copied().unwrap_or(0)),
@@ -185,16 +164,9 @@ impl Eater {
 
     fn push_text(&mut self, text: &Bound<'_, PyString>) -> Eaten {
         let text = text.to_str().map_err(|e| {
-            Refusal::Type(format!(
-                "the text holds a lone surrogate and cannot be stored as UTF-8 ({e})"
-            ))
+            Refusal::Type(format!("the text holds a lone surrogate and cannot be stored as UTF-8 ({e})"))
         })?;
-        self.start(|n| {
-            State::Text(Bytes {
-                data: vec![],
-                ends: vec![0; n],
-            })
-        });
+        self.start(|n| State::Text(Bytes { data: vec![], ends: vec![0; n] }));
         match &mut self.state {
             State::Text(v) => {
                 v.push(text.as_bytes());
@@ -253,19 +225,14 @@ impl Eater {
         if depth >= MAX_DEPTH {
             return Err(too_deep());
         }
-        self.start(|n| State::List {
-            offsets: vec![0; n + 1],
-            child: Box::new(Self::at(depth + 1)),
-        });
+        self.start(|n| State::List { offsets: vec![0; n + 1], child: Box::new(Self::at(depth + 1)) });
         match &mut self.state {
             State::List { offsets, child } => {
                 for value in values.try_iter()? {
                     child.push(&value?)?;
                 }
                 let end = i32::try_from(child.len()).map_err(|_| {
-                    Refusal::Type(
-                        "more than 2^31 list items in one column; use several tables".into(),
-                    )
+                    Refusal::Type("more than 2^31 list items in one column; use several tables".into())
                 })?;
                 offsets.push(end);
                 self.valid.push(true);
@@ -278,12 +245,7 @@ impl Eater {
     /// The rarer types: by name, since the stable ABI has no checks for them.
     fn push_other(&mut self, value: &Bound<'_, PyAny>) -> Eaten {
         if let Ok(bytes) = value.cast::<PyBytes>() {
-            self.start(|n| {
-                State::Binary(Bytes {
-                    data: vec![],
-                    ends: vec![0; n],
-                })
-            });
+            self.start(|n| State::Binary(Bytes { data: vec![], ends: vec![0; n] }));
             return match &mut self.state {
                 State::Binary(v) => {
                     v.push(bytes.as_bytes());
@@ -305,14 +267,9 @@ impl Eater {
             return self.push_struct(&plain);
         }
         let name = value.get_type().name()?.to_string();
-        let shown = value
-            .py()
-            .import("_crucible._values")?
-            .call_method1("store", (value,))?;
+        let shown = value.py().import("_crucible._values")?.call_method1("store", (value,))?;
         let Ok((kind, number, extra)) = shown.extract::<(String, i64, Option<String>)>() else {
-            return Err(Refusal::Type(format!(
-                "a value of type {name} has no Arrow type"
-            )));
+            return Err(Refusal::Type(format!("a value of type {name} has no Arrow type")));
         };
         self.push_temporal(&kind, number, extra)
     }
@@ -321,10 +278,7 @@ impl Eater {
         let zone = extra.clone();
         self.start(|n| match kind {
             "date" => State::Date(vec![0; n]),
-            "timestamp" => State::Timestamp {
-                micros: vec![0; n],
-                zone,
-            },
+            "timestamp" => State::Timestamp { micros: vec![0; n], zone },
             "duration" => State::Duration(vec![0; n]),
             "time" => State::Time(vec![0; n]),
             _ => State::Decimal(vec![None; n]),
@@ -343,20 +297,13 @@ impl Eater {
     }
 
     fn refuse(&self, got: &str) -> Refusal {
-        Refusal::Type(format!(
-            "the column holds {} values so far and cannot take a {got}",
-            self.state.name()
-        ))
+        Refusal::Type(format!("the column holds {} values so far and cannot take a {got}", self.state.name()))
     }
 
     /// The finished Arrow array.
     pub(crate) fn finish(self) -> Result<ArrayRef, String> {
         let rows = self.valid.len();
-        let nulls = self
-            .valid
-            .iter()
-            .any(|v| !v)
-            .then(|| NullBuffer::from(self.valid));
+        let nulls = self.valid.iter().any(|v| !v).then(|| NullBuffer::from(self.valid));
         let text = |e: arrow_schema::ArrowError| e.to_string();
         Ok(match self.state {
             State::Null => Arc::new(NullArray::new(rows)),
@@ -365,24 +312,16 @@ impl Eater {
                 bits.append_slice(&v);
                 Arc::new(BooleanArray::new(bits.finish(), nulls))
             }
-            State::Int(v) => {
-                Arc::new(Int64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?)
-            }
-            State::Float(v) => {
-                Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?)
-            }
+            State::Int(v) => Arc::new(Int64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?),
+            State::Float(v) => Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?),
             State::Text(v) => match v.finish() {
-                (data, Ok(offsets)) => {
-                    Arc::new(StringArray::try_new(offsets, data, nulls).map_err(text)?)
-                }
+                (data, Ok(offsets)) => Arc::new(StringArray::try_new(offsets, data, nulls).map_err(text)?),
                 (data, Err(offsets)) => {
                     Arc::new(LargeStringArray::try_new(offsets, data, nulls).map_err(text)?)
                 }
             },
             State::Binary(v) => match v.finish() {
-                (data, Ok(offsets)) => {
-                    Arc::new(BinaryArray::try_new(offsets, data, nulls).map_err(text)?)
-                }
+                (data, Ok(offsets)) => Arc::new(BinaryArray::try_new(offsets, data, nulls).map_err(text)?),
                 (data, Err(offsets)) => {
                     Arc::new(LargeBinaryArray::try_new(offsets, data, nulls).map_err(text)?)
                 }
@@ -402,12 +341,8 @@ impl Eater {
                     .map_err(text)?
                     .with_timezone_opt(zone),
             ),
-            State::Duration(v) => {
-                Arc::new(DurationMicrosecondArray::try_new(v.into(), nulls).map_err(text)?)
-            }
-            State::Time(v) => {
-                Arc::new(Time64MicrosecondArray::try_new(v.into(), nulls).map_err(text)?)
-            }
+            State::Duration(v) => Arc::new(DurationMicrosecondArray::try_new(v.into(), nulls).map_err(text)?),
+            State::Time(v) => Arc::new(Time64MicrosecondArray::try_new(v.into(), nulls).map_err(text)?),
             State::Decimal(v) => decimals(&v)?,
         })
     }
@@ -461,12 +396,7 @@ impl StructEater {
 
     fn place(&mut self, key: &str, rows: usize) -> usize {
         if self.index.len() < self.names.len() {
-            self.index = self
-                .names
-                .iter()
-                .enumerate()
-                .map(|(i, n)| (n.clone(), i))
-                .collect();
+            self.index = self.names.iter().enumerate().map(|(i, n)| (n.clone(), i)).collect();
         }
         if let Some(&place) = self.index.get(key) {
             return place;
@@ -480,17 +410,9 @@ impl StructEater {
     }
 
     fn finish(self, rows: usize, nulls: Option<NullBuffer>) -> Result<ArrayRef, String> {
-        let arrays = self
-            .fields
-            .into_iter()
-            .map(Eater::finish)
-            .collect::<Result<Vec<_>, _>>()?;
-        let fields: Fields = self
-            .names
-            .iter()
-            .zip(&arrays)
-            .map(|(n, a)| Field::new(n, a.data_type().clone(), true))
-            .collect();
+        let arrays = self.fields.into_iter().map(Eater::finish).collect::<Result<Vec<_>, _>>()?;
+        let fields: Fields =
+            self.names.iter().zip(&arrays).map(|(n, a)| Field::new(n, a.data_type().clone(), true)).collect();
         StructArray::try_new_with_length(fields, arrays, nulls, rows)
             .map(|a| Arc::new(a) as ArrayRef)
             .map_err(|e| e.to_string())
@@ -501,6 +423,7 @@ fn too_deep() -> Refusal {
     Refusal::Type(format!("lists and dicts nested deeper than {MAX_DEPTH}"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the last step of every `push_…`")]
 fn push_to<T>(values: &mut Vec<T>, valid: &mut Vec<bool>, value: T) -> Eaten {
     values.push(value);
     valid.push(true);
@@ -509,12 +432,8 @@ fn push_to<T>(values: &mut Vec<T>, valid: &mut Vec<bool>, value: T) -> Eaten {
 
 /// Decimals by their text, at the precision and scale that hold them all.
 fn decimals(values: &[Option<String>]) -> Result<ArrayRef, String> {
-    let scale = values
-        .iter()
-        .flatten()
-        .map(|v| v.split_once('.').map_or(0, |(_, f)| f.len()))
-        .max()
-        .unwrap_or(0);
+    let scale =
+        values.iter().flatten().map(|v| v.split_once('.').map_or(0, |(_, f)| f.len())).max().unwrap_or(0);
     let mut numbers = Vec::with_capacity(values.len());
     let mut digits = 1;
     for value in values {
@@ -525,9 +444,9 @@ fn decimals(values: &[Option<String>]) -> Result<ArrayRef, String> {
         let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
         let text = format!("{whole}{fraction:0<scale$}");
         digits = digits.max(text.trim_start_matches('-').trim_start_matches('0').len());
-        numbers.push(Some(text.parse::<i128>().map_err(|_| {
-            format!("the decimal {value} has more than 38 digits")
-        })?));
+        numbers.push(Some(
+            text.parse::<i128>().map_err(|_| format!("the decimal {value} has more than 38 digits"))?,
+        ));
     }
     if digits.max(scale) > 38 {
         return Err("decimals of more than 38 digits are not supported".into());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{ArrayRef, PrimitiveArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::ScalarBuffer;
@@ -25,35 +25,27 @@ pub(crate) fn from_rows(rows: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
     let mut count = 0;
     for (index, row) in rows.try_iter()?.enumerate() {
         let row = row?;
-        let row = row.cast::<PyDict>().map_err(|_| {
-            Error::schema(format!(
-                "row {index} is a {}, expected a dict",
-                kind_of(&row)
-            ))
-        })?;
+        let row = row
+            .cast::<PyDict>()
+            .map_err(|_| Error::schema(format!("row {index} is a {}, expected a dict", kind_of(&row))))?;
         if index == 0 {
             for key in row.keys() {
-                let key = key.cast_into::<PyString>().map_err(|_| {
-                    Error::schema("a column name (key of row 0) is not a string".into())
-                })?;
+                let key = key
+                    .cast_into::<PyString>()
+                    .map_err(|_| Error::schema("a column name (key of row 0) is not a string".into()))?;
                 names.push(key);
                 columns.push(Eater::new());
             }
         }
         for (name, column) in names.iter().zip(&mut columns) {
             match row.get_item(name)? {
-                Some(value) => column
-                    .push(&value)
-                    .map_err(|r| refused(r, &name.to_string_lossy(), index))?,
+                Some(value) => column.push(&value).map_err(|r| refused(r, &name.to_string_lossy(), index))?,
                 None => column.push_null(),
             }
         }
         count = index + 1;
     }
-    let names = names
-        .iter()
-        .map(|n| n.to_string_lossy().into_owned())
-        .collect();
+    let names = names.iter().map(|n| n.to_string_lossy().into_owned()).collect();
     let arrays = columns
         .into_iter()
         .map(|c| c.finish().map_err(|m| Error::schema(m).into()))
@@ -68,12 +60,7 @@ pub(crate) fn from_columns(columns: &Bound<'_, PyDict>) -> PyResult<RecordBatch>
     for (key, values) in columns.iter() {
         let name = key
             .cast::<PyString>()
-            .map_err(|_| {
-                Error::schema(format!(
-                    "a column name is a {}, expected a str",
-                    kind_of(&key)
-                ))
-            })?
+            .map_err(|_| Error::schema(format!("a column name is a {}, expected a str", kind_of(&key))))?
             .to_string_lossy()
             .into_owned();
         let array = column(&name, &values)?;
@@ -81,10 +68,8 @@ pub(crate) fn from_columns(columns: &Bound<'_, PyDict>) -> PyResult<RecordBatch>
             && first.len() != array.len()
         {
             let expected = first.len();
-            let message = format!(
-                "column {name:?} has {} values, the columns before it {expected}",
-                array.len()
-            );
+            let message =
+                format!("column {name:?} has {} values, the columns before it {expected}", array.len());
             return Err(Error::schema(message).into());
         }
         names.push(name);
@@ -102,9 +87,7 @@ fn column(name: &str, values: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
     for (row, value) in values.try_iter()?.enumerate() {
         eater.push(&value?).map_err(|r| refused(r, name, row))?;
     }
-    eater
-        .finish()
-        .map_err(|m| Error::schema(format!("column {name:?}: {m}")).into())
+    eater.finish().map_err(|m| Error::schema(format!("column {name:?}: {m}")).into())
 }
 
 /// A one-dimensional numeric numpy array, copied with its own width; `None` for anything else.
@@ -145,23 +128,13 @@ where
 {
     let buffer = PyBuffer::<T::Native>::get(values)?;
     let copy = buffer.to_vec(values.py())?;
-    Ok(Arc::new(PrimitiveArray::<T>::new(
-        ScalarBuffer::from(copy),
-        None,
-    )))
+    Ok(Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(copy), None)))
 }
 
 fn assemble(names: Vec<String>, arrays: Vec<ArrayRef>, rows: usize) -> PyResult<RecordBatch> {
-    let arrays: Vec<ArrayRef> = names
-        .iter()
-        .zip(arrays)
-        .map(|(n, a)| narrowed(n, a))
-        .collect();
-    let fields: Vec<Field> = names
-        .into_iter()
-        .zip(&arrays)
-        .map(|(n, a)| Field::new(n, a.data_type().clone(), true))
-        .collect();
+    let arrays: Vec<ArrayRef> = names.iter().zip(arrays).map(|(n, a)| narrowed(n, a)).collect();
+    let fields: Vec<Field> =
+        names.into_iter().zip(&arrays).map(|(n, a)| Field::new(n, a.data_type().clone(), true)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
         .map_err(|e| Error::arrow(e).into())
@@ -177,10 +150,7 @@ fn narrowed(name: &str, array: ArrayRef) -> ArrayRef {
     let Some(target) = with_item(array.data_type(), &item, 2) else {
         return array;
     };
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
+    let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(&array, &target, &options).unwrap_or(array)
 }
 
@@ -189,9 +159,7 @@ fn with_item(kind: &DataType, item: &DataType, depth: u8) -> Option<DataType> {
         DataType::Int64 => Some(item.clone()),
         DataType::List(field) if depth > 0 => {
             let inner = with_item(field.data_type(), item, depth - 1)?;
-            Some(DataType::List(Arc::new(
-                field.as_ref().clone().with_data_type(inner),
-            )))
+            Some(DataType::List(Arc::new(field.as_ref().clone().with_data_type(inner))))
         }
         _ => None,
     }
@@ -205,8 +173,5 @@ fn refused(refusal: Refusal, column: &str, row: usize) -> PyErr {
 }
 
 fn kind_of(value: &Bound<'_, PyAny>) -> String {
-    value
-        .get_type()
-        .name()
-        .map_or_else(|_| "object".to_owned(), |n| n.to_string())
+    value.get_type().name().map_or_else(|_| "object".to_owned(), |n| n.to_string())
 }

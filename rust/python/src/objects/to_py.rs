@@ -5,16 +5,15 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType,
-    DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
-    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
+    DurationSecondType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray,
-    LargeBinaryArray, LargeStringArray, PrimitiveArray, RecordBatch, StringArray, StringViewArray,
+    Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, LargeBinaryArray,
+    LargeStringArray, PrimitiveArray, RecordBatch, StringArray, StringViewArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -95,12 +94,7 @@ impl BatchMaker {
             .fields()
             .iter()
             .zip(batch.columns())
-            .map(|(field, array)| {
-                Ok((
-                    PyString::intern(py, field.name()).unbind(),
-                    Getter::new(py, array)?,
-                ))
-            })
+            .map(|(field, array)| Ok((PyString::intern(py, field.name()).unbind(), Getter::new(py, array)?)))
             .collect::<PyResult<_>>()?;
         Ok(Self { columns })
     }
@@ -151,10 +145,9 @@ impl Getter {
             | DataType::LargeList(_)
             | DataType::FixedSizeList(..)
             | DataType::Struct(_) => Self::nested(py, array)?,
-            DataType::Decimal128(..) | DataType::Decimal256(..) => Self::Text {
-                values: array.clone(),
-                maker: Maker::new(py, "decimal")?,
-            },
+            DataType::Decimal128(..) | DataType::Decimal256(..) => {
+                Self::Text { values: array.clone(), maker: Maker::new(py, "decimal")? }
+            }
             DataType::Dictionary(_, value) => {
                 let plain = arrow_cast::cast(array, value).map_err(Error::arrow)?;
                 Self::new(py, &plain)?
@@ -185,11 +178,7 @@ impl Getter {
             DataType::FixedSizeList(_, size) => {
                 let list = array.as_fixed_size_list();
                 let size = usize::try_from(*size).unwrap_or(0);
-                Self::FixedList {
-                    size,
-                    nulls,
-                    child: Box::new(Self::new(py, list.values())?),
-                }
+                Self::FixedList { size, nulls, child: Box::new(Self::new(py, list.values())?) }
             }
             _ => {
                 let columns = array.as_struct();
@@ -198,10 +187,7 @@ impl Getter {
                     .iter()
                     .zip(columns.columns())
                     .map(|(field, child)| {
-                        Ok((
-                            PyString::intern(py, field.name()).unbind(),
-                            Self::new(py, child)?,
-                        ))
+                        Ok((PyString::intern(py, field.name()).unbind(), Self::new(py, child)?))
                     })
                     .collect::<PyResult<_>>()?;
                 Self::Struct { fields, nulls }
@@ -213,11 +199,9 @@ impl Getter {
         let (name, unit, zone) = match kind {
             DataType::Date32 => ("date", "d", None),
             DataType::Date64 => ("date", "ms", None),
-            DataType::Timestamp(unit, zone) => (
-                "timestamp",
-                text_of(*unit),
-                zone.as_ref().map(ToString::to_string),
-            ),
+            DataType::Timestamp(unit, zone) => {
+                ("timestamp", text_of(*unit), zone.as_ref().map(ToString::to_string))
+            }
             DataType::Duration(unit) => ("duration", text_of(*unit), None),
             DataType::Time32(unit) | DataType::Time64(unit) => ("time", text_of(*unit), None),
             other => {
@@ -227,12 +211,7 @@ impl Getter {
                 .into());
             }
         };
-        Ok(Self::Temporal {
-            values: array.clone(),
-            maker: Maker::new(py, name)?,
-            unit,
-            zone,
-        })
+        Ok(Self::Temporal { values: array.clone(), maker: Maker::new(py, name)?, unit, zone })
     }
 
     /// The Python object of the value at `index`.
@@ -240,20 +219,12 @@ impl Getter {
     pub(crate) fn get<'py>(&self, py: Python<'py>, index: usize) -> Value<'py> {
         macro_rules! int {
             ($a:expr) => {
-                if $a.is_null(index) {
-                    none(py)
-                } else {
-                    Ok(PyInt::new(py, $a.value(index)).into_any())
-                }
+                if $a.is_null(index) { none(py) } else { Ok(PyInt::new(py, $a.value(index)).into_any()) }
             };
         }
         macro_rules! with {
             ($a:expr, $make:expr) => {
-                if $a.is_null(index) {
-                    none(py)
-                } else {
-                    Ok($make($a.value(index)).into_any())
-                }
+                if $a.is_null(index) { none(py) } else { Ok($make($a.value(index)).into_any()) }
             };
         }
         match self {
@@ -261,11 +232,7 @@ impl Getter {
             Self::Utf8(a) => with!(a, |v| PyString::new(py, v)),
             Self::I64(a) => int!(a),
             Self::Struct { fields, nulls } => struct_value(py, fields, nulls.as_ref(), index),
-            Self::List {
-                offsets,
-                nulls,
-                child,
-            } => {
+            Self::List { offsets, nulls, child } => {
                 let bounds = (offsets.get(index).copied(), offsets.get(index + 1).copied());
                 match bounds {
                     (Some(a), Some(b)) if valid(nulls.as_ref(), index) => {
@@ -274,11 +241,7 @@ impl Getter {
                     _ => none(py),
                 }
             }
-            Self::LargeList {
-                offsets,
-                nulls,
-                child,
-            } => {
+            Self::LargeList { offsets, nulls, child } => {
                 let bounds = (offsets.get(index).copied(), offsets.get(index + 1).copied());
                 match bounds {
                     (Some(a), Some(b)) if valid(nulls.as_ref(), index) => {
@@ -296,13 +259,12 @@ impl Getter {
             }
             Self::F64(a) => with!(a, |v| PyFloat::new(py, v)),
             Self::F32(a) => with!(a, |v| PyFloat::new(py, f64::from(v))),
-            Self::F16(a) => with!(
-                a,
-                |v: <Float16Type as arrow_array::ArrowPrimitiveType>::Native| PyFloat::new(
+            Self::F16(a) => {
+                with!(a, |v: <Float16Type as arrow_array::ArrowPrimitiveType>::Native| PyFloat::new(
                     py,
                     v.to_f64()
-                )
-            ),
+                ))
+            }
             Self::Bool(a) => with!(a, |v| PyBool::new(py, v).to_owned()),
             Self::I8(a) => int!(a),
             Self::I16(a) => int!(a),
@@ -317,12 +279,7 @@ impl Getter {
             Self::LargeBinary(a) => with!(a, |v| PyBytes::new(py, v)),
             Self::BinaryView(a) => with!(a, |v| PyBytes::new(py, v)),
             Self::FixedBinary(a) => with!(a, |v| PyBytes::new(py, v)),
-            Self::Temporal {
-                values,
-                maker,
-                unit,
-                zone,
-            } => match integer(values, index) {
+            Self::Temporal { values, maker, unit, zone } => match integer(values, index) {
                 Some(value) => maker.integer(py, value, unit, zone.as_deref()),
                 None => none(py),
             },
@@ -331,8 +288,7 @@ impl Getter {
                     return none(py);
                 }
                 let options = FormatOptions::default();
-                let formatter =
-                    ArrayFormatter::try_new(values.as_ref(), &options).map_err(Error::arrow)?;
+                let formatter = ArrayFormatter::try_new(values.as_ref(), &options).map_err(Error::arrow)?;
                 maker.text(py, &formatter.value(index).to_string())
             }
         }
@@ -340,9 +296,7 @@ impl Getter {
 
     /// Values `start..stop` as a list.
     pub(crate) fn list<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> Value<'py> {
-        let values = (start..stop)
-            .map(|i| self.get(py, i))
-            .collect::<PyResult<Vec<_>>>()?;
+        let values = (start..stop).map(|i| self.get(py, i)).collect::<PyResult<Vec<_>>>()?;
         Ok(PyList::new(py, values)?.into_any())
     }
 }
@@ -363,10 +317,7 @@ fn struct_value<'py>(
     Ok(value.into_any())
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the shape of every other arm of `get`"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the shape of every other arm of `get`")]
 fn none(py: Python<'_>) -> Value<'_> {
     Ok(py.None().into_bound(py))
 }

@@ -14,14 +14,9 @@ impl Maker {
     pub(crate) fn new(py: Python<'_>, name: &str) -> PyResult<Self> {
         static MODULE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let module = MODULE
-            .get_or_try_init(py, || {
-                py.import("_crucible._values")
-                    .map(|m| m.into_any().unbind())
-            })?
+            .get_or_try_init(py, || py.import("_crucible._values").map(|m| m.into_any().unbind()))?
             .bind(py);
-        Ok(Self {
-            callable: module.getattr(name)?.unbind(),
-        })
+        Ok(Self { callable: module.getattr(name)?.unbind() })
     }
 
     /// The value of one integer with fixed further arguments.

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, NullArray, StringArray,
-    StructArray,
+    Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, NullArray, StringArray, StructArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, Field, Fields};
@@ -40,8 +39,7 @@ impl Validity {
     }
 
     fn finish(self) -> Option<NullBuffer> {
-        self.bits
-            .map(|bits| NullBuffer::new(BooleanBuffer::from(bits)))
+        self.bits.map(|bits| NullBuffer::new(BooleanBuffer::from(bits)))
     }
 }
 
@@ -55,14 +53,8 @@ enum State {
     Bool(Vec<bool>),
     Int(Vec<i64>),
     Float(Vec<f64>),
-    Text {
-        data: Vec<u8>,
-        offsets: Vec<i32>,
-    },
-    List {
-        offsets: Vec<i32>,
-        child: Box<Builder>,
-    },
+    Text { data: Vec<u8>, offsets: Vec<i32> },
+    List { offsets: Vec<i32>, child: Box<Builder> },
     Struct(StructBuilder),
 }
 
@@ -78,10 +70,7 @@ pub(super) struct StructBuilder {
 impl Builder {
     fn nulls(len: usize) -> Self {
         let bits = (len > 0).then(|| vec![false; len]);
-        Self {
-            validity: Validity { len, bits },
-            state: State::Null,
-        }
+        Self { validity: Validity { len, bits }, state: State::Null }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -89,10 +78,7 @@ impl Builder {
     }
 
     fn misfit(&self, got: &'static str) -> Misfit {
-        Misfit {
-            holds: self.state.name(),
-            got,
-        }
+        Misfit { holds: self.state.name(), got }
     }
 
     pub(super) fn push_null(&mut self) {
@@ -151,20 +137,14 @@ impl Builder {
     /// The bytes to append a string to; `end_text` follows.
     pub(super) fn text(&mut self) -> Result<&mut Vec<u8>, Misfit> {
         if matches!(self.state, State::Null) {
-            self.state = State::Text {
-                data: Vec::new(),
-                offsets: vec![0; self.len() + 1],
-            };
+            self.state = State::Text { data: Vec::new(), offsets: vec![0; self.len() + 1] };
         }
         if !matches!(self.state, State::Text { .. }) {
             return Err(self.misfit("a string"));
         }
         match &mut self.state {
             State::Text { data, .. } => Ok(data),
-            _ => Err(Misfit {
-                holds: "other values",
-                got: "a string",
-            }),
+            _ => Err(Misfit { holds: "other values", got: "a string" }),
         }
     }
 
@@ -178,20 +158,14 @@ impl Builder {
     /// The items of a list; `end_list` follows.
     pub(super) fn list(&mut self) -> Result<&mut Self, Misfit> {
         if matches!(self.state, State::Null) {
-            self.state = State::List {
-                offsets: vec![0; self.len() + 1],
-                child: Box::new(Self::nulls(0)),
-            };
+            self.state = State::List { offsets: vec![0; self.len() + 1], child: Box::new(Self::nulls(0)) };
         }
         if !matches!(self.state, State::List { .. }) {
             return Err(self.misfit("a list"));
         }
         match &mut self.state {
             State::List { child, .. } => Ok(child),
-            _ => Err(Misfit {
-                holds: "other values",
-                got: "a list",
-            }),
+            _ => Err(Misfit { holds: "other values", got: "a list" }),
         }
     }
 
@@ -213,10 +187,7 @@ impl Builder {
         }
         match &mut self.state {
             State::Struct(v) => Ok((v, rows)),
-            _ => Err(Misfit {
-                holds: "other values",
-                got: "an object",
-            }),
+            _ => Err(Misfit { holds: "other values", got: "an object" }),
         }
     }
 
@@ -242,18 +213,11 @@ impl Builder {
             State::List { offsets, child } => {
                 let child = child.finish(&format!("{path}[]"), iso)?;
                 let field = Arc::new(Field::new("item", child.data_type().clone(), true));
-                Arc::new(ListArray::try_new(
-                    field,
-                    OffsetBuffer::new(offsets.into()),
-                    child,
-                    nulls,
-                )?)
+                Arc::new(ListArray::try_new(field, OffsetBuffer::new(offsets.into()), child, nulls)?)
             }
             State::Struct(v) => {
                 let (fields, arrays) = v.finish(path, iso)?;
-                Arc::new(StructArray::try_new_with_length(
-                    fields, arrays, nulls, rows,
-                )?)
+                Arc::new(StructArray::try_new_with_length(fields, arrays, nulls, rows)?)
             }
         })
     }
@@ -276,12 +240,7 @@ impl StructBuilder {
     /// The field of a key: the one predicted by position, or looked up, or new (null in all `rows` before).
     /// `None` if the key was seen in this row already.
     #[inline]
-    pub(super) fn field(
-        &mut self,
-        position: usize,
-        key: &str,
-        rows: usize,
-    ) -> Option<&mut Builder> {
+    pub(super) fn field(&mut self, position: usize, key: &str, rows: usize) -> Option<&mut Builder> {
         let place = match self.names.get(position) {
             Some(name) if name.as_ref() == key => position,
             _ => self.place(key, rows),

@@ -20,9 +20,10 @@ pub(super) fn all_dates(array: &StringArray) -> bool {
 pub(super) fn seconds(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<i64> {
-        bytes.get(from..to)?.iter().try_fold(0, |n, b| {
-            b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0'))
-        })
+        bytes
+            .get(from..to)?
+            .iter()
+            .try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
     };
     let mark = |at: usize, allowed: &[u8]| bytes.get(at).is_some_and(|b| allowed.contains(b));
     if !(mark(4, b"-") && mark(7, b"-")) {
@@ -51,9 +52,7 @@ pub(super) fn seconds(text: &str) -> Option<i64> {
     let (hour, minute, second) = match time {
         13 => (number(11, 13)?, 0, 0),
         16 if mark(13, b":") => (number(11, 13)?, number(14, 16)?, 0),
-        19 if mark(13, b":") && mark(16, b":") => {
-            (number(11, 13)?, number(14, 16)?, number(17, 19)?)
-        }
+        19 if mark(13, b":") && mark(16, b":") => (number(11, 13)?, number(14, 16)?, number(17, 19)?),
         _ => return None,
     };
     (hour < 24 && minute < 60 && second < 60).then_some(days + hour * 3600 + minute * 60 + second)
@@ -77,23 +76,13 @@ pub(super) fn convert(
     Ok(match array.data_type() {
         DataType::Utf8 if iso.get(path).copied().unwrap_or(false) => {
             let texts = array.as_string::<i32>();
-            Arc::new(
-                texts
-                    .iter()
-                    .map(|t| t.and_then(seconds))
-                    .collect::<TimestampSecondArray>(),
-            )
+            Arc::new(texts.iter().map(|t| t.and_then(seconds)).collect::<TimestampSecondArray>())
         }
         DataType::List(_) => {
             let list = array.as_list::<i32>();
             let values = convert(list.values(), &format!("{path}[]"), iso)?;
             let field = Arc::new(Field::new("item", values.data_type().clone(), true));
-            Arc::new(ListArray::try_new(
-                field,
-                list.offsets().clone(),
-                values,
-                list.nulls().cloned(),
-            )?)
+            Arc::new(ListArray::try_new(field, list.offsets().clone(), values, list.nulls().cloned())?)
         }
         DataType::Struct(fields) => {
             let parts = array.as_struct();
@@ -108,12 +97,7 @@ pub(super) fn convert(
                 .zip(&columns)
                 .map(|(f, c)| Field::new(f.name(), c.data_type().clone(), true))
                 .collect();
-            Arc::new(StructArray::try_new_with_length(
-                fields,
-                columns,
-                parts.nulls().cloned(),
-                array.len(),
-            )?)
+            Arc::new(StructArray::try_new_with_length(fields, columns, parts.nulls().cloned(), array.len())?)
         }
         _ => array.clone(),
     })
@@ -131,11 +115,7 @@ pub(super) fn converted(kind: &DataType, path: &str, iso: &HashMap<String, bool>
             fields
                 .iter()
                 .map(|f| {
-                    Field::new(
-                        f.name(),
-                        converted(f.data_type(), &format!("{path}.{}", f.name()), iso),
-                        true,
-                    )
+                    Field::new(f.name(), converted(f.data_type(), &format!("{path}.{}", f.name()), iso), true)
                 })
                 .collect(),
         ),
@@ -152,15 +132,9 @@ mod tests {
         assert_eq!(seconds("1970-01-01"), Some(0));
         assert_eq!(seconds("2020-02-29T12:30:01Z"), Some(1_582_979_401));
         assert_eq!(seconds("1969-12-31 23:59:59"), Some(-1));
-        for wrong in [
-            "2021-02-29",
-            "2020-13-01",
-            "2020-1-01",
-            "2020-01-01T25:00:00",
-            "2020-01-01x",
-            "x",
-            "10:00:00",
-        ] {
+        for wrong in
+            ["2021-02-29", "2020-13-01", "2020-1-01", "2020-01-01T25:00:00", "2020-01-01x", "x", "10:00:00"]
+        {
             assert_eq!(seconds(wrong), None, "{wrong}");
         }
     }

@@ -47,10 +47,7 @@ pub(crate) fn read_sources(
     sources: &[Arc<dyn ByteSource>],
     options: &ReadOptions,
 ) -> Result<Vec<FileBatches>, DataError> {
-    let files = sources
-        .iter()
-        .map(|s| read_file(s.clone(), options))
-        .collect::<Result<Vec<_>, _>>()?;
+    let files = sources.iter().map(|s| read_file(s.clone(), options)).collect::<Result<Vec<_>, _>>()?;
     let mut iso: HashMap<String, bool> = HashMap::new();
     if options.features.is_none() {
         for (path, all) in files.iter().flatten().flat_map(|c| &c.iso) {
@@ -61,19 +58,12 @@ pub(crate) fn read_sources(
         .into_par_iter()
         .zip(sources)
         .map(|(chunks, source)| {
-            let batches = chunks
-                .iter()
-                .map(|c| dated(&c.batch, &iso))
-                .collect::<Result<Vec<_>, _>>()?;
+            let batches = chunks.iter().map(|c| dated(&c.batch, &iso)).collect::<Result<Vec<_>, _>>()?;
             let mut fields = Vec::new();
             for batch in &batches {
-                unify::merge(&mut fields, batch.schema().fields())
-                    .map_err(|e| e.with_path(source.name()))?;
+                unify::merge(&mut fields, batch.schema().fields()).map_err(|e| e.with_path(source.name()))?;
             }
-            Ok(FileBatches {
-                schema: Arc::new(Schema::new(fields)),
-                batches,
-            })
+            Ok(FileBatches { schema: Arc::new(Schema::new(fields)), batches })
         })
         .collect()
 }
@@ -92,20 +82,10 @@ fn dated(batch: &RecordBatch, iso: &HashMap<String, bool>) -> Result<RecordBatch
     let fields: Vec<Field> = schema
         .fields()
         .iter()
-        .map(|f| {
-            Field::new(
-                f.name(),
-                dates::converted(f.data_type(), &format!(".{}", f.name()), iso),
-                true,
-            )
-        })
+        .map(|f| Field::new(f.name(), dates::converted(f.data_type(), &format!(".{}", f.name()), iso), true))
         .collect();
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::new(Schema::new(fields)),
-        columns,
-        &options,
-    )?)
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
 fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<Vec<Chunk>, DataError> {
@@ -114,9 +94,7 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<Vec<C
     let depth = options.limits.max_json_depth;
     let head = source.read_range(0..source.len().min(SEARCH))?;
     if first_letter(&head) == Some(b'[') {
-        return Ok(vec![
-            whole(source.as_ref(), depth, true).map_err(|e| e.with_path(&name))?,
-        ]);
+        return Ok(vec![whole(source.as_ref(), depth, true).map_err(|e| e.with_path(&name))?]);
     }
     let ranges = line_ranges(source.as_ref(), CHUNK)?;
     let parsed: Result<Vec<Chunk>, (Range<u64>, DataError)> = ranges
@@ -132,18 +110,19 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<Vec<C
     match parsed {
         Ok(chunks) => Ok(chunks),
         Err((_, error)) if error.kind() == DataErrorKind::Cancelled => Err(error),
-        Err(_) if source.len() <= WHOLE => Ok(vec![
-            whole(source.as_ref(), depth, false).map_err(|e| e.with_path(&name))?,
-        ]),
-        Err((range, error)) => Err(error
-            .line_shifted(lines_before(source.as_ref(), range.start)?)
-            .with_path(&name)),
+        Err(_) if source.len() <= WHOLE => {
+            Ok(vec![whole(source.as_ref(), depth, false).map_err(|e| e.with_path(&name))?])
+        }
+        Err((range, error)) => {
+            Err(error.line_shifted(lines_before(source.as_ref(), range.start)?).with_path(&name))
+        }
     }
 }
 
 fn whole(source: &dyn ByteSource, depth: usize, array: bool) -> Result<Chunk, DataError> {
     if source.len() >= i32::MAX as u64 {
-        let message = "a JSON array, or objects over several lines, of 2 GiB or more: use JSON lines or Parquet";
+        let message =
+            "a JSON array, or objects over several lines, of 2 GiB or more: use JSON lines or Parquet";
         return Err(DataError::new(DataErrorKind::Limit, message));
     }
     let text = source.read_range(0..source.len())?;
@@ -157,36 +136,23 @@ fn parse_rows(text: &[u8], depth: usize) -> Result<Chunk, DataError> {
 fn parse(text: &[u8], depth: usize, array: bool) -> Result<Chunk, DataError> {
     if let Err(error) = simdutf8::compat::from_utf8(text) {
         let line = lines_in(text.get(..error.valid_up_to()).unwrap_or_default()) + 1;
-        return Err(
-            DataError::new(DataErrorKind::Decode, "malformed JSON: not UTF-8").with_line(line),
-        );
+        return Err(DataError::new(DataErrorKind::Decode, "malformed JSON: not UTF-8").with_line(line));
     }
     let mut root = StructBuilder::default();
     let mut parser = Parser::new(text, depth);
-    let count = if array {
-        parser.array_of_rows(&mut root)
-    } else {
-        parser.rows(&mut root)
-    };
+    let count = if array { parser.array_of_rows(&mut root) } else { parser.rows(&mut root) };
     let count = count.map_err(|fail| explain(text, fail))?;
     let mut iso = HashMap::new();
     let (fields, columns) = root.finish("", &mut iso)?;
     let options = RecordBatchOptions::new().with_row_count(Some(count));
-    let batch =
-        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
     Ok(Chunk { batch, iso })
 }
 
 fn explain(text: &[u8], fail: Fail) -> DataError {
     let before = text.get(..fail.at).unwrap_or(text);
     let line = lines_in(before) + 1;
-    let column = fail
-        .path
-        .iter()
-        .rev()
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(".");
+    let column = fail.path.iter().rev().cloned().collect::<Vec<_>>().join(".");
     let error = match fail.why {
         Why::Syntax(message) => {
             let byte = before.len() - memrchr(b'\n', before).map_or(0, |p| p + 1) + 1;
@@ -199,24 +165,17 @@ fn explain(text: &[u8], fail: Fail) -> DataError {
             DataErrorKind::Decode,
             format!("malformed JSON: the key {key:?} comes twice in an object"),
         ),
-        Why::Depth(most) => DataError::new(
-            DataErrorKind::Limit,
-            format!("JSON nested deeper than max_json_depth = {most}"),
-        ),
+        Why::Depth(most) => {
+            DataError::new(DataErrorKind::Limit, format!("JSON nested deeper than max_json_depth = {most}"))
+        }
         Why::Misfit(misfit) => {
-            let message = format!(
-                "mixed types: the column holds {} and here is {}",
-                misfit.holds, misfit.got
-            );
+            let message =
+                format!("mixed types: the column holds {} and here is {}", misfit.holds, misfit.got);
             DataError::new(DataErrorKind::Schema, message)
         }
     };
     let error = error.with_line(line);
-    if column.is_empty() {
-        error
-    } else {
-        error.with_column(column)
-    }
+    if column.is_empty() { error } else { error.with_column(column) }
 }
 
 fn lines_in(text: &[u8]) -> u64 {
@@ -269,17 +228,10 @@ fn next_line(source: &dyn ByteSource, at: u64) -> Result<u64, DataError> {
 }
 
 /// The text of a gzip file, or the source itself. Other compressions are named in the error.
-fn unpacked(
-    source: Arc<dyn ByteSource>,
-    limits: &Limits,
-) -> Result<Arc<dyn ByteSource>, DataError> {
+fn unpacked(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Arc<dyn ByteSource>, DataError> {
     let magic = source.read_range(0..source.len().min(6))?;
-    let known: [(&[u8], &str); 4] = [
-        (b"\x28\xb5\x2f\xfd", "zstd"),
-        (b"BZh", "bzip2"),
-        (b"\xfd7zXZ\x00", "xz"),
-        (b"PK\x03\x04", "zip"),
-    ];
+    let known: [(&[u8], &str); 4] =
+        [(b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"PK\x03\x04", "zip")];
     if let Some((_, name)) = known.iter().find(|(m, _)| magic.starts_with(m)) {
         let message = format!("{name} compressed JSON is not read; gzip and plain text are");
         return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
@@ -289,24 +241,18 @@ fn unpacked(
     }
     let packed = source.read_range(0..source.len())?;
     let mut text = Vec::new();
-    let mut reader = flate2::read::MultiGzDecoder::new(packed.as_ref())
-        .take(limits.max_unpacked_bytes.saturating_add(1));
+    let mut reader =
+        flate2::read::MultiGzDecoder::new(packed.as_ref()).take(limits.max_unpacked_bytes.saturating_add(1));
     reader.read_to_end(&mut text).map_err(|e| {
         DataError::new(DataErrorKind::Decode, format!("broken gzip: {e}"))
             .with_path(source.name())
             .with_source(e)
     })?;
     if text.len() as u64 > limits.max_unpacked_bytes {
-        let message = format!(
-            "unpacks to more than max_unpacked_bytes = {}",
-            limits.max_unpacked_bytes
-        );
+        let message = format!("unpacks to more than max_unpacked_bytes = {}", limits.max_unpacked_bytes);
         return Err(DataError::new(DataErrorKind::Limit, message).with_path(source.name()));
     }
-    Ok(Arc::new(MemorySource::new(
-        source.name(),
-        Bytes::from(text),
-    )))
+    Ok(Arc::new(MemorySource::new(source.name(), Bytes::from(text))))
 }
 
 /// The whole lines of the next chunk of a source, and where the chunk after it starts (the length at the end). For
@@ -330,8 +276,7 @@ pub fn read_chunk(
     };
     let text = source.read_range(start..end)?;
     if start == 0 && (first_letter(&text) == Some(b'[') || text.starts_with(b"\x1f\x8b")) {
-        let message =
-            "JSON arrays and compressed files cannot be streamed yet; load them without streaming";
+        let message = "JSON arrays and compressed files cannot be streamed yet; load them without streaming";
         return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
     }
     let place = |e: DataError| e.with_path(source.name());
@@ -342,8 +287,7 @@ pub fn read_chunk(
     let batch = match known {
         None => chunk.batch,
         Some(known) => {
-            let mut fields: Vec<Field> =
-                known.fields().iter().map(|f| f.as_ref().clone()).collect();
+            let mut fields: Vec<Field> = known.fields().iter().map(|f| f.as_ref().clone()).collect();
             unify::merge(&mut fields, chunk.batch.schema().fields()).map_err(place)?;
             crate::features::cast_batch(&chunk.batch, &Schema::new(fields)).map_err(place)?
         }

@@ -33,17 +33,8 @@ pub(super) struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a [u8], max_depth: usize) -> Self {
-        let at = if text.starts_with(b"\xEF\xBB\xBF") {
-            3
-        } else {
-            0
-        };
-        Self {
-            text,
-            at,
-            depth: 0,
-            max_depth,
-        }
+        let at = if text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        Self { text, at, depth: 0, max_depth }
     }
 
     /// Objects one after the other (on lines or not) into rows. Returns the number of rows.
@@ -88,11 +79,7 @@ impl<'a> Parser<'a> {
 
     fn end(&mut self) -> Parsed<()> {
         self.blanks();
-        if self.at < self.text.len() {
-            Err(self.syntax("text after the end of the array"))
-        } else {
-            Ok(())
-        }
+        if self.at < self.text.len() { Err(self.syntax("text after the end of the array")) } else { Ok(()) }
     }
 
     #[inline]
@@ -124,16 +111,8 @@ impl<'a> Parser<'a> {
     }
 
     fn syntax(&self, message: &'static str) -> Fail {
-        let message = if self.at >= self.text.len() {
-            "the text ends too early"
-        } else {
-            message
-        };
-        Fail {
-            at: self.at.min(self.text.len()),
-            why: Why::Syntax(message),
-            path: Vec::new(),
-        }
+        let message = if self.at >= self.text.len() { "the text ends too early" } else { message };
+        Fail { at: self.at.min(self.text.len()), why: Why::Syntax(message), path: Vec::new() }
     }
 
     fn syntax_before(&mut self, message: &'static str) -> Fail {
@@ -143,22 +122,10 @@ impl<'a> Parser<'a> {
         self.syntax(message)
     }
 
-    fn misfit(&self, at: usize) -> impl Fn(Misfit) -> Fail + use<> {
-        move |misfit| Fail {
-            at,
-            why: Why::Misfit(misfit),
-            path: Vec::new(),
-        }
-    }
-
     fn deeper(&mut self) -> Parsed<()> {
         self.depth += 1;
         if self.depth > self.max_depth {
-            return Err(Fail {
-                at: self.at,
-                why: Why::Depth(self.max_depth),
-                path: Vec::new(),
-            });
+            return Err(Fail { at: self.at, why: Why::Depth(self.max_depth), path: Vec::new() });
         }
         Ok(())
     }
@@ -180,11 +147,7 @@ impl<'a> Parser<'a> {
                 self.blanks();
                 let key: &str = key.as_ref();
                 let Some(field) = into.field(count, key, rows) else {
-                    return Err(Fail {
-                        at: start,
-                        why: Why::Twice(key.to_owned()),
-                        path: Vec::new(),
-                    });
+                    return Err(Fail { at: start, why: Why::Twice(key.to_owned()), path: Vec::new() });
                 };
                 if let Err(mut fail) = self.value(field) {
                     fail.path.push(key.to_owned());
@@ -209,41 +172,37 @@ impl<'a> Parser<'a> {
         let start = self.at;
         match self.peek() {
             Some(b'"') => {
-                let data = into.text().map_err(self.misfit(start))?;
+                let data = into.text().map_err(misfit_at(start))?;
                 self.string(data)?;
                 into.end_text();
                 Ok(())
             }
             Some(b'{') => {
-                let (fields, rows) = into.structure().map_err(self.misfit(start))?;
+                let (fields, rows) = into.structure().map_err(misfit_at(start))?;
                 self.object(fields, rows)?;
                 into.end_struct();
                 Ok(())
             }
             Some(b'[') => {
-                let items = into.list().map_err(self.misfit(start))?;
+                let items = into.list().map_err(misfit_at(start))?;
                 self.items(items)?;
                 into.end_list();
                 Ok(())
             }
             Some(b'-' | b'0'..=b'9') => self.number(into),
-            Some(b't') => self
-                .word(b"true")
-                .and_then(|()| into.push_bool(true).map_err(self.misfit(start))),
-            Some(b'f') => self
-                .word(b"false")
-                .and_then(|()| into.push_bool(false).map_err(self.misfit(start))),
+            Some(b't') => self.word(b"true").and_then(|()| into.push_bool(true).map_err(misfit_at(start))),
+            Some(b'f') => self.word(b"false").and_then(|()| into.push_bool(false).map_err(misfit_at(start))),
             Some(b'n') => {
                 self.word(b"null")?;
                 into.push_null();
                 Ok(())
             }
-            Some(b'N') => self
-                .word(b"NaN")
-                .and_then(|()| into.push_float(f64::NAN).map_err(self.misfit(start))),
-            Some(b'I') => self
-                .word(b"Infinity")
-                .and_then(|()| into.push_float(f64::INFINITY).map_err(self.misfit(start))),
+            Some(b'N') => {
+                self.word(b"NaN").and_then(|()| into.push_float(f64::NAN).map_err(misfit_at(start)))
+            }
+            Some(b'I') => {
+                self.word(b"Infinity").and_then(|()| into.push_float(f64::INFINITY).map_err(misfit_at(start)))
+            }
             _ => Err(self.syntax("expected a value")),
         }
     }
@@ -299,9 +258,7 @@ impl<'a> Parser<'a> {
         }
         let mut bytes = Vec::new();
         self.string(&mut bytes)?;
-        String::from_utf8(bytes)
-            .map(Into::into)
-            .map_err(|_| self.syntax("a key is not UTF-8"))
+        String::from_utf8(bytes).map(Into::into).map_err(|_| self.syntax("a key is not UTF-8"))
     }
 
     /// A string, unescaped, to the end of `out`.
@@ -352,9 +309,7 @@ impl<'a> Parser<'a> {
                 }
                 self.at += 2;
                 match self.hex()? {
-                    second @ 0xDC00..=0xDFFF => {
-                        0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)
-                    }
+                    second @ 0xDC00..=0xDFFF => 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00),
                     _ => return Err(self.syntax("a lone surrogate in a string")),
                 }
             }
@@ -371,8 +326,8 @@ impl<'a> Parser<'a> {
         let mut code = 0;
         for _ in 0..4 {
             let digit = self.next().and_then(|b| char::from(b).to_digit(16));
-            code = code * 16
-                + digit.ok_or_else(|| self.syntax_before("expected four hex digits after \\u"))?;
+            code =
+                code * 16 + digit.ok_or_else(|| self.syntax_before("expected four hex digits after \\u"))?;
         }
         Ok(code)
     }
@@ -384,9 +339,7 @@ impl<'a> Parser<'a> {
             self.at += 1;
             if self.peek() == Some(b'I') {
                 self.word(b"Infinity")?;
-                return into
-                    .push_float(f64::NEG_INFINITY)
-                    .map_err(self.misfit(start));
+                return into.push_float(f64::NEG_INFINITY).map_err(misfit_at(start));
             }
         }
         let digits = self.at;
@@ -403,20 +356,15 @@ impl<'a> Parser<'a> {
         let fraction = self.fraction()?;
         if !fraction && count <= 18 {
             let value = whole as i64;
-            return into
-                .push_int(if negative { -value } else { value })
-                .map_err(self.misfit(start));
+            return into.push_int(if negative { -value } else { value }).map_err(misfit_at(start));
         }
-        let text = self
-            .text
-            .get(start..self.at)
-            .and_then(|t| std::str::from_utf8(t).ok())
-            .unwrap_or_default();
+        let text =
+            self.text.get(start..self.at).and_then(|t| std::str::from_utf8(t).ok()).unwrap_or_default();
         if !fraction && let Ok(value) = text.parse::<i64>() {
-            return into.push_int(value).map_err(self.misfit(start));
+            return into.push_int(value).map_err(misfit_at(start));
         }
         match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => into.push_float(value).map_err(self.misfit(start)),
+            Ok(value) if value.is_finite() => into.push_float(value).map_err(misfit_at(start)),
             _ => {
                 self.at = start;
                 Err(self.syntax("a number out of range"))
@@ -446,17 +394,17 @@ impl<'a> Parser<'a> {
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.syntax("expected a digit"))
-        } else {
-            Ok(())
-        }
+        if self.at == start { Err(self.syntax("expected a digit")) } else { Ok(()) }
     }
+}
+
+fn misfit_at(at: usize) -> impl Fn(Misfit) -> Fail {
+    move |misfit| Fail { at, why: Why::Misfit(misfit), path: Vec::new() }
 }
 
 /// Branch-free so that it is done many bytes at a time.
 #[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "a lazy `or` would be a branch for each byte")]
 fn has_control(text: &[u8]) -> bool {
-    text.iter()
-        .fold(false, |found, byte| found | (*byte < 0x20))
+    text.iter().fold(false, |found, byte| found | (*byte < 0x20))
 }

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use arrow_schema::DataType;
@@ -43,11 +43,9 @@ fn shapes_of_files() {
 
 #[test]
 fn types_widen_over_lines_and_files() {
-    let table = read(&[
-        "{\"a\":null,\"b\":{\"x\":1}}\n{\"a\":1}\n",
-        "{\"a\":2.5,\"b\":{\"y\":\"s\"},\"c\":[]}\n",
-    ])
-    .unwrap();
+    let table =
+        read(&["{\"a\":null,\"b\":{\"x\":1}}\n{\"a\":1}\n", "{\"a\":2.5,\"b\":{\"y\":\"s\"},\"c\":[]}\n"])
+            .unwrap();
     let schema = table.schema();
     assert_eq!(schema.field(0).data_type(), &DataType::Float64);
     assert!(matches!(schema.field(1).data_type(), DataType::Struct(f) if f.len() == 2));
@@ -58,42 +56,20 @@ fn types_widen_over_lines_and_files() {
 
 #[test]
 fn dates_become_timestamps_only_when_all_are() {
-    let table = read(&[
-        "{\"d\":\"2020-01-01\"}\n",
-        "{\"d\":\"2020-01-01 10:00:00\"}\n",
-    ])
-    .unwrap();
-    assert!(matches!(
-        table.schema().field(0).data_type(),
-        DataType::Timestamp(_, None)
-    ));
+    let table = read(&["{\"d\":\"2020-01-01\"}\n", "{\"d\":\"2020-01-01 10:00:00\"}\n"]).unwrap();
+    assert!(matches!(table.schema().field(0).data_type(), DataType::Timestamp(_, None)));
     let table = read(&["{\"d\":\"2020-01-01\"}\n", "{\"d\":\"soon\"}\n"]).unwrap();
     assert_eq!(table.schema().field(0).data_type(), &DataType::Utf8);
-    assert_eq!(
-        table
-            .batches()
-            .first()
-            .unwrap()
-            .column(0)
-            .as_string::<i32>()
-            .value(0),
-        "2020-01-01"
-    );
+    assert_eq!(table.batches().first().unwrap().column(0).as_string::<i32>().value(0), "2020-01-01");
 }
 
 #[test]
 fn errors_name_line_and_column() {
     let error = read(&["{\"a\":1}\n{\"a\":oops}\n"]).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.line()),
-        (DataErrorKind::Decode, Some(2))
-    );
+    assert_eq!((error.kind(), error.line()), (DataErrorKind::Decode, Some(2)));
     assert!(error.path().unwrap().ends_with("0.jsonl"));
     let error = read(&["{\"a\":{\"b\":1}}\n\n{\"a\":{\"b\":\"x\"}}\n"]).unwrap_err();
-    assert_eq!(
-        (error.kind(), error.line(), error.column()),
-        (DataErrorKind::Schema, Some(3), Some("a.b"))
-    );
+    assert_eq!((error.kind(), error.line(), error.column()), (DataErrorKind::Schema, Some(3), Some("a.b")));
     for bad in [
         "{\"a\":1,\"a\":2}",
         "{\"a\":01}",
@@ -117,9 +93,8 @@ fn deep_nesting_is_bounded() {
 
 #[test]
 fn many_chunks_keep_the_order() {
-    let text: String = (0..60_000)
-        .map(|i| format!("{{\"i\":{i},\"pad\":\"{}\"}}\n", "x".repeat(i % 100)))
-        .collect();
+    let text: String =
+        (0..60_000).map(|i| format!("{{\"i\":{i},\"pad\":\"{}\"}}\n", "x".repeat(i % 100))).collect();
     assert!(text.len() as u64 > 2 * CHUNK);
     let table = read(&[&text]).unwrap();
     assert!(table.batches().len() > 1);
@@ -141,11 +116,7 @@ fn gzip_is_read_and_broken_gzip_is_an_error() {
     let packed = encoder.finish().unwrap();
     std::fs::write(&path, &packed).unwrap();
     let read = |p: &std::path::Path| {
-        crate::read_files(
-            &[p.to_owned()],
-            crate::Format::Json,
-            &ReadOptions::default(),
-        )
+        crate::read_files(&[p.to_owned()], crate::Format::Json, &ReadOptions::default())
     };
     assert_eq!(read(&path).unwrap().num_rows(), 2);
     std::fs::write(&path, packed.get(..packed.len() - 6).unwrap()).unwrap();
@@ -208,10 +179,7 @@ fn test_suite_never_panics() {
         let parsed = parse_rows(&row, 128);
         if name.starts_with("n_") && !name.contains("NaN") && !name.contains("nfinity") {
             // What is wrong alone may be right inside `{"v": …}` only by closing it: none of the suite's files is.
-            assert!(
-                parsed.is_err() || name.contains("single_space"),
-                "{name} was accepted"
-            );
+            assert!(parsed.is_err() || name.contains("single_space"), "{name} was accepted");
         }
     }
 }

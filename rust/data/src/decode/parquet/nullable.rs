@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{
-    Array, ArrayRef, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray,
-};
+use arrow_array::{Array, ArrayRef, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray};
 use arrow_schema::{DataType, Field, Schema};
 
 use crate::error::DataError;
@@ -45,23 +43,13 @@ pub(super) fn array(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, Dat
         (DataType::List(_), DataType::List(item)) => {
             let list: &ListArray = array.as_list();
             let values = self::array(list.values(), item.data_type())?;
-            Arc::new(ListArray::try_new(
-                item.clone(),
-                list.offsets().clone(),
-                values,
-                list.nulls().cloned(),
-            )?)
+            Arc::new(ListArray::try_new(item.clone(), list.offsets().clone(), values, list.nulls().cloned())?)
         }
         (DataType::Map(..), DataType::List(item)) => {
             let map: &MapArray = array.as_map();
             let entries: ArrayRef = Arc::new(map.entries().clone());
             let values = self::array(&entries, item.data_type())?;
-            Arc::new(ListArray::try_new(
-                item.clone(),
-                map.offsets().clone(),
-                values,
-                map.nulls().cloned(),
-            )?)
+            Arc::new(ListArray::try_new(item.clone(), map.offsets().clone(), values, map.nulls().cloned())?)
         }
         (DataType::LargeList(_), DataType::LargeList(item)) => {
             let list: &LargeListArray = array.as_list();
@@ -76,12 +64,7 @@ pub(super) fn array(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, Dat
         (DataType::FixedSizeList(..), DataType::FixedSizeList(item, n)) => {
             let list = array.as_fixed_size_list();
             let values = self::array(list.values(), item.data_type())?;
-            Arc::new(FixedSizeListArray::try_new(
-                item.clone(),
-                *n,
-                values,
-                list.nulls().cloned(),
-            )?)
+            Arc::new(FixedSizeListArray::try_new(item.clone(), *n, values, list.nulls().cloned())?)
         }
         (DataType::Struct(_), DataType::Struct(fields)) => {
             let parts = array.as_struct();

@@ -1,0 +1,111 @@
+"""The harness: contestants alternate within a round, each measurement in its own fresh process.
+
+A contestant is a function of `benches.suites`; it sets up, then calls `clock(work)` once. Only `work` is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benches.data import make_data
+from benches.suites import SUITES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Result:
+    suite: str
+    task: str
+    contestant: str
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    rss_mb: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "median_s": self.median}
+
+
+def clock(work: Callable[[], Any]) -> None:
+    """Times `work` and reports to the parent. Called once by each contestant."""
+    cpu, start = time.process_time(), time.perf_counter()
+    kept = work()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": rss}))
+    del kept
+
+
+@contextmanager
+def hub(folder: Path) -> Iterator[str]:
+    """A mirror over the data, in its own process."""
+    command = [sys.executable, "-m", "hfhub", "serve", str(folder), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split(" at ")[1].split()[0]
+        process.terminate()
+
+
+def measure(suite: str, task: str, contestant: str, env: dict[str, str]) -> dict[str, float]:
+    script = f"from benches.suites import SUITES; SUITES[{suite!r}].TASKS[{task!r}][{contestant!r}]()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{suite}/{task}/{contestant} failed:\n{done.stderr[-3000:]}")
+    line: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return line
+
+
+def run_suite(suite: str, rounds: int, rows: int) -> list[Result]:
+    tasks = SUITES[suite].TASKS
+    data = make_data(rows)
+    results = {(t, c): Result(suite, t, c) for t, contestants in tasks.items() for c in contestants}
+    with tempfile.TemporaryDirectory(prefix="crucible-bench-") as scratch, hub(data / "hub") as url:
+        base = {"BENCH_DATA": str(data), "HF_ENDPOINT": url, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+        base["HF_HUB_DISABLE_TELEMETRY"] = "1"
+        for round_number in range(rounds):
+            for (task, contestant), result in results.items():
+                warm = task.startswith("warm")
+                home = Path(scratch, contestant, task if warm else f"{task}-{round_number}")
+                env = {**base, "HF_HOME": str(home)}
+                if warm and round_number == 0:
+                    measure(suite, task, contestant, env)  # fills the caches
+                line = measure(suite, task, contestant, env)
+                result.seconds.append(line["seconds"])
+                result.cpu.append(line["cpu"])
+                result.rss_mb.append(line["rss_mb"])
+    show(suite, tasks, results)
+    return list(results.values())
+
+
+def show(suite: str, tasks: dict[str, dict[str, Any]], results: dict[tuple[str, str], Result]) -> None:
+    print(f"\n{suite}")
+    print(f"{'task':<34}{'contestant':<12}{'median':>12}{'spread':>9}{'cpu':>9}{'rss':>9}{'ratio':>9}")
+    for task, contestants in tasks.items():
+        ours = results[task, "crucible"].median
+        for contestant in contestants:
+            r = results[task, contestant]
+            spread = (max(r.seconds) - min(r.seconds)) / r.median
+            ratio = "" if contestant == "crucible" else f"{r.median / ours:8.2f}x"
+            cpu, rss = statistics.median(r.cpu), statistics.median(r.rss_mb)
+            print(
+                f"{task:<34}{contestant:<12}{r.median * 1000:>9.1f} ms{spread:>8.0%}{cpu:>7.2f} s{rss:>6.0f} MB{ratio:>9}"
+            )
+    sys.stdout.flush()

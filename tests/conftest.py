@@ -1,0 +1,75 @@
+"""Fixtures: a folder of repositories, a hub over it, an environment that knows no other hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hfhub import HubServer
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def hub_root(tmp_path: Path) -> Path:
+    """A folder with one small dataset."""
+    repo = tmp_path / "hub" / "datasets" / "org" / "small"
+    (repo / "data").mkdir(parents=True)
+    (repo / "README.md").write_text("# small\n")
+    (repo / "data" / "train.jsonl").write_text("".join(json.dumps({"a": i, "t": f"row {i}"}) + "\n" for i in range(50)))
+    (repo / "data" / "big.bin").write_bytes(bytes(range(256)) * 2000)
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def hub(hub_root: Path) -> Iterator[HubServer]:
+    """A running hub over `hub_root`."""
+    with HubServer(str(hub_root), tokens=["hf_good"], private=["org/secret"], gated=["org/gated"]) as server:
+        yield server
+
+
+@pytest.fixture
+def hf_env(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment in which `hub` is the only hub. Returns HF_HOME."""
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGING", "CRUCIBLE_", "TRANSFORMERS_OFFLINE")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    monkeypatch.setenv("HF_HOME", str(home))
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    return home
+
+
+@pytest.fixture
+def python(hf_env: Path) -> Callable[..., Any]:
+    """Runs a script in a fresh process of this environment and returns the JSON that it printed last."""
+
+    def run(script: str, *arguments: str, **environment: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            env={**os.environ, "HF_HUB_DISABLE_PROGRESS_BARS": "1", **environment},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real data; tests that use it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared data folder is absent")
+    return SHARED
