@@ -47,9 +47,18 @@ def clock(work: Callable[[], Any]) -> None:
     cpu, start = time.process_time(), time.perf_counter()
     kept = work()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rss = peak_rss_mb()
     print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": rss}))
     del kept
+
+
+def peak_rss_mb() -> float:
+    """Peak memory of this process: `VmHWM`, since `ru_maxrss` is inherited through fork and exec."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TRUE = {"1", "ON", "YES", "TRUE"}
-_DEFAULT_BUDGET = 64 << 20
+_DEFAULT_BUDGET = 2 << 20
 
 
 @dataclass(frozen=True)

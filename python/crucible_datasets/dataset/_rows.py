@@ -16,8 +16,9 @@ from crucible_datasets.formatting import make_format, to_numpy_batch, to_numpy_c
 if TYPE_CHECKING:
     from _crucible._native import Table
 
-_BLOCK = 1000
-_DECODED_BLOCK = 32
+_BLOCK = 32
+"""Rows made ahead in plain iteration: few enough that their memory is reused while it is in the cache."""
+_DECODED_BLOCK = 16
 """Rows decoded ahead in iteration: images are large."""
 
 

@@ -15,7 +15,7 @@ use crate::errors::{Error, data};
 use crate::objects::from_py;
 
 /// Bytes of decoded Arrow data up to which a table stays on the heap, when the caller does not say.
-const DEFAULT_BUDGET: usize = 64 << 20;
+const DEFAULT_BUDGET: usize = 2 << 20;
 
 /// The Arrow schema of a features JSON.
 pub(crate) fn target_schema(features: &str) -> PyResult<Schema> {
