@@ -9,6 +9,7 @@ from _crucible.errors import (
     DecodeError,
     InternalError,
     LimitError,
+    LocalEntryNotFoundError,
     MissingColumnError,
     OutOfBoundsError,
     SchemaError,
@@ -30,6 +31,10 @@ class FileNotFoundDatasetsError(DatasetsError, FileNotFoundError):
 
 class DatasetNotFoundError(FileNotFoundDatasetsError):
     """No such dataset, revision, or no right to see it."""
+
+
+class DatasetUnreachableError(DatasetsError, LocalEntryNotFoundError, ConnectionError):
+    """The hub cannot be reached (or offline mode forbids it), and the cache does not have the dataset."""
 
 
 class DataFilesNotFoundError(FileNotFoundDatasetsError):
@@ -56,12 +61,14 @@ __all__ = [
     "DatasetBuildError",
     "DatasetGenerationError",
     "DatasetNotFoundError",
+    "DatasetUnreachableError",
     "DatasetsError",
     "DecodeError",
     "EmptyDatasetError",
     "FileNotFoundDatasetsError",
     "InternalError",
     "LimitError",
+    "LocalEntryNotFoundError",
     "MissingColumnError",
     "OutOfBoundsError",
     "SchemaError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 from pathlib import Path
 
 import datasets as theirs
@@ -171,14 +172,32 @@ def test_gated_datasets_say_so(hub: HubServer, hub_root: Path, hf_env: Path) -> 
 
 def test_offline(hub: HubServer, hf_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(LocalEntryNotFoundError):
+    with pytest.raises(ConnectionError) as caught:
         ours.load_dataset("org/small", split="train")
+    assert isinstance(caught.value, LocalEntryNotFoundError)
+    assert any("HF_HUB_OFFLINE" in note for note in caught.value.__notes__)
     monkeypatch.delenv("HF_HUB_OFFLINE")
     rows = ours.load_dataset("org/small", split="train").to_list()
     hub.clear_requests()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert ours.load_dataset("org/small", split="train").to_list() == rows
     assert hub.requests() == []
+
+
+def test_no_network(hf_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    rows = ours.load_dataset("org/small", split="train").to_list()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
+    with pytest.raises(ConnectionError, match="refused"):
+        ours.load_dataset("org/other", split="train")
+    assert ours.load_dataset("org/small", split="train").to_list() == rows
+
+
+def test_a_format_without_files_takes_its_own_in_the_folder(folder: Path, hf_env: Path) -> None:
+    (folder / "notes.bin").write_bytes(b"\x00")
+    assert {k: len(v) for k, v in ours.load_dataset("json", data_dir=str(folder)).items()} == {"train": 10, "test": 3}
 
 
 def test_a_warm_load_costs_one_request_or_none(hub: HubServer, hf_env: Path) -> None:

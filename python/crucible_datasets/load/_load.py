@@ -146,7 +146,7 @@ def _local_matches(pattern: str, base: Path) -> list[str]:
 def _packaged(format: str, data_files: DataFiles, data_dir: str | None, features: Features | None) -> Plan:
     place = Folder(Path(data_dir or "."))
     if data_files is None:
-        splits = discover(place.paths())
+        splits = discover(of_format(place.paths(), format))
     else:
         listed = split_patterns(data_files).items()
         found = {
@@ -252,7 +252,7 @@ def load_dataset(
         EmptyDatasetError, DataFilesNotFoundError: nothing to read.
         ValueError: an unknown config or split (the text names those that there are).
         DatasetGenerationError: a file that cannot be read; the cause says where.
-        HubConnectionError, LocalEntryNotFoundError: the hub cannot be reached, and the cache does not have it.
+        DatasetUnreachableError: the hub cannot be reached (a ConnectionError), and the cache does not have it.
     """
     path = os.fspath(path)
     if path in READ:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
-from _crucible.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-from crucible_datasets.errors import DatasetNotFoundError
+from _crucible.errors import (
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from crucible_datasets.errors import DatasetNotFoundError, DatasetUnreachableError
 from crucible_datasets.io import LocalFile, RemoteFiles
 from crucible_datasets.iterable import FileOrigin, HubOrigin, LocalOrigin
+
+E = TypeVar("E", bound=BaseException)
 
 
 class Place(Protocol):
@@ -59,12 +66,16 @@ class Repository:
 
     Raises:
         DatasetNotFoundError: no such repository or revision, or no right to see it.
+        DatasetUnreachableError: no network (or offline mode), and the cache does not have it.
     """
 
     def __init__(self, repo_id: str, revision: str | None, token: str | bool | None) -> None:
         self.name = repo_id
         try:
             self._remote = RemoteFiles(repo_id, revision, token)
+        except LocalEntryNotFoundError as error:
+            msg = f"Couldn't reach '{repo_id}' on the Hub: {error}"
+            raise _noted(DatasetUnreachableError(msg), error) from error
         except GatedRepoError as error:
             raise self._gated(error) from error
         except RevisionNotFoundError as error:
@@ -103,8 +114,12 @@ class Repository:
         return _not_found(f"Dataset '{self.name}' is a gated dataset on the Hub: {error}", error)
 
 
-def _not_found(message: str, cause: Any) -> DatasetNotFoundError:
-    error = DatasetNotFoundError(message)
+def _not_found(message: str, cause: BaseException) -> DatasetNotFoundError:
+    return _noted(DatasetNotFoundError(message), cause)
+
+
+def _noted(error: E, cause: BaseException) -> E:
+    """The error with the hints of its cause."""
     for note in getattr(cause, "__notes__", []):
         error.add_note(note)
     return error
