@@ -41,6 +41,10 @@ $(TEST_VENV)/.wheel: $(TEST_VENV)/.tools $(SOURCES)
 
 wheel: need-rust $(TEST_VENV)/.wheel ## Build the wheel into dist/
 
+dev: need-rust $(TEST_VENV)/.tools ## Build the extension in place, quickly; then PYTHONPATH=python .venv-test/bin/python -m pytest
+	PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" PYO3_BUILD_EXTENSION_MODULE=1 cargo build --profile fast -p crucible-python
+	cp target/fast/lib*.so python/_crucible/_native.abi3.so
+
 test: need-rust test-rust test-python ## All tests, with all set-up
 
 test-rust: $(TEST_VENV)/.tools
