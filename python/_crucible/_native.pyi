@@ -1,13 +1,15 @@
 """Types of the Rust extension. The public packages wrap it and hold the docs; this file is private."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, final
 
 __all__ = [
     "Buffer",
+    "HttpResponse",
     "HubClient",
     "HubServer",
     "JsonLinesFile",
+    "Pages",
     "ParquetFile",
     "Source",
     "Table",
@@ -44,6 +46,8 @@ class HubClient:
         cache_dir: str | None = None,
         offline: bool | None = None,
         user_agent: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        etag_timeout: float | None = None,
     ) -> HubClient: ...
     @property
     def endpoint(self) -> str: ...
@@ -99,6 +103,52 @@ class HubClient:
     ) -> str: ...
     def read_text(self, kind: str, repo_id: str, path: str, revision: str | None = None) -> str | None: ...
     def cached_path(self, kind: str, repo_id: str, path: str, revision: str | None = None) -> str | None: ...
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = ...,
+        form: Sequence[tuple[str, str]] | None = None,
+        body: bytes | None = None,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        retry: bool = True,
+        follow: bool = True,
+        kind: str | None = None,
+        repo_id: str | None = None,
+        revision: str | None = None,
+        file: str | None = None,
+    ) -> HttpResponse: ...
+    def pages(
+        self,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = ...,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        kind: str | None = None,
+        repo_id: str | None = None,
+        revision: str | None = None,
+    ) -> Pages: ...
+
+@final
+class HttpResponse:
+    @property
+    def status(self) -> int: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def headers(self) -> list[tuple[str, str]]: ...
+    @property
+    def content(self) -> bytes: ...
+    def header(self, name: str) -> str | None: ...
+
+@final
+class Pages:
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __next__(self) -> bytes: ...
 
 @final
 class HubServer:

@@ -3,8 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reqwest::header::{HeaderName, HeaderValue};
+
 use crate::auth::{self, Token, TokenChoice};
-use crate::error::HubError;
+use crate::error::{HubError, HubErrorKind};
+use crate::http::client::value;
+
+/// The official default of `HF_HUB_ETAG_TIMEOUT`.
+const ETAG_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Settings of a client.
 #[derive(Clone, Debug)]
@@ -15,6 +21,7 @@ pub struct HubConfig {
     cache_dir: PathBuf,
     offline: bool,
     user_agent: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
     symlinks: bool,
     pub(crate) metadata_timeout: Duration,
     pub(crate) read_timeout: Duration,
@@ -67,8 +74,9 @@ impl HubConfig {
                 Some(origin) => format!("{agent}; origin/{origin}"),
                 None => agent,
             },
+            headers: Vec::new(),
             symlinks: !flag("HF_HUB_DISABLE_SYMLINKS"),
-            metadata_timeout: seconds("HF_HUB_ETAG_TIMEOUT", 10),
+            metadata_timeout: seconds("HF_HUB_ETAG_TIMEOUT", ETAG_TIMEOUT.as_secs()),
             read_timeout: seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10),
             max_retries: 5,
             retry_base: Duration::from_millis(500),
@@ -101,6 +109,34 @@ impl HubConfig {
     #[must_use]
     pub fn with_user_agent(mut self, more: &str) -> Self {
         self.user_agent = format!("{}; {more}", self.user_agent);
+        self
+    }
+
+    /// Headers for every request to the endpoint. Their values are treated as secrets.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a name or value that HTTP forbids.
+    pub fn with_headers<'a>(
+        mut self,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, HubError> {
+        for (name, text) in headers {
+            let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                HubError::new(HubErrorKind::InvalidArgument, format!("{name:?} is not the name of a header"))
+            })?;
+            let mut secret = value(text)?;
+            secret.set_sensitive(true);
+            self.headers.push((parsed, secret));
+        }
+        Ok(self)
+    }
+
+    /// Longest wait for an answer about a file. `HF_HUB_ETAG_TIMEOUT` wins when it is set.
+    #[must_use]
+    pub fn with_etag_timeout(mut self, limit: Duration) -> Self {
+        if self.metadata_timeout == ETAG_TIMEOUT {
+            self.metadata_timeout = limit;
+        }
         self
     }
 
@@ -143,6 +179,11 @@ impl HubConfig {
     /// The user agent.
     pub fn user_agent(&self) -> &str {
         &self.user_agent
+    }
+
+    /// Headers for every request to the endpoint.
+    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
     }
 
     /// Whether snapshots are links to blobs.

@@ -38,6 +38,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<buffer::Buffer>()?;
     module.add_class::<source::Source>()?;
     module.add_class::<hub::client::HubClient>()?;
+    module.add_class::<hub::request::HttpResponse>()?;
+    module.add_class::<hub::request::Pages>()?;
     module.add_class::<hub::server::HubServer>()?;
     module.add_class::<data::table::Table>()?;
     module.add_class::<data::stream::ParquetFile>()?;

@@ -3,7 +3,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use bytes::Bytes;
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT,
+};
 use reqwest::{Method, Response};
 use url::Url;
 
@@ -55,6 +58,8 @@ pub(crate) fn parse(text: &str) -> Result<Url, HubError> {
 pub(crate) enum Redirects {
     /// Follow them all, the token dropped on another origin.
     Follow,
+    /// Follow none.
+    Stay,
     /// Follow on the same origin only, and not past an answer that describes the file already.
     Metadata,
 }
@@ -99,7 +104,7 @@ impl Http {
         Ok(self.0.tls.get_or_init(|| made))
     }
 
-    /// Sends one request, following redirects by hand. The token goes to the endpoint's origin only.
+    /// Sends one request without a body, following redirects by hand.
     pub(crate) async fn send(
         &self,
         config: &HubConfig,
@@ -108,54 +113,98 @@ impl Http {
         headers: &[(HeaderName, String)],
         redirects: Redirects,
     ) -> Result<(Response, Url), HubError> {
-        let endpoint = parse(config.endpoint())?;
-        let mut url = url.clone();
-        for _ in 0..=MAX_REDIRECTS {
-            let mut request = self.client(&url)?.request(method.clone(), url.clone());
-            request = request.headers(self.headers(config, headers, same_origin(&url, &endpoint))?);
-            let response =
-                request.send().await.map_err(|e| connection_error("asking the hub", Some(&url), e))?;
-            let Some(next) = redirect_target(&response, &url)? else {
-                return Ok((response, url));
-            };
-            if redirects == Redirects::Metadata
-                && (response.headers().contains_key("x-linked-etag") || !same_origin(&url, &next))
-            {
-                return Ok((response, url));
-            }
-            url = next;
-        }
-        Err(HubError::new(HubErrorKind::Http, format!("more than {MAX_REDIRECTS} redirects"))
-            .with(|c| c.url = Some(shown(&url))))
+        let headers = headers.iter().map(|(name, text)| Ok((name.clone(), value(text)?)));
+        let headers = headers.collect::<Result<_, HubError>>()?;
+        self.send_out(config, Outgoing { method, url: url.clone(), headers, body: None, redirects }).await
     }
 
-    #[expect(clippy::unused_self, reason = "headers may come to depend on the client")]
-    fn headers(
+    /// Sends one request, following redirects by hand. The token goes to the endpoint's origin only.
+    pub(crate) async fn send_out(
         &self,
         config: &HubConfig,
-        more: &[(HeaderName, String)],
-        trusted: bool,
-    ) -> Result<HeaderMap, HubError> {
-        let value = |text: &str| {
-            HeaderValue::from_str(text).map_err(|_| {
-                HubError::new(
-                    HubErrorKind::InvalidArgument,
-                    "a header (or the token) has a character that HTTP forbids",
-                )
-            })
-        };
-        let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, value(config.user_agent())?);
-        for (name, text) in more {
-            headers.insert(name.clone(), value(text)?);
+        mut out: Outgoing,
+    ) -> Result<(Response, Url), HubError> {
+        let endpoint = parse(config.endpoint())?;
+        for _ in 0..=MAX_REDIRECTS {
+            let trusted = same_origin(&out.url, &endpoint);
+            let mut request = self.client(&out.url)?.request(out.method.clone(), out.url.clone());
+            request = request.headers(headers(config, &out.headers, trusted)?);
+            if let Some(body) = &out.body {
+                request = request.body(body.clone());
+            }
+            let response =
+                request.send().await.map_err(|e| connection_error("asking the hub", Some(&out.url), e))?;
+            let next = match out.redirects {
+                Redirects::Stay => None,
+                _ => redirect_target(&response, &out.url)?,
+            };
+            let Some(next) = next else {
+                return Ok((response, out.url));
+            };
+            if out.redirects == Redirects::Metadata
+                && (response.headers().contains_key("x-linked-etag") || !same_origin(&out.url, &next))
+            {
+                return Ok((response, out.url));
+            }
+            out.redirected(response.status().as_u16(), next);
         }
-        if trusted && let Some(token) = config.token() {
+        Err(HubError::new(HubErrorKind::Http, format!("more than {MAX_REDIRECTS} redirects"))
+            .with(|c| c.url = Some(shown(&out.url))))
+    }
+}
+
+/// A request on its way.
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) redirects: Redirects,
+}
+
+impl Outgoing {
+    /// Goes on at another address. After 303, and after 301 and 302 to a POST, it is a GET without a body; 307 and 308
+    /// repeat the request as it was. A caller's own credentials stay with the first origin, and so does a body.
+    fn redirected(&mut self, status: u16, next: Url) {
+        let changes = status == 303 || (matches!(status, 301 | 302) && self.method == Method::POST);
+        if changes && self.method != Method::HEAD {
+            self.method = Method::GET;
+            self.body = None;
+            self.headers.retain(|(name, _)| *name != CONTENT_TYPE);
+        }
+        if !same_origin(&self.url, &next) {
+            self.headers.retain(|(name, _)| *name != AUTHORIZATION && *name != COOKIE);
+        }
+        self.url = next;
+    }
+}
+
+/// A header's value; the error does not repeat it, since it may be a secret.
+pub(crate) fn value(text: &str) -> Result<HeaderValue, HubError> {
+    HeaderValue::from_str(text).map_err(|_| {
+        let message = "a header (or the token) has a character that HTTP forbids";
+        HubError::new(HubErrorKind::InvalidArgument, message)
+    })
+}
+
+/// The headers of one hop. The token and the headers of the client's settings go to the endpoint's origin only.
+fn headers(
+    config: &HubConfig,
+    more: &[(HeaderName, HeaderValue)],
+    trusted: bool,
+) -> Result<HeaderMap, HubError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, value(config.user_agent())?);
+    if trusted {
+        if let Some(token) = config.token() {
             let mut secret = value(&format!("Bearer {}", token.reveal()))?;
             secret.set_sensitive(true);
             headers.insert(AUTHORIZATION, secret);
         }
-        Ok(headers)
+        headers.extend(config.headers().iter().cloned());
     }
+    headers.extend(more.iter().cloned());
+    Ok(headers)
 }
 
 /// Where a redirect leads; `None` for any other answer.

@@ -1,15 +1,17 @@
 //! `HubClient`: settings of a hub client; the live connections belong to the engine of the process that calls.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crucible_hub::{
     DownloadOptions, HubConfig, Progress, RepoKind, RepoRef, SnapshotOptions, Token, TokenChoice,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyMapping, PyString, PyTuple};
 
 use crate::door;
 use crate::engine::engine;
@@ -29,6 +31,8 @@ struct Arguments {
     cache_dir: Option<PathBuf>,
     offline: Option<bool>,
     user_agent: Option<String>,
+    headers: Option<BTreeMap<String, String>>,
+    etag_timeout: Option<f64>,
 }
 
 /// `token=`: a string, True (the stored one), False (none). Never printed.
@@ -70,6 +74,16 @@ pub(crate) fn repo_ref(kind: &str, repo_id: &str, revision: Option<&str>) -> PyR
     RepoRef::new(kind, repo_id, revision).map_err(hub)
 }
 
+/// A time limit from Python.
+pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value)
+        .ok()
+        .filter(|limit| !limit.is_zero() && limit.as_secs() <= 86_400)
+        .ok_or_else(|| {
+            PyValueError::new_err(format!("{name} must be seconds, more than 0 and at most a day"))
+        })
+}
+
 /// `dataset` -> `datasets`.
 pub(crate) fn plural(kind: &str) -> String {
     if kind.ends_with('s') { kind.to_owned() } else { format!("{kind}s") }
@@ -108,16 +122,23 @@ pub(crate) fn resolve_token(token: Option<&Bound<'_, PyAny>>) -> PyResult<Option
 #[pymethods]
 impl HubClient {
     #[new]
-    #[pyo3(signature = (*, endpoint=None, token=None, cache_dir=None, offline=None, user_agent=None))]
+    #[pyo3(signature = (
+        *, endpoint=None, token=None, cache_dir=None, offline=None, user_agent=None, headers=None, etag_timeout=None
+    ))]
     fn new(
         endpoint: Option<String>,
         token: Option<&Bound<'_, PyAny>>,
         cache_dir: Option<PathBuf>,
         offline: Option<bool>,
         user_agent: Option<String>,
+        headers: Option<&Bound<'_, PyMapping>>,
+        etag_timeout: Option<f64>,
     ) -> PyResult<Self> {
         let token = TokenArgument::parse(token)?;
-        Self::build(Arguments { endpoint, token, cache_dir, offline, user_agent })
+        let headers = headers
+            .map(|map| map.items()?.extract::<Vec<(String, String)>>().map(BTreeMap::from_iter))
+            .transpose()?;
+        Self::build(Arguments { endpoint, token, cache_dir, offline, user_agent, headers, etag_timeout })
     }
 
     #[getter]
@@ -325,6 +346,8 @@ impl HubClient {
         arguments.set_item("cache_dir", &from.cache_dir)?;
         arguments.set_item("offline", from.offline)?;
         arguments.set_item("user_agent", &from.user_agent)?;
+        arguments.set_item("headers", &from.headers)?;
+        arguments.set_item("etag_timeout", from.etag_timeout)?;
         let rebuild =
             py.import("functools")?.getattr("partial")?.call((slf.get_type(),), Some(&arguments))?;
         Ok((rebuild, PyTuple::empty(py)))
@@ -345,6 +368,13 @@ impl HubClient {
         }
         if let Some(agent) = &arguments.user_agent {
             config = config.with_user_agent(agent);
+        }
+        if let Some(headers) = &arguments.headers {
+            let pairs = headers.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+            config = config.with_headers(pairs).map_err(hub)?;
+        }
+        if let Some(limit) = arguments.etag_timeout {
+            config = config.with_etag_timeout(seconds("etag_timeout", limit)?);
         }
         let config = config.with_token(TokenArgument::choice(arguments.token.as_ref())).map_err(hub)?;
         Ok(Self { config, made_from: arguments })

@@ -1,4 +1,5 @@
 //! Python classes of the hub side.
 
 pub(crate) mod client;
+pub(crate) mod request;
 pub(crate) mod server;
