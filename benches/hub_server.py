@@ -1,0 +1,25 @@
+"""The loopback hub of the hub suite, in its own process: `python -m benches.hub_server ROOT LATENCY_MS`.
+
+Prints its address, then answers one JSON line for each line it reads: the requests since the last one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from hfhub import HubServer
+
+
+def main(root: str, latency_ms: str) -> None:
+    with HubServer(root) as server:
+        if int(latency_ms):
+            server.add_fault(json.dumps({"path": "", "action": "delay", "ms": int(latency_ms)}))
+        print(server.url, flush=True)
+        for _line in sys.stdin:
+            print(json.dumps(len(server.requests())), flush=True)
+            server.clear_requests()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
