@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use sha1::Digest as _;
@@ -48,6 +48,7 @@ const MAX_DEPTH: usize = 64;
 pub(super) struct RepoFile {
     pub(super) disk: PathBuf,
     pub(super) size: u64,
+    modified: Option<SystemTime>,
     /// Git blob id of the content (of the pointer, for a large file).
     pub(super) oid: String,
     pub(super) sha256: Option<String>,
@@ -57,10 +58,18 @@ impl RepoFile {
     pub(super) fn etag(&self) -> &str {
         self.sha256.as_deref().unwrap_or(&self.oid)
     }
+
+    /// Whether the file on disk is still the one that was hashed.
+    pub(super) fn unchanged(&self) -> bool {
+        self.disk
+            .metadata()
+            .is_ok_and(|meta| meta.len() == self.size && meta.modified().ok() == self.modified)
+    }
 }
 
 /// A repository at its one revision.
 pub(super) struct Repo {
+    folder: PathBuf,
     pub(super) kind: RepoKind,
     pub(super) id: String,
     pub(super) commit: String,
@@ -70,14 +79,21 @@ pub(super) struct Repo {
 
 type Stamp = (u64, Option<SystemTime>);
 
-/// Hashes of files, kept as long as size and time of a file stay.
+/// What was read from disk: hashes of files, kept as long as size and time of a file stay, and each repository as it was
+/// last found. A commit never changes, so what is asked of one is answered without another walk over the folder.
 #[derive(Default)]
-pub(super) struct Hashes(Mutex<HashMap<PathBuf, Known>>);
+pub(super) struct Hashes(Mutex<HashMap<PathBuf, Known>>, Mutex<HashMap<(RepoKind, String), Arc<Repo>>>);
 
 /// When a file was hashed: its stamp, git id, sha256.
 type Known = (Stamp, String, Option<String>);
 
 impl Hashes {
+    /// The repository as it was last found, if it had one of these commits then and is still there.
+    pub(super) fn pinned(&self, kind: RepoKind, id: &str, revisions: &[&str]) -> Option<Arc<Repo>> {
+        let repo = self.1.lock().ok()?.get(&(kind, id.to_owned()))?.clone();
+        (revisions.contains(&repo.commit.as_str()) && repo.folder.is_dir()).then_some(repo)
+    }
+
     fn of(
         &self,
         path: &Path,
@@ -142,7 +158,7 @@ fn hash(path: &Path, size: u64) -> std::io::Result<(String, Option<String>)> {
 }
 
 /// Opens a repository; `None` if there is no such folder. Reads and hashes files: not for async threads.
-pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Option<Repo> {
+pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Option<Arc<Repo>> {
     let folder = root.join(kind.plural()).join(id);
     let (root, canonical) = (root.canonicalize().ok()?, folder.canonicalize().ok()?);
     if !canonical.is_dir() || !canonical.starts_with(&root) {
@@ -157,7 +173,7 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
     }
     let mut files = BTreeMap::new();
     let mut modified = SystemTime::UNIX_EPOCH;
-    let mut folders = vec![(canonical, String::new(), 0)];
+    let mut folders = vec![(canonical.clone(), String::new(), 0)];
     while let Some((folder, prefix, depth)) = folders.pop() {
         for entry in std::fs::read_dir(&folder).ok()?.flatten() {
             let Ok(name) = entry.file_name().into_string() else {
@@ -168,16 +184,15 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
             }
             let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
             // A link may lead to a file of the root, never out of it.
-            let Ok(disk) = entry.path().canonicalize() else {
-                continue;
-            };
+            let link = entry.file_type().is_ok_and(|t| t.is_symlink());
+            let found = if link { entry.path().canonicalize() } else { Ok(entry.path()) };
+            let Ok(disk) = found else { continue };
             let Ok(meta) = disk.metadata() else { continue };
             if !disk.starts_with(&root) {
                 continue;
             }
             if meta.is_dir() {
-                let real = entry.file_type().is_ok_and(|t| t.is_dir());
-                if real && depth < MAX_DEPTH {
+                if !link && depth < MAX_DEPTH {
                     folders.push((disk, path, depth + 1));
                 }
                 continue;
@@ -187,14 +202,19 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
             let Ok((oid, sha256)) = hashes.of(&disk, meta.len(), time) else {
                 continue;
             };
-            files.insert(path, RepoFile { disk, size: meta.len(), oid, sha256 });
+            files.insert(path, RepoFile { disk, size: meta.len(), modified: time, oid, sha256 });
         }
     }
     let mut commit = sha1::Sha1::default();
     for (path, file) in &files {
         commit.update(format!("{path}\0{}\0{}\n", file.size, file.etag()).as_bytes());
     }
-    Some(Repo { kind, id: id.to_owned(), commit: hex(&commit.finalize()), files, modified })
+    let commit = hex(&commit.finalize());
+    let repo = Arc::new(Repo { folder: canonical, kind, id: id.to_owned(), commit, files, modified });
+    if let Ok(mut known) = hashes.1.lock() {
+        known.insert((kind, id.to_owned()), repo.clone());
+    }
+    Some(repo)
 }
 
 /// Ids of all repositories of a kind.

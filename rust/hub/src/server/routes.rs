@@ -125,7 +125,7 @@ async fn find<'a>(
     kind: RepoKind,
     parts: &'a [&'a str],
     headers: &HeaderMap,
-) -> Result<(Repo, &'a [&'a str]), Response> {
+) -> Result<(Arc<Repo>, &'a [&'a str]), Response> {
     for length in [2, 1] {
         let (Some(name), Some(rest)) = (parts.get(..length), parts.get(length..)) else {
             continue;
@@ -135,13 +135,20 @@ async fn find<'a>(
             continue;
         }
         let (shared, wanted) = (shared.clone(), id.clone());
-        let opened = tokio::task::spawn_blocking({
-            let shared = shared.clone();
-            move || repos::open(&shared.options.root, &shared.hashes, kind, &wanted)
-        });
-        // A folder of one part is an organisation when its repositories have two.
-        let Ok(Some(repo)) = opened.await else {
-            continue;
+        let pinned = shared.hashes.pinned(kind, &id, rest.get(..2).unwrap_or(rest));
+        let pinned = pinned.filter(|repo| asked_file(repo, rest).is_none_or(RepoFile::unchanged));
+        let repo = if let Some(repo) = pinned {
+            repo
+        } else {
+            let opened = tokio::task::spawn_blocking({
+                let shared = shared.clone();
+                move || repos::open(&shared.options.root, &shared.hashes, kind, &wanted)
+            });
+            // A folder of one part is an organisation when its repositories have two.
+            let Ok(Some(repo)) = opened.await else {
+                continue;
+            };
+            repo
         };
         if shared.options.private.contains(&id) && !knows(&shared, headers) {
             break;
@@ -150,6 +157,13 @@ async fn find<'a>(
     }
     let status = if token_of(headers).is_some() { 404 } else { 401 };
     Err(refused(status, "RepoNotFound", "Repository not found"))
+}
+
+/// The file that `resolve/<commit>/<path>` or `<commit>/<path>` asks for.
+fn asked_file<'a>(repo: &'a Repo, rest: &[&str]) -> Option<&'a RepoFile> {
+    let at = rest.iter().position(|part| *part == repo.commit)?;
+    let path = rest.get(at + 1..)?.iter().map(|p| decoded(p)).collect::<Vec<_>>().join("/");
+    repo.files.get(&path)
 }
 
 fn gate(shared: &Shared, repo: &Repo, headers: &HeaderMap) -> Option<Response> {
@@ -262,7 +276,7 @@ fn folder_entry(path: &str) -> Value {
 fn tree(shared: &Shared, repo: &Repo, revision: &str, folder: &str, query: &str) -> Response {
     let recursive = matches!(parameter(query, "recursive").as_deref(), Some("true" | "True" | "1"));
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let mut entries: Vec<(String, Value)> = Vec::new();
+    let mut entries: Vec<(String, Option<&RepoFile>)> = Vec::new();
     let mut folders: BTreeSet<String> = BTreeSet::new();
     for (path, file) in repo.files.iter().filter(|(p, _)| p.starts_with(&prefix)) {
         let below = path.get(prefix.len()..).unwrap_or_default();
@@ -272,17 +286,20 @@ fn tree(shared: &Shared, repo: &Repo, revision: &str, folder: &str, query: &str)
         }
         folders.extend(ends.iter().map(|&end| format!("{prefix}{}", below.get(..end).unwrap_or_default())));
         if recursive || ends.is_empty() {
-            entries.push((path.clone(), entry(path, file)));
+            entries.push((path.clone(), Some(file)));
         }
     }
     if entries.is_empty() && folders.is_empty() && !folder.is_empty() {
         return refused(404, "EntryNotFound", "Entry not found");
     }
-    entries.extend(folders.into_iter().map(|f| (f.clone(), folder_entry(&f))));
+    entries.extend(folders.into_iter().map(|folder| (folder, None)));
     entries.sort_by(|a, b| a.0.cmp(&b.0));
     let start = parameter(query, "cursor").and_then(|c| c.parse::<usize>().ok()).unwrap_or(0);
     let size = shared.options.page_size;
-    let page: Vec<Value> = entries.iter().skip(start).take(size).map(|(_, v)| v.clone()).collect();
+    let made = |(path, file): &(String, Option<&RepoFile>)| {
+        file.map_or_else(|| folder_entry(path), |file| entry(path, file))
+    };
+    let page: Vec<Value> = entries.iter().skip(start).take(size).map(made).collect();
     let mut headers = vec![("x-repo-commit", repo.commit.clone())];
     if start + size < entries.len() {
         let expand = parameter(query, "expand").unwrap_or_else(|| "false".into());
@@ -381,7 +398,7 @@ async fn resolved_file(
     match repo.files.get(&path) {
         Some(file) if is_commit(commit) && *commit == repo.commit => {
             let extra = vec![("x-repo-commit", repo.commit.clone())];
-            files::serve(method, headers, &file.disk, file.etag(), extra).await
+            files::serve(method, headers, &file.disk, file.etag(), extra)
         }
         _ => refused(404, "EntryNotFound", "Entry not found"),
     }
