@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from faulthub import FaultHub
 from hfhub import HubServer
 
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the official client reads it when it is imported
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -65,6 +67,39 @@ def python(hf_env: Path) -> Callable[..., Any]:
         return json.loads(done.stdout.strip().splitlines()[-1])
 
     return run
+
+
+@pytest.fixture
+def fault_hub() -> Iterator[FaultHub]:
+    """A hub that misbehaves on demand (`tests/faulthub`), without repositories and faults yet."""
+    with FaultHub() as server:
+        yield server
+
+
+@pytest.fixture
+def fault_env(fault_hub: FaultHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment in which `fault_hub` is the only hub, with short timeouts. Returns HF_HOME."""
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGING", "CRUCIBLE_", "TRANSFORMERS_OFFLINE")):
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    monkeypatch.setenv("HF_HOME", str(home))
+    monkeypatch.setenv("HF_ENDPOINT", fault_hub.url)
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
+    monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "1")
+    monkeypatch.setenv("HFHUB_RETRY_BASE_MS", "20")
+    return home
+
+
+@pytest.fixture(scope="session")
+def hub036_python() -> str:
+    """The interpreter of an environment with `huggingface_hub` 0.36: `.venv-hub036`, or `HUB036_PYTHON`."""
+    named = os.environ.get("HUB036_PYTHON")
+    python = Path(named) if named else Path(__file__).resolve().parents[1] / ".venv-hub036" / "bin" / "python"
+    if not python.is_file():
+        pytest.skip("no environment with huggingface_hub 0.36: make .venv-hub036, or set HUB036_PYTHON")
+    return str(python)
 
 
 @pytest.fixture(scope="session")
