@@ -47,6 +47,7 @@ impl HubConfig {
             let value = get(name).and_then(|v| v.trim().parse::<u64>().ok()).filter(|v| *v > 0);
             Duration::from_secs(value.unwrap_or(default))
         };
+        let whole = |name: &str| get(name).and_then(|v| v.trim().parse::<u32>().ok());
         let home_dir =
             get("HOME").or_else(|| get("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
         let expand = |text: String| match text.strip_prefix("~/") {
@@ -78,8 +79,8 @@ impl HubConfig {
             symlinks: !flag("HF_HUB_DISABLE_SYMLINKS"),
             metadata_timeout: seconds("HF_HUB_ETAG_TIMEOUT", ETAG_TIMEOUT.as_secs()),
             read_timeout: seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10),
-            max_retries: 5,
-            retry_base: Duration::from_millis(500),
+            max_retries: whole("HFHUB_MAX_RETRIES").unwrap_or(5),
+            retry_base: Duration::from_millis(whole("HFHUB_RETRY_BASE_MS").unwrap_or(500).into()),
             lock_timeout: Duration::from_secs(600),
         }
     }
@@ -210,6 +211,14 @@ mod tests {
         assert_eq!(config(&[("HF_HOME", "/x")]).cache_dir(), Path::new("/x/hub"));
         assert_eq!(config(&[("HOME", "/h"), ("HF_HUB_CACHE", "~/c")]).cache_dir(), Path::new("/h/c"));
         assert_eq!(config(&[("XDG_CACHE_HOME", "/d")]).cache_dir(), Path::new("/d/huggingface/hub"));
+    }
+
+    #[test]
+    fn retries_can_be_set() {
+        assert_eq!(config(&[]).max_retries, 5);
+        let set = config(&[("HFHUB_MAX_RETRIES", "0"), ("HFHUB_RETRY_BASE_MS", "20")]);
+        assert_eq!((set.max_retries, set.retry_base), (0, Duration::from_millis(20)));
+        assert_eq!(config(&[("HFHUB_RETRY_BASE_MS", "soon")]).retry_base, Duration::from_millis(500));
     }
 
     #[test]
