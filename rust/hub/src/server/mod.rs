@@ -16,6 +16,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -98,6 +99,10 @@ pub async fn start(options: ServerOptions) -> Result<ServerHandle, HubError> {
     };
     let listener = TcpListener::bind((options.host.as_str(), options.port)).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
+    // Small answers go out at once: head and body are two writes, and the second must not wait for an acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     let shared = Arc::new(Shared {
         url: format!("http://{address}"),
         options,
