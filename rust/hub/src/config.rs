@@ -30,6 +30,12 @@ pub struct HubConfig {
     pub(crate) lock_timeout: Duration,
 }
 
+/// What connections are made with: clients that agree in it share them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    pub(crate) read_timeout: Duration,
+}
+
 impl HubConfig {
     /// Settings as the environment gives them (`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`, `HF_HUB_OFFLINE`…).
     #[must_use]
@@ -155,6 +161,11 @@ impl HubConfig {
     pub fn with_token(mut self, choice: TokenChoice) -> Result<Self, HubError> {
         self.token = auth::choose(choice, self.token, self.stored_token.clone())?;
         Ok(self)
+    }
+
+    /// The part of the settings that connections are made with.
+    pub fn connections(&self) -> ConnectionSettings {
+        ConnectionSettings { read_timeout: self.read_timeout }
     }
 
     /// The hub's address, without a final `/`.

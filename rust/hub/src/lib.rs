@@ -30,7 +30,7 @@ pub mod server;
 pub use api::{FileMeta, RepoInfo, TreeEntry};
 pub use auth::{Token, TokenChoice};
 pub use client::HubClient;
-pub use config::HubConfig;
+pub use config::{ConnectionSettings, HubConfig};
 pub use download::{DownloadOptions, SnapshotOptions};
 pub use error::{HubError, HubErrorKind};
 pub use http::{Answer, Call, Http, Pages, Subject, encode_pairs};
