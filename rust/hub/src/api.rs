@@ -227,8 +227,8 @@ impl HubClient {
             }
             next = next_page(&headers, &url)?;
         }
-        if whole && store::write_tree(&layout, &repo.revision, &entries).is_ok() {
-            store::tag(&layout);
+        if whole {
+            let _ = store::write_tree(&layout, &repo.revision, &entries); // a help for later calls
         }
         Ok(entries)
     }

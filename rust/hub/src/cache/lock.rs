@@ -20,14 +20,7 @@ impl FileLock {
     /// Waits for the lock, at most `timeout`.
     pub(crate) async fn acquire(path: &Path, timeout: Duration) -> Result<Self, HubError> {
         make_parent(path)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(|e| HubError::io("open the lock", path, e))?;
-        open_to_group(&file);
+        let file = open(path).map_err(|e| HubError::io("open the lock", path, e))?;
         let give_up = Instant::now() + timeout;
         loop {
             match file.try_lock() {
@@ -50,6 +43,21 @@ impl FileLock {
 impl Drop for FileLock {
     fn drop(&mut self) {
         let _ = self.0.unlock();
+    }
+}
+
+/// Opens the lock file, making it if it is not there; only one that we made gets the official mode.
+fn open(path: &Path) -> std::io::Result<File> {
+    let made = OpenOptions::new().create_new(true).read(true).write(true).open(path);
+    match made {
+        Ok(file) => {
+            open_to_group(&file);
+            Ok(file)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)
+        }
+        Err(error) => Err(error),
     }
 }
 

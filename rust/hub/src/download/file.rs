@@ -80,7 +80,10 @@ impl HubClient {
         {
             return Ok(pointer);
         }
-        let asked = if options.local_files_only {
+        let asked = if options.local_files_only && options.force {
+            let message = "force_download=True and local_files_only=True contradict each other";
+            Err(HubError::new(HubErrorKind::InvalidArgument, message))
+        } else if options.local_files_only {
             Err(HubError::new(HubErrorKind::Offline, "local_files_only=True forbids requests"))
         } else {
             self.file_metadata(repo, path).await
@@ -115,14 +118,14 @@ impl HubClient {
         let pointer = layout.pointer(&known.commit, path);
         let count = |bytes: u64| options.progress.done.fetch_add(bytes, Ordering::Relaxed);
         let blob = layout.blob(&known.etag);
-        if !options.force && (pointer.exists() || blob.exists()) {
+        if !options.force && pointer.exists() {
             count(known.size.unwrap_or(0));
             return link();
         }
         store::tag(&layout);
         let lock = FileLock::acquire(&layout.lock(&known.etag), self.config().lock_timeout).await?;
         if !options.force && (pointer.exists() || blob.exists()) {
-            count(known.size.unwrap_or(0)); // another process brought it meanwhile
+            count(known.size.unwrap_or(0)); // of another name or revision, or another process brought it meanwhile
             return link();
         }
         self.fetch_blob(repo, path, &known, &blob, &options.progress).await?;

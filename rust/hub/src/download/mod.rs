@@ -134,7 +134,11 @@ impl HubClient {
         } else {
             Some(self.list_tree(&repo, None, true, false).await?)
         };
+        let there = layout.snapshot(&commit).is_dir();
         let Some(tree) = tree else {
+            if there {
+                return Ok(layout.snapshot(&commit)); // nobody knows what is missing: as the official client
+            }
             let cause = HubError::new(HubErrorKind::Offline, "the listing of this commit is not cached");
             return Err(file::not_cached(&repo, None, cause));
         };
@@ -145,6 +149,10 @@ impl HubClient {
             if let Some(absent) = wanted.iter().find(|e| !layout.pointer(&commit, &e.path).exists()) {
                 let cause = HubError::new(HubErrorKind::Offline, "requests are forbidden");
                 return Err(file::not_cached(&repo, Some(&absent.path), cause));
+            }
+            if !there {
+                let cause = HubError::new(HubErrorKind::Offline, "requests are forbidden");
+                return Err(file::not_cached(&repo, None, cause));
             }
             return Ok(layout.snapshot(&commit));
         }
