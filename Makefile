@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 TEST_VENV := .venv-test
 TEST_PY := $(TEST_VENV)/bin/python
+OLD_HUB_VENV := .venv-hub036
 SOURCES := $(shell find rust python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 
 .PHONY: help quickstart wheel test test-rust test-python lint format check bench clean
@@ -32,6 +33,12 @@ $(TEST_VENV)/.tools: tests/requirements.txt tests/oracle-requirements.txt
 	$(TEST_PY) -m pip install --quiet -r tests/requirements.txt -r tests/oracle-requirements.txt
 	touch $@
 
+# The older official client, for the tests that share a cache with it.
+$(OLD_HUB_VENV)/.tools: tests/oracle-036-requirements.txt
+	$(PYTHON) -m venv $(OLD_HUB_VENV)
+	$(OLD_HUB_VENV)/bin/python -m pip install --quiet -r tests/oracle-036-requirements.txt
+	touch $@
+
 $(TEST_VENV)/.wheel: $(TEST_VENV)/.tools $(SOURCES)
 	rm -rf dist
 	PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" $(TEST_VENV)/bin/maturin build --release --locked --quiet --out dist
@@ -50,7 +57,7 @@ test: need-rust test-rust test-python ## All tests, with all set-up
 test-rust: $(TEST_VENV)/.tools
 	PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" cargo test --locked -p crucible-hub -p crucible-data
 
-test-python: $(TEST_VENV)/.wheel
+test-python: $(TEST_VENV)/.wheel $(OLD_HUB_VENV)/.tools
 	$(TEST_PY) -m pytest -q -n 2 tests
 
 lint: need-rust $(TEST_VENV)/.wheel ## Formatting, lints, types, import contracts
@@ -74,4 +81,4 @@ bench: $(TEST_VENV)/.wheel ## Benchmarks against the peers (benches/README.md)
 	$(TEST_PY) -m benches
 
 clean: ## Remove what was built
-	rm -rf target dist build $(VENV) $(TEST_VENV)
+	rm -rf target dist build $(VENV) $(TEST_VENV) $(OLD_HUB_VENV)

@@ -1,0 +1,30 @@
+"""Replays seeds step by step: `python -m tests.cachefuzz SEED…`, or searches: `python -m tests.cachefuzz FIRST-LAST`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .run import Fuzz
+
+
+def main() -> int:
+    """Runs the seeds of the command line. Returns how many differ."""
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder, Fuzz(Path(folder)) as fuzz:
+        for argument in sys.argv[1:]:
+            first, dash, last = argument.partition("-")
+            start = time.monotonic()
+            for seed in range(int(first), int(last or first) + 1):
+                found = fuzz.check(seed, each_step=not dash)
+                bad += bool(found)
+                if found:
+                    print(f"seed {seed}:", *found[:8], sep="\n  ", flush=True)
+            print(f"{argument}: {time.monotonic() - start:.1f} s, {bad} differ")
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 100))
