@@ -142,6 +142,8 @@ impl Fault {
             if stall {
                 futures::future::pending::<()>().await;
             }
+            // What was given before has to be on the wire first: an error at once throws it away.
+            tokio::time::sleep(Duration::from_millis(20)).await;
             Err(std::io::Error::other("cut by a fault"))
         });
         Body::from_stream(limited.chain(end))
