@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -13,7 +14,8 @@ from .run import Fuzz
 def main() -> int:
     """Runs the seeds of the command line. Returns how many differ."""
     bad = 0
-    with tempfile.TemporaryDirectory() as folder, Fuzz(Path(folder)) as fuzz:
+    old = os.environ.get("HUB036_PYTHON", ".venv-hub036/bin/python")  # as in tests/conftest.py
+    with tempfile.TemporaryDirectory() as folder, Fuzz(Path(folder), old) as fuzz:
         for argument in sys.argv[1:]:
             first, dash, last = argument.partition("-")
             start = time.monotonic()

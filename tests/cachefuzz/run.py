@@ -23,17 +23,8 @@ HERE = Path(__file__).resolve().parent
 OLD = "hub036"
 
 
-def old_python() -> str | None:
-    """The interpreter whose environment has the older official client, or None."""
-    named = os.environ.get("HUB036_PYTHON")
-    if named:
-        return named
-    found = HERE.parents[1] / ".venv-hub036" / "bin" / "python"
-    return str(found) if found.exists() else None
-
-
 class Worker:
-    """A client process. `ask` sends one operation and returns its result."""
+    """A client process."""
 
     def __init__(self, python: str, hub: Hub, home: Path, *arguments: str) -> None:
         environment = {
@@ -71,10 +62,19 @@ class Worker:
         return line
 
     def ask(self, client: str, call: str, options: dict[str, Any]) -> Any:
+        """Sends one operation and waits for its result."""
+        self.send(client, call, options)
+        return self.receive()
+
+    def send(self, client: str, call: str, options: dict[str, Any]) -> None:
+        """Starts one operation."""
         client = "hub" if client == OLD else client
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"client": client, "call": call, "options": options}) + "\n")
         self.process.stdin.flush()
+
+    def receive(self) -> Any:
+        """The result of the operation that was sent."""
         return json.loads(self._line())
 
     def close(self) -> None:
@@ -88,10 +88,8 @@ class Worker:
 class Fuzz:
     """A hub and the client processes, for many sequences. Use as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: str) -> None:
         self.folder = folder
-        python = old_python()
-        assert python is not None, "no environment with huggingface_hub 0.36.2: see tests/oracle-036-requirements.txt"
         self.hub = Hub()
         self.hub.__enter__()
         new = Worker(sys.executable, self.hub, folder / "home", "with-hfhub")

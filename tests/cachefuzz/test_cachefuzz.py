@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .run import Fuzz, old_python
+from .run import Fuzz
 from .sequences import sequence
 from .trees import differences, dump
 
@@ -15,12 +15,8 @@ CHUNK = 25
 
 
 @pytest.fixture(scope="module")
-def fuzz(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzz]:
-    if old_python() is None:
-        pytest.skip(
-            "huggingface_hub 0.36.2 is not installed: make .venv-hub036/.tools, or name a Python in HUB036_PYTHON"
-        )
-    with Fuzz(tmp_path_factory.mktemp("cachefuzz")) as running:
+def fuzz(tmp_path_factory: pytest.TempPathFactory, hub036_python: str) -> Iterator[Fuzz]:
+    with Fuzz(tmp_path_factory.mktemp("cachefuzz"), hub036_python) as running:
         yield running
 
 
