@@ -116,6 +116,7 @@ class HubClient:
         timeout: float | None = None,
         retry: bool = True,
         follow: bool = True,
+        check: bool = True,
         kind: str | None = None,
         repo_id: str | None = None,
         revision: str | None = None,

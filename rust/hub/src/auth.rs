@@ -10,8 +10,9 @@ use crate::error::{HubError, HubErrorKind};
 pub struct Token(String);
 
 impl Token {
-    /// Takes a text without its surrounding blanks; `None` if nothing is left.
+    /// Takes a text without line ends and surrounding blanks; `None` if nothing is left.
     pub fn new(text: &str) -> Option<Self> {
+        let text: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
         let text = text.trim();
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
@@ -47,12 +48,13 @@ pub enum TokenChoice {
     Value(String),
 }
 
-/// The stored token: environment first, then the token file.
+/// The stored token: environment first, then the token file. Only the first variable that is set counts.
 pub(crate) fn stored(variables: [Option<String>; 2], file: &Path) -> Option<Token> {
     variables
         .into_iter()
         .flatten()
-        .find_map(|text| Token::new(&text))
+        .next()
+        .and_then(|text| Token::new(&text))
         .or_else(|| std::fs::read_to_string(file).ok().and_then(|text| Token::new(&text)))
 }
 

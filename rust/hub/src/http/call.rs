@@ -48,6 +48,8 @@ pub struct Call {
     pub retry: bool,
     /// Whether redirects are followed.
     pub follow: bool,
+    /// Whether an error status is an error; else it is an answer like others.
+    pub check: bool,
     /// What it is about.
     pub subject: Subject,
 }
@@ -64,6 +66,7 @@ impl Call {
             timeout: None,
             retry: true,
             follow: true,
+            check: true,
             subject: Subject::default(),
         }
     }
@@ -72,7 +75,7 @@ impl Call {
 /// An answer in memory.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Status, below 400.
+    /// Status, below 400 unless it was not checked.
     pub status: u16,
     /// The address that answered; may be signed, so not for logs.
     pub url: Url,
@@ -164,7 +167,9 @@ impl HubClient {
         };
         let (response, at) = self.http().send_out(self.config(), out).await?;
         let subject = &call.subject;
-        if let Some(error) = error_of(&response, &at, subject.repo.as_ref(), subject.path.as_deref()) {
+        if call.check
+            && let Some(error) = error_of(&response, &at, subject.repo.as_ref(), subject.path.as_deref())
+        {
             return Err(error);
         }
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -21,7 +21,7 @@ pub(crate) struct HttpResponse(Answer);
 
 #[pymethods]
 impl HttpResponse {
-    /// HTTP status, below 400.
+    /// HTTP status, below 400 unless `check` was off.
     #[getter]
     fn status(&self) -> u16 {
         self.0.status
@@ -114,7 +114,7 @@ fn subject(
 impl HubClient {
     #[pyo3(signature = (
         method, path, *, params=Vec::new(), form=None, body=None, content_type=None, headers=None, timeout=None,
-        retry=true, follow=true, kind=None, repo_id=None, revision=None, file=None
+        retry=true, follow=true, check=true, kind=None, repo_id=None, revision=None, file=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "a request has many parts, each by name")]
     fn request(
@@ -130,6 +130,7 @@ impl HubClient {
         timeout: Option<f64>,
         retry: bool,
         follow: bool,
+        check: bool,
         kind: Option<&str>,
         repo_id: Option<&str>,
         revision: Option<&str>,
@@ -155,6 +156,7 @@ impl HubClient {
             timeout: timeout.map(|t| seconds("timeout", t)).transpose()?,
             retry,
             follow,
+            check,
             subject: subject(kind, repo_id, revision, file)?,
         };
         let live = self.live()?;
