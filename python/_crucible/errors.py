@@ -6,7 +6,7 @@ attributes, and pickles with them. A hint is a note (`__notes__`).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class CrucibleError(Exception):
@@ -38,8 +38,32 @@ class HubError(CrucibleError, OSError):
         return str(self.args[0]) if self.args else ""
 
 
+class ErrorResponse(NamedTuple):
+    """What is known of the answer behind an error, under the names that HTTP libraries use."""
+
+    status_code: int
+    url: str | None
+    headers: dict[str, str]
+
+
 class HfHubHTTPError(HubError):
     """The hub answered with an error, or did not answer."""
+
+    @property
+    def response(self) -> ErrorResponse | None:
+        """Status, address and known headers of the answer; None if there was none."""
+        if self.status is None:
+            return None
+        known = {
+            "x-request-id": self.request_id,
+            "x-error-code": self.error_code,
+            "x-error-message": self.server_message,
+        }
+        return ErrorResponse(self.status, self.url, {name: text for name, text in known.items() if text is not None})
+
+    def append_to_message(self, additional_message: str) -> None:
+        """Adds to the text."""
+        self.args = (f"{self}{additional_message}", *self.args[1:])
 
 
 class RepositoryNotFoundError(HfHubHTTPError, FileNotFoundError):
@@ -112,6 +136,14 @@ class HFValidationError(HubError, ValueError):
 
 class LocalTokenNotFoundError(HubError):
     """`token=True` was given and no token is stored."""
+
+
+class OIDCError(HubError):
+    """The identity of a CI job could not be exchanged for a token."""
+
+
+class DeviceCodeError(HubError):
+    """A login by browser, or the renewal of its token, failed; `error_code` is OAuth's word for it, if there is one."""
 
 
 # ------------------------------------------------------------------------------------------------------------ data

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 
 from _crucible._native import HubClient
+from hfhub.auth._sources import for_client
 
 _AGENT = f"python/{platform.python_version()}"
 
@@ -17,6 +19,7 @@ def client(
     *,
     offline: bool | None = None,
     user_agent: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> HubClient:
     """A native client.
 
@@ -26,13 +29,15 @@ def client(
         cache_dir: the cache folder; `HF_HUB_CACHE` when absent.
         offline: whether requests are forbidden; `HF_HUB_OFFLINE` when absent.
         user_agent: more text for the user agent.
+        headers: more headers, for the endpoint only.
     """
     return HubClient(
         endpoint=endpoint,
-        token=token,
+        token=for_client(token),
         cache_dir=None if cache_dir is None else os.fspath(cache_dir),
         offline=offline,
         user_agent=_AGENT if user_agent is None else f"{_AGENT}; {user_agent}",
+        headers=headers,
     )
 
 

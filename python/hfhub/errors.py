@@ -5,6 +5,7 @@ from __future__ import annotations
 from _crucible.errors import (
     BadRequestError,
     CrucibleError,
+    DeviceCodeError,
     DisabledRepoError,
     DiskFullError,
     EntryNotFoundError,
@@ -20,6 +21,7 @@ from _crucible.errors import (
     LocalTokenNotFoundError,
     LockTimeoutError,
     OfflineModeIsEnabled,
+    OIDCError,
     RateLimitedError,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
@@ -30,6 +32,7 @@ from _crucible.errors import (
 __all__ = [
     "BadRequestError",
     "CrucibleError",
+    "DeviceCodeError",
     "DisabledRepoError",
     "DiskFullError",
     "EntryNotFoundError",
@@ -44,6 +47,7 @@ __all__ = [
     "LocalEntryNotFoundError",
     "LocalTokenNotFoundError",
     "LockTimeoutError",
+    "OIDCError",
     "OfflineModeIsEnabled",
     "RateLimitedError",
     "RemoteEntryNotFoundError",
