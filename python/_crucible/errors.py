@@ -146,6 +146,24 @@ class DeviceCodeError(HubError):
     """A login by browser, or the renewal of its token, failed; `error_code` is OAuth's word for it, if there is one."""
 
 
+class CacheNotFound(HubError, FileNotFoundError):  # noqa: N818  # the official name
+    """There is no cache at `cache_dir`."""
+
+    cache_dir: object = None
+
+
+class CorruptedCacheException(HubError):  # noqa: N818  # the official name
+    """A part of the cache is not laid out as it must be."""
+
+
+class ArchiveError(HubError, ValueError):
+    """An archive that is broken, of an unknown format, or would write outside its folder; nothing was kept."""
+
+
+class ArchiveLimitError(ArchiveError):
+    """An archive would unpack to more than the limits allow; nothing was kept."""
+
+
 # ------------------------------------------------------------------------------------------------------------ data
 
 

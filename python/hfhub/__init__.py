@@ -74,7 +74,17 @@ if TYPE_CHECKING:
         whoami,
     )
     from hfhub.auth import auth_list, auth_switch, get_token, interpreter_login, login, logout
-    from hfhub.cache import try_to_load_from_cache
+    from hfhub.cache import (
+        CachedFileInfo,
+        CachedRepoInfo,
+        CachedRevisionInfo,
+        DeleteCacheStrategy,
+        HFCacheInfo,
+        cache_stats,
+        prune,
+        scan_cache_dir,
+        try_to_load_from_cache,
+    )
     from hfhub.download import hf_hub_download, snapshot_download
     from hfhub.server import HubServer
 
@@ -91,7 +101,10 @@ _HOMES = {
         "revision_exists space_info whoami"
     ),
     "hfhub.auth": "auth_list auth_switch get_token interpreter_login login logout",
-    "hfhub.cache": "try_to_load_from_cache",
+    "hfhub.cache": (
+        "CachedFileInfo CachedRepoInfo CachedRevisionInfo DeleteCacheStrategy HFCacheInfo cache_stats prune "
+        "scan_cache_dir try_to_load_from_cache"
+    ),
     "hfhub.download": "hf_hub_download snapshot_download",
     "hfhub.server": "HubServer",
 }
@@ -101,15 +114,20 @@ __version__ = "0.1.0"
 __all__ = [
     "BlobLfsInfo",
     "BlobSecurityInfo",
+    "CachedFileInfo",
+    "CachedRepoInfo",
+    "CachedRevisionInfo",
     "CardData",
     "DatasetCard",
     "DatasetCardData",
     "DatasetInfo",
     "DatasetParquetEntry",
     "DatasetParquetFile",
+    "DeleteCacheStrategy",
     "GitCommitInfo",
     "GitRefInfo",
     "GitRefs",
+    "HFCacheInfo",
     "HfApi",
     "HfFileMetadata",
     "HubServer",
@@ -135,6 +153,7 @@ __all__ = [
     "auth_check",
     "auth_list",
     "auth_switch",
+    "cache_stats",
     "dataset_configs",
     "dataset_info",
     "dataset_splits",
@@ -161,9 +180,11 @@ __all__ = [
     "logout",
     "model_info",
     "parquet_files",
+    "prune",
     "repo_exists",
     "repo_info",
     "revision_exists",
+    "scan_cache_dir",
     "snapshot_download",
     "space_info",
     "try_to_load_from_cache",

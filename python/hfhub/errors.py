@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from _crucible.errors import (
+    ArchiveError,
+    ArchiveLimitError,
     BadRequestError,
+    CacheNotFound,
+    CorruptedCacheException,
     CrucibleError,
     DeviceCodeError,
     DisabledRepoError,
@@ -30,7 +34,11 @@ from _crucible.errors import (
 )
 
 __all__ = [
+    "ArchiveError",
+    "ArchiveLimitError",
     "BadRequestError",
+    "CacheNotFound",
+    "CorruptedCacheException",
     "CrucibleError",
     "DeviceCodeError",
     "DisabledRepoError",
