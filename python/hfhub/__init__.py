@@ -12,6 +12,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hfhub import api as api
+    from hfhub import auth as auth
+    from hfhub import cache as cache
+    from hfhub import download as download
+    from hfhub import errors as errors
+    from hfhub import server as server
     from hfhub.api import (
         BlobLfsInfo,
         BlobSecurityInfo,
@@ -108,6 +114,8 @@ _HOMES = {
     "hfhub.download": "hf_hub_download snapshot_download",
     "hfhub.server": "HubServer",
 }
+# Modules that need no import of their own: `hfhub.errors.GatedRepoError`.
+_MODULES = ("api", "auth", "cache", "download", "errors", "server")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __version__ = "0.1.0"
@@ -194,6 +202,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used."""
+    if name in _MODULES:
+        return importlib.import_module(f"hfhub.{name}")
     if name not in _HOME:
         msg = f"module 'hfhub' has no attribute {name!r}"
         raise AttributeError(msg)
