@@ -134,6 +134,16 @@ class HFValidationError(HubError, ValueError):
     """A repository id, revision or other argument that cannot be right."""
 
 
+class HfUriError(CrucibleError, ValueError):
+    """An `hf://` address that cannot be read."""
+
+    uri: str | None = None
+
+
+class ReadOnlyError(CrucibleError, NotImplementedError):
+    """Writing was asked of something that is only read."""
+
+
 class LocalTokenNotFoundError(HubError):
     """`token=True` was given and no token is stored."""
 

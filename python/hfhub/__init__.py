@@ -92,6 +92,8 @@ if TYPE_CHECKING:
         try_to_load_from_cache,
     )
     from hfhub.download import hf_hub_download, snapshot_download
+    from hfhub.fs import RemoteFile, download_stream, install_fsspec, open_file, open_range
+    from hfhub.fs.filesystem import HfFileSystem
     from hfhub.server import HubServer
 
 _HOMES = {
@@ -112,6 +114,8 @@ _HOMES = {
         "scan_cache_dir try_to_load_from_cache"
     ),
     "hfhub.download": "hf_hub_download snapshot_download",
+    "hfhub.fs": "RemoteFile download_stream install_fsspec open_file open_range",
+    "hfhub.fs.filesystem": "HfFileSystem",
     "hfhub.server": "HubServer",
 }
 # Modules that need no import of their own: `hfhub.errors.GatedRepoError`.
@@ -138,12 +142,14 @@ __all__ = [
     "HFCacheInfo",
     "HfApi",
     "HfFileMetadata",
+    "HfFileSystem",
     "HubServer",
     "InferenceProviderMapping",
     "LastCommitInfo",
     "ModelCard",
     "ModelCardData",
     "ModelInfo",
+    "RemoteFile",
     "Organization",
     "RepoCard",
     "RepoFile",
@@ -165,6 +171,7 @@ __all__ = [
     "dataset_configs",
     "dataset_info",
     "dataset_splits",
+    "download_stream",
     "file_exists",
     "get_dataset_tags",
     "get_hf_file_metadata",
@@ -180,6 +187,7 @@ __all__ = [
     "list_datasets",
     "list_models",
     "list_repo_commits",
+    "install_fsspec",
     "list_repo_files",
     "list_repo_refs",
     "list_repo_tree",
@@ -188,6 +196,8 @@ __all__ = [
     "logout",
     "model_info",
     "parquet_files",
+    "open_file",
+    "open_range",
     "prune",
     "repo_exists",
     "repo_info",

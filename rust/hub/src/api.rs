@@ -46,7 +46,7 @@ pub struct TreeEntry {
 }
 
 impl TreeEntry {
-    fn parse(raw: Value) -> Option<Self> {
+    pub(crate) fn parse(raw: Value) -> Option<Self> {
         let text = |key: &str| raw.get(key).and_then(Value::as_str).map(str::to_owned);
         let lfs =
             raw.get("lfs").and_then(|l| Some((l.get("oid")?.as_str()?.to_owned(), l.get("size")?.as_u64()?)));
@@ -111,7 +111,7 @@ impl HubClient {
             .with_hint("HF_HUB_OFFLINE (or offline=True) forbids requests; unset it to go online."))
     }
 
-    async fn get_json(
+    pub(crate) async fn get_json(
         &self,
         repo: &RepoRef,
         url: &Url,

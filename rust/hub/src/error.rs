@@ -108,6 +108,13 @@ impl HubError {
         self
     }
 
+    /// The same failure as another kind.
+    #[must_use]
+    pub(crate) fn into_kind(mut self, kind: HubErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// Says what to do.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {

@@ -7,7 +7,7 @@
 //! | [`api`] | info, listing, metadata |
 //! | `cache` | the official layout on disk: paths, atomic writes, locks |
 //! | [`download`] | one file, several, a snapshot: resumed, verified |
-//! | [`range`] | a remote file read by byte ranges |
+//! | [`range`], [`stream`] | a remote file read by byte ranges, or from a position on |
 //! | [`server`] | a read-only mirror over a folder |
 //!
 //! Nothing here makes threads or a runtime: the caller brings tokio.
@@ -21,11 +21,14 @@ pub mod config;
 pub mod download;
 pub mod error;
 mod http;
+pub mod listing;
 mod patterns;
+mod place;
 pub mod progress;
 pub mod range;
 pub mod repo;
 pub mod server;
+pub mod stream;
 
 pub use api::{FileMeta, RepoInfo, TreeEntry};
 pub use auth::{Token, TokenChoice};
@@ -35,7 +38,8 @@ pub use download::{DownloadOptions, SnapshotOptions};
 pub use error::{HubError, HubErrorKind};
 pub use http::{Answer, Call, Http, Pages, Subject, encode_pairs};
 pub use progress::Progress;
-pub use range::RemoteFile;
+pub use range::{RemoteFile, WebFacts};
 pub use repo::{RepoKind, RepoRef};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+pub use stream::RemoteStream;

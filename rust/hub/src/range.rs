@@ -1,165 +1,255 @@
-//! `RemoteFile`: a file of the hub read by byte ranges, its address resolved once.
+//! `RemoteFile`: a file of the hub, or of any web server, read by byte ranges.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt};
 use reqwest::Method;
-use reqwest::header::{ACCEPT_ENCODING, HeaderName, RANGE};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LAST_MODIFIED, RANGE,
+};
 
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
-use crate::http::answer::{connection_error, error_of};
+use crate::http::answer::{error_of, header};
 use crate::http::client::{Redirects, parse};
 use crate::http::retry::with_retries;
-use crate::repo::RepoRef;
+use crate::place::{Place, Target};
+use crate::repo::{RepoRef, safe_path};
+use crate::stream::RemoteStream;
 
-/// Ranges closer than this are fetched as one.
-const GAP: u64 = 64 << 10;
+/// Ranges closer than this are fetched as one (HUB_PROTOCOL 5.3: a request costs more than these bytes).
+const GAP: u64 = 256 << 10;
+/// Ranges longer than this are fetched in parts side by side.
+const PART: u64 = 16 << 20;
+/// Parts of one call that are under way at a time.
+const AT_A_TIME: usize = 8;
 
-/// A remote file of known length, pinned to the commit that answered first.
+/// A remote file. Clones share its place, so they resolve its address once together.
 #[derive(Clone)]
 pub struct RemoteFile {
-    client: HubClient,
-    repo: RepoRef,
-    path: String,
-    len: u64,
-    location: Arc<Mutex<String>>,
+    place: Arc<Place>,
+    etag: Option<String>,
+    web: Option<Arc<WebFacts>>,
+}
+
+/// What a web server says about a file.
+#[derive(Clone, Debug, Default)]
+pub struct WebFacts {
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Last-Modified`, as sent.
+    pub last_modified: Option<String>,
 }
 
 impl HubClient {
-    /// Opens a file for range reads: one request.
+    /// Opens a file for range reads: one request, which pins the commit.
     ///
     /// # Errors
     /// As `file_metadata`; `Http` if the hub does not say the length.
     pub async fn open_remote(&self, repo: &RepoRef, path: &str) -> Result<RemoteFile, HubError> {
         let meta = self.file_metadata(repo, path).await?;
-        let len = meta.size.ok_or_else(|| {
+        let size = meta.size.ok_or_else(|| {
             HubError::new(
                 HubErrorKind::Http,
                 format!("{path} of {}: the hub does not say its length", repo.shown()),
             )
         })?;
-        Ok(RemoteFile {
-            client: self.clone(),
-            repo: repo.at(&meta.commit),
-            path: path.to_owned(),
-            len,
-            location: Arc::new(Mutex::new(meta.location)),
+        let target = Target::Hub { repo: repo.at(&meta.commit), path: path.to_owned() };
+        let place = Place::new(self.clone(), target, Some(size), Some(parse(&meta.location)?));
+        Ok(RemoteFile { place, etag: Some(meta.etag), web: None })
+    }
+
+    /// A file that a listing of a commit described: no request before the first byte is wanted.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an unsafe path or a revision that is not a full commit.
+    pub fn open_listed(
+        &self,
+        repo: &RepoRef,
+        path: &str,
+        size: u64,
+        etag: Option<&str>,
+    ) -> Result<RemoteFile, HubError> {
+        if !repo.is_commit() {
+            let message = format!("{}: only a full commit pins what a listing said", repo.shown());
+            return Err(HubError::new(HubErrorKind::InvalidArgument, message));
+        }
+        let target = Target::Hub { repo: repo.clone(), path: safe_path(path)?.to_owned() };
+        let place = Place::new(self.clone(), target, Some(size), None);
+        Ok(RemoteFile { place, etag: etag.map(str::to_owned), web: None })
+    }
+
+    /// Fails in offline mode.
+    pub(crate) fn online_web(&self, shown: &str) -> Result<(), HubError> {
+        if !self.config().offline() {
+            return Ok(());
+        }
+        let message = format!("{shown}: offline mode is on, no request was made");
+        Err(HubError::new(HubErrorKind::Offline, message)
+            .with(|c| c.url = Some(shown.to_owned()))
+            .with_hint("HF_HUB_OFFLINE (or offline=True) forbids requests; unset it to go online."))
+    }
+
+    /// Opens any `http://` or `https://` address: one request for its first byte, which tells the length and whether
+    /// the server knows ranges. The token goes to the hub's own origin only.
+    ///
+    /// # Errors
+    /// `EntryNotFound` for 404 and 410, else as for a download; `InvalidArgument` for another scheme.
+    pub async fn open_web(&self, url: &str) -> Result<RemoteFile, HubError> {
+        let url = parse(url)?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            let message = format!("{}: only http and https are read", crate::http::client::shown(&url));
+            return Err(HubError::new(HubErrorKind::InvalidArgument, message));
+        }
+        self.online_web(&crate::http::client::shown(&url))?;
+        let headers: [(HeaderName, String); 2] =
+            [(ACCEPT_ENCODING, "identity".to_owned()), (RANGE, "bytes=0-0".to_owned())];
+        let config = self.config();
+        with_retries(config, || async {
+            let sent = self.http().send(config, Method::GET, &url, &headers, Redirects::Follow);
+            let (response, at) = self.within(config.metadata_timeout * 3, sent).await?;
+            let status = response.status().as_u16();
+            if let Some(error) = error_of(&response, &at, None, None).filter(|_| status != 416) {
+                let missing = matches!(status, 404 | 410);
+                return Err(if missing { error.into_kind(HubErrorKind::EntryNotFound) } else { error });
+            }
+            let found = response.headers();
+            let total = found
+                .get(CONTENT_RANGE)
+                .and_then(|v| v.to_str().ok()?.rsplit_once('/')?.1.trim().parse().ok());
+            let length = found.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse().ok());
+            let size = if matches!(status, 206 | 416) { total } else { length };
+            let target = Target::Web { url: url.clone() };
+            let place = Place::new(self.clone(), target, size, Some(at));
+            if status != 206 && size != Some(0) {
+                place.set_ranges_ignored();
+            }
+            let text = |name: HeaderName| header(found, name.as_str());
+            let web = WebFacts { content_type: text(CONTENT_TYPE), last_modified: text(LAST_MODIFIED) };
+            let etag = header(found, "etag");
+            Ok(RemoteFile { place, etag, web: Some(Arc::new(web)) })
         })
+        .await
     }
 }
 
 impl RemoteFile {
-    /// Length in bytes.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Length in bytes; 0 where a web server does not say it (see `size`).
     #[expect(clippy::len_without_is_empty, reason = "a file, not a collection")]
     pub fn len(&self) -> u64 {
-        self.len
+        self.size().unwrap_or(0)
     }
 
-    /// One range, clamped to the file.
+    /// Length in bytes, where it is known.
+    pub fn size(&self) -> Option<u64> {
+        self.place.size()
+    }
+
+    /// The name of the content: a hash for files of the hub.
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+
+    /// The commit, for a file of the hub.
+    pub fn commit(&self) -> Option<&str> {
+        match self.place.target() {
+            Target::Hub { repo, .. } => Some(&repo.revision),
+            Target::Web { .. } => None,
+        }
+    }
+
+    /// What a web server said.
+    pub fn web(&self) -> Option<&WebFacts> {
+        self.web.as_deref()
+    }
+
+    /// Whether ranges come alone; false once the server answered one with the whole file.
+    pub fn ranges(&self) -> bool {
+        self.size().is_some() && !self.place.ranges_ignored()
+    }
+
+    /// The file from `start` on (to `end`, or to its own), in constant memory. A whole file of the hub is verified.
+    pub fn stream(&self, start: u64, end: Option<u64>) -> RemoteStream {
+        RemoteStream::new(self.clone(), start, end)
+    }
+
+    /// One range, clamped to the file; long ones come in parts side by side.
     ///
     /// # Errors
-    /// As for a download, and `Integrity` if fewer bytes come than asked.
+    /// As for a download; `Integrity` if the file changed since it was opened.
     pub async fn read_range(&self, range: Range<u64>) -> Result<Bytes, HubError> {
-        let range = range.start.min(self.len)..range.end.min(self.len);
-        if range.start >= range.end {
-            return Ok(Bytes::new());
-        }
-        with_retries(self.client.config(), || self.ask(range.clone())).await
+        let mut read = self.read_ranges(std::slice::from_ref(&range)).await?;
+        Ok(read.pop().unwrap_or_default())
     }
 
-    /// Several ranges, in their order; neighbours are fetched together, the rest side by side.
+    /// Several ranges, in their order, clamped to the file; neighbours are fetched together, the rest side by side.
     ///
     /// # Errors
     /// As `read_range`.
     pub async fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, HubError> {
-        let merged = coalesce(ranges);
-        let fetched = try_join_all(merged.iter().map(|r| self.read_range(r.clone()))).await?;
-        ranges
-            .iter()
-            .map(|range| {
-                let found =
-                    merged.iter().zip(&fetched).find(|(m, _)| m.start <= range.start && range.end <= m.end);
-                let cut = found.and_then(|(m, bytes)| {
-                    let (start, end) = ((range.start - m.start) as usize, (range.end - m.start) as usize);
-                    (end <= bytes.len()).then(|| bytes.slice(start..end))
-                });
-                cut.ok_or_else(|| self.short(range))
+        let size = self.size().ok_or_else(|| {
+            let message = format!(
+                "{}: its length is unknown, so it is read from its start only",
+                self.place.target().shown()
+            );
+            HubError::new(HubErrorKind::Http, message)
+        })?;
+        let clamped: Vec<Range<u64>> =
+            ranges.iter().map(|r| r.start.min(size)..r.end.min(size).max(r.start.min(size))).collect();
+        let merged = coalesce(&clamped);
+        let parts: Vec<Range<u64>> = merged.iter().flat_map(split).collect();
+        let read: Vec<Bytes> = futures::stream::iter(parts)
+            .map(|part| async move {
+                let mut bytes = BytesMut::new();
+                self.place.fill(part, &mut bytes).await.map(|()| bytes.freeze())
             })
-            .collect()
-    }
-
-    fn short(&self, range: &Range<u64>) -> HubError {
-        let message = format!(
-            "{} of {}: bytes {}..{} were asked, the file has {}",
-            self.path,
-            self.repo.shown(),
-            range.start,
-            range.end,
-            self.len
-        );
-        HubError::new(HubErrorKind::Integrity, message)
-    }
-
-    fn location(&self) -> String {
-        self.location.lock().map_or_else(|e| e.into_inner().clone(), |l| l.clone())
-    }
-
-    async fn ask(&self, range: Range<u64>) -> Result<Bytes, HubError> {
-        match self.ask_at(&self.location(), &range).await {
-            // A signed address runs out: resolve again, then go on.
-            Err(error) if matches!(error.context().status, Some(401 | 403 | 404 | 410)) => {
-                let meta = self.client.file_metadata(&self.repo, &self.path).await?;
-                if let Ok(mut location) = self.location.lock() {
-                    location.clone_from(&meta.location);
-                }
-                self.ask_at(&meta.location, &range).await
-            }
-            done => done,
-        }
-    }
-
-    async fn ask_at(&self, location: &str, range: &Range<u64>) -> Result<Bytes, HubError> {
-        let headers: [(HeaderName, String); 2] = [
-            (ACCEPT_ENCODING, "identity".to_owned()),
-            (RANGE, format!("bytes={}-{}", range.start, range.end - 1)),
-        ];
-        let config = self.client.config();
-        let place = parse(location)?;
-        let sent = self.client.http().send(config, Method::GET, &place, &headers, Redirects::Follow);
-        let (mut response, url) = self.client.within(config.metadata_timeout * 3, sent).await?;
-        if let Some(error) = error_of(&response, &url, Some(&self.repo), Some(&self.path)) {
-            return Err(error);
-        }
-        let wanted = (range.end - range.start) as usize;
-        // A server that ignores ranges sends the file from its start: skip to what was asked.
-        let mut skip = if response.status().as_u16() == 206 { 0 } else { range.start as usize };
-        let mut bytes = BytesMut::new();
-        while bytes.len() < wanted
-            && let Some(chunk) =
-                response.chunk().await.map_err(|e| connection_error("receiving a range", Some(&url), e))?
-        {
-            let from = skip.min(chunk.len());
-            skip -= from;
-            let rest = chunk.slice(from..);
-            let take = rest.len().min(wanted - bytes.len());
-            bytes.extend_from_slice(&rest.slice(..take));
-        }
-        if bytes.len() < wanted {
-            return Err(HubError::new(
-                HubErrorKind::Connection,
-                format!("{}: a range ended early", self.path),
-            ));
-        }
-        Ok(bytes.freeze())
+            .buffered(AT_A_TIME)
+            .try_collect()
+            .await?;
+        let mut rest = read.into_iter();
+        let whole: Vec<Bytes> = merged.iter().map(|range| joined(&mut rest, split(range).count())).collect();
+        Ok(clamped.iter().map(|range| cut(range, &merged, &whole)).collect())
     }
 }
 
-/// Ranges sorted and merged where they touch or nearly do.
+/// The next `count` parts as one.
+fn joined(parts: &mut impl Iterator<Item = Bytes>, count: usize) -> Bytes {
+    if count == 1 {
+        return parts.next().unwrap_or_default();
+    }
+    let mut all = BytesMut::new();
+    for part in parts.take(count) {
+        all.extend_from_slice(&part);
+    }
+    all.freeze()
+}
+
+/// The bytes of a range out of the merged range that holds it.
+fn cut(range: &Range<u64>, merged: &[Range<u64>], whole: &[Bytes]) -> Bytes {
+    let index = merged.partition_point(|m| m.end < range.end);
+    match (merged.get(index), whole.get(index)) {
+        (Some(m), Some(bytes)) if range.start < range.end && m.start <= range.start => {
+            bytes.slice((range.start - m.start) as usize..(range.end - m.start) as usize)
+        }
+        _ => Bytes::new(), // an empty range
+    }
+}
+
+/// A range in parts.
+fn split(range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
+    let Range { start, end } = *range;
+    (0..(end - start).div_ceil(PART)).map(move |i| start + i * PART..end.min(start + (i + 1) * PART))
+}
+
+/// Ranges sorted and merged where they touch or nearly do; empty ones are left out.
 fn coalesce(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
-    let mut sorted: Vec<Range<u64>> = ranges.to_vec();
+    let mut sorted: Vec<Range<u64>> = ranges.iter().filter(|r| r.start < r.end).cloned().collect();
     sorted.sort_unstable_by_key(|r| r.start);
     let mut merged: Vec<Range<u64>> = Vec::new();
     for range in sorted {
@@ -179,7 +269,28 @@ mod tests {
     #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges")]
     fn neighbours_merge() {
         assert_eq!(coalesce(&[100..200, 0..50, 190..300]), [0..300]);
-        assert_eq!(coalesce(&[0..10, 1_000_000..1_000_010]), [0..10, 1_000_000..1_000_010]);
+        assert_eq!(coalesce(&[0..10, 1_000_000..1_000_010, 7..7]), [0..10, 1_000_000..1_000_010]);
         assert!(coalesce(&[]).is_empty());
+    }
+
+    #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "lists of ranges")]
+    fn long_ranges_split() {
+        assert_eq!(split(&(5..6)).collect::<Vec<_>>(), [5..6]);
+        assert_eq!(split(&(0..PART)).count(), 1);
+        let parts: Vec<_> = split(&(3..3 * PART)).collect();
+        assert_eq!(parts.len(), 3);
+        assert_eq!((parts.first().map(|p| p.start), parts.last().map(|p| p.end)), (Some(3), Some(3 * PART)));
+        assert!(parts.windows(2).all(|w| matches!(w, [a, b] if a.end == b.start)));
+    }
+
+    #[test]
+    fn ranges_are_cut_out_of_what_was_fetched() {
+        let asked = [10..12, 0..3, 5..5, 2_000_000..2_000_002];
+        let merged = coalesce(&asked);
+        let whole: Vec<Bytes> = merged.iter().map(|m| (m.start..m.end).map(|i| i as u8).collect()).collect();
+        let cuts: Vec<Vec<u8>> = asked.iter().map(|r| cut(r, &merged, &whole).to_vec()).collect();
+        let expected: Vec<Vec<u8>> = asked.iter().map(|r| r.clone().map(|i| i as u8).collect()).collect();
+        assert_eq!(cuts, expected);
     }
 }

@@ -40,6 +40,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hub::client::HubClient>()?;
     module.add_class::<hub::request::HttpResponse>()?;
     module.add_class::<hub::request::Pages>()?;
+    module.add_class::<hub::remote::RemoteFile>()?;
+    module.add_class::<hub::remote::RemoteStream>()?;
     module.add_class::<hub::server::HubServer>()?;
     module.add_class::<data::table::Table>()?;
     module.add_class::<data::stream::ParquetFile>()?;

@@ -17,7 +17,7 @@ use crate::repo::{RepoRef, safe_path};
 
 mod body;
 mod file;
-mod verify;
+pub(crate) mod verify;
 
 use file::Known;
 

@@ -3,7 +3,7 @@
 use sha1::Digest as _;
 
 /// A running hash. Names of other forms (mirrors) promise nothing that can be checked.
-pub(super) enum Verifier {
+pub(crate) enum Verifier {
     Sha256(sha2::Sha256),
     Git(sha1::Sha1),
     Unknown,
@@ -11,7 +11,7 @@ pub(super) enum Verifier {
 
 impl Verifier {
     /// For a blob's name; a git id covers the length too.
-    pub(super) fn new(etag: &str, size: Option<u64>) -> Self {
+    pub(crate) fn new(etag: &str, size: Option<u64>) -> Self {
         let hex = etag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         match (etag.len(), size) {
             (64, _) if hex => Self::Sha256(sha2::Sha256::default()),
@@ -24,7 +24,7 @@ impl Verifier {
         }
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha256(hash) => hash.update(bytes),
             Self::Git(hash) => hash.update(bytes),
@@ -33,7 +33,7 @@ impl Verifier {
     }
 
     /// The hash of what came, if it can be checked.
-    pub(super) fn finish(self) -> Option<String> {
+    pub(crate) fn finish(self) -> Option<String> {
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
         match self {
             Self::Sha256(hash) => Some(hex(&hash.finalize())),
