@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     )
     from hfhub.download import hf_hub_download, snapshot_download
     from hfhub.fs import RemoteFile, download_stream, install_fsspec, open_file, open_range
-    from hfhub.fs.filesystem import HfFileSystem
+    from hfhub.fs.hffs import HfFileSystem
     from hfhub.server import HubServer
 
 _HOMES = {
@@ -115,7 +115,7 @@ _HOMES = {
     ),
     "hfhub.download": "hf_hub_download snapshot_download",
     "hfhub.fs": "RemoteFile download_stream install_fsspec open_file open_range",
-    "hfhub.fs.filesystem": "HfFileSystem",
+    "hfhub.fs.hffs": "HfFileSystem",
     "hfhub.server": "HubServer",
 }
 # Modules that need no import of their own: `hfhub.errors.GatedRepoError`.

@@ -12,6 +12,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub.utils import parse_hf_uri as official_parse
 
+from faulthub import FaultHub
 from hfhub import HfFileSystem, HubServer, install_fsspec
 from hfhub.errors import HfUriError, ReadOnlyError
 from hfhub.fs import parse_hf_uri
@@ -207,6 +208,74 @@ def test_resolved_paths(both: tuple[Any, Any]) -> None:
         for name in ("repo_type", "repo_id", "revision", "path_in_repo", "root", "path"):
             assert getattr(a, name) == getattr(b, name), (path, name)
         assert a.unresolve() == b.unresolve()
+
+
+@pytest.fixture
+def forked(fault_hub: FaultHub) -> tuple[Any, Any]:
+    """Both filesystems on a hub with branches, pull requests, converted files, commits and xet hashes."""
+    repo = fault_hub.repo("dataset", "org/data")
+    repo.commit({"README.md": b"# old", "a/x.csv": b"x"})
+    repo.commit({"README.md": b"# new", "a/big.bin": b"big" * 1000, "a/b/c.txt": b"c"})
+    repo.commit({"pr.txt": b"pr"}, "refs/pr/1")
+    repo.commit({"default/train/0000.parquet": b"PAR1"}, "refs/convert/parquet", orphan=True)
+    repo.commit({"branch.txt": b"b"}, "my/branch")
+    fault_hub.xet = True
+    theirs = huggingface_hub.HfFileSystem(endpoint=fault_hub.url, token=False, skip_instance_cache=True)
+    return HfFileSystem(endpoint=fault_hub.url, token=False, skip_instance_cache=True), theirs
+
+
+def plain_commits(value: Any) -> Any:
+    """Last commits as tuples: the official ones have a class of their own."""
+    if isinstance(value, list):
+        return [plain_commits(item) for item in value]
+    last = value.get("last_commit")
+    value = plain({key: item for key, item in value.items() if key != "last_commit"})
+    return value, last and (last.oid, last.title, last.date)
+
+
+REFS = ["", "@main", "@refs/pr/1", "@refs%2Fpr%2F1", "@refs/convert/parquet", "@my%2Fbranch", "@nope", "@refs/pr/2"]
+
+
+@pytest.mark.parametrize("revision", REFS)
+def test_revisions(forked: tuple[Any, Any], revision: str) -> None:
+    ours, theirs = forked
+    at = f"datasets/org/data{revision}"
+    for path in ("", "/a", "/a/b/c.txt", "/README.md", "/default/train", "/branch.txt"):
+        a, b = outcome(ours.ls, at + path), outcome(theirs.ls, at + path)
+        assert (by_name(a) if isinstance(a, list) else a) == (by_name(b) if isinstance(b, list) else b)
+        assert outcome(ours.info, at + path) == outcome(theirs.info, at + path)
+        assert outcome(ours.find, at + path) == outcome(theirs.find, at + path)
+        if not ours.isdir(at + path):
+            assert outcome(ours.cat_file, at + path) == outcome(theirs.cat_file, at + path)
+            assert outcome(ours.modified, at + path) == outcome(theirs.modified, at + path)
+    assert outcome(ours.glob, f"{at}/**/*.*") == outcome(theirs.glob, f"{at}/**/*.*")
+    unquoted = revision[1:].replace("%2F", "/") or None
+    assert outcome(ours.find, "datasets/org/data", revision=unquoted) == outcome(
+        theirs.find, "datasets/org/data", revision=unquoted
+    )
+
+
+def test_expanded_facts(forked: tuple[Any, Any]) -> None:
+    ours, theirs = forked
+    for path in ("datasets/org/data", "datasets/org/data/a"):
+        a, b = ours.ls(path, expand_info=True), theirs.ls(path, expand_info=True)
+        a, b = (sorted(found, key=lambda info: str(info["name"])) for found in (a, b))
+        assert plain_commits(a) == plain_commits(b)
+        assert all(info["last_commit"] is not None for info in a)
+    for path in ("datasets/org/data/README.md", "datasets/org/data/a/b"):
+        a, b = (fs.info(path, expand_info=True) for fs in forked)
+        assert plain_commits(a) == plain_commits(b)
+        assert ours.modified(path) == theirs.modified(path)
+
+
+def test_a_branch_that_moves(fault_hub: FaultHub, forked: tuple[Any, Any]) -> None:
+    ours, _ = forked
+    at = "datasets/org/data/README.md"
+    file = ours.open(at)
+    fault_hub.repos["dataset", "org/data"].commit({"README.md": b"# newest"})
+    assert file.read() == ours.cat_file(at) == b"# new"  # the commit that was seen first
+    assert ours.info(at, refresh=True)["size"] == 8
+    assert ours.cat_file(at) == b"# newest"
 
 
 GRAMMAR = [

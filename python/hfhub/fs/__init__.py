@@ -13,7 +13,7 @@ from hfhub.fs.uniform import filesystem, open_file
 from hfhub.fs.uri import HfUri, ResolvedPath, parse_hf_uri
 
 if TYPE_CHECKING:
-    from hfhub.fs.filesystem import HfFileSystem
+    from hfhub.fs.hffs import HfFileSystem
 
 __all__ = [
     "Chunks",
@@ -41,13 +41,13 @@ def install_fsspec() -> None:
         ImportError: fsspec is not installed.
     """
     fsspec = require("fsspec", extra="fs", why="install_fsspec()")
-    module = importlib.import_module("hfhub.fs.filesystem")
+    module = importlib.import_module("hfhub.fs.hffs")
     fsspec.register_implementation("hf", module.HfFileSystem, clobber=True)
 
 
 def __getattr__(name: str) -> Any:
     """Imports what needs fsspec when it is first used."""
     if name == "HfFileSystem":
-        return importlib.import_module("hfhub.fs.filesystem").HfFileSystem
+        return importlib.import_module("hfhub.fs.hffs").HfFileSystem
     msg = f"module 'hfhub.fs' has no attribute {name!r}"
     raise AttributeError(msg)

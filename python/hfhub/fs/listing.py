@@ -85,6 +85,7 @@ class Listing:
         self._lock = threading.RLock()
         self._entries: dict[str, Entry] = {}
         self._children: dict[tuple[str, bool], list[str]] = {}
+        self._expanded: dict[str, Entry] = {}
         self._missing: set[str] = set()
         self._whole: bool | None = None
 
@@ -95,11 +96,13 @@ class Listing:
             RemoteEntryNotFoundError: the commit has none of this name.
         """
         with self._lock:
-            known = self._entries.get(path)
-            if known is not None and not expand:
+            known = (self._expanded if expand else self._entries).get(path)
+            if known is not None:
                 return known
+            if expand:
+                return self._ask_for(path)
             try:
-                siblings = self.folder(parent(path), expand=expand)
+                siblings = self.folder(parent(path))
             except RemoteEntryNotFoundError:
                 siblings = []
             for sibling in siblings:
@@ -147,6 +150,29 @@ class Listing:
         error = RemoteEntryNotFoundError(f"{path or '/'} of {kind} {repo_id}@{commit}: no such file or folder")
         error.repo_id, error.revision, error.path = repo_id, commit, path
         return error
+
+    def changed(self) -> dt.datetime | None:
+        """When the repository was last changed, as of this commit."""
+        kind, repo_id, commit = self._what
+        text = json.loads(self._client.repo_info(kind, repo_id, commit)).get("lastModified")
+        return dt.datetime.fromisoformat(text) if isinstance(text, str) else None
+
+    def _ask_for(self, path: str) -> Entry:
+        """An entry with its last commit and security scan."""
+        kind, repo_id, commit = self._what
+        answer = self._client.request(
+            "POST",
+            f"/api/{kind}s/{repo_id}/paths-info/{commit}",
+            form=[("paths", path), ("expand", "true")],
+            kind=kind,
+            repo_id=repo_id,
+            revision=commit,
+        )
+        found = [_entry(item) for item in json.loads(answer.content) if item.get("path") == path]
+        if not found:
+            raise self.missing(path)
+        self._expanded[path] = found[0]
+        return found[0]
 
     def _whole_known(self) -> bool:
         if self._whole is None:

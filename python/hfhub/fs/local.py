@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import IO
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from hfhub.fs.base import Files, Info, clamped, copy_out
@@ -13,8 +12,7 @@ from hfhub.fs.base import Files, Info, clamped, copy_out
 def local_path(path: str) -> Path:
     """The path of a plain name or a `file://` address."""
     if path.startswith("file://"):
-        parts = urlsplit(path)
-        return Path(url2pathname(parts.path))
+        return Path(url2pathname(path.removeprefix("file://").removeprefix("localhost")))
     return Path(path).expanduser()
 
 

@@ -66,6 +66,9 @@ impl RemoteStream {
         while self.pending.len() < most && !self.finished {
             self.receive().await?;
         }
+        if !self.finished && self.end.is_some_and(|end| self.at >= end) {
+            self.finish()?; // the last bytes are handed out only if all were right
+        }
         if self.pending.is_empty() {
             return Ok(None);
         }
@@ -119,6 +122,7 @@ impl RemoteStream {
         };
         match verifier.finish() {
             Some(found) if found != promised => {
+                self.pending.clear();
                 let name = self.file.place().target().shown();
                 let message = format!("{name}: the hash of what came is {found}, {promised} was promised");
                 Err(HubError::new(HubErrorKind::Integrity, message).with_hint(

@@ -198,17 +198,27 @@ class HfFileSystem(_Base):  # type: ignore[misc]  # fsspec has no types
         return kind is None or found == kind
 
     def modified(self, path: str, **kwargs: Any) -> dt.datetime:
-        """Time of the last commit that changed a file or folder.
+        """Time of the last commit that changed a file or folder; where the hub does not say it, of the repository.
+
+        Args:
+            path: the file or folder.
+            kwargs: `revision`, `refresh`.
 
         Raises:
-            NotImplementedError: the hub does not say it (a repository's root, some mirrors).
+            FileNotFoundError: there is none.
+            NotImplementedError: the hub says neither.
         """
-        found = self.info(path, **{**kwargs, "expand_info": True}).get("last_commit")
-        if found is None:
+        last = self.info(path, **{**kwargs, "expand_info": True}).get("last_commit")
+        date = (
+            self.files.listing(self.files.resolve(path, kwargs.get("revision"))).changed()
+            if last is None
+            else last.date
+        )
+        if date is None:
             msg = f"the hub does not say when {path} was changed"
             raise NotImplementedError(msg)
-        date: dt.datetime = found.date
-        return date
+        found: dt.datetime = date
+        return found
 
     def url(self, path: str) -> str:
         """The web address: `resolve` for a file, `tree` for a folder."""
