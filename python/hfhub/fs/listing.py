@@ -5,62 +5,37 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 from _crucible._native import HubClient
 from _crucible.errors import RemoteEntryNotFoundError
+from hfhub.api import BlobLfsInfo, LastCommitInfo, RepoFile, RepoFolder
 
 Entry = dict[str, Any]
 """A file or folder: the official keys, `path` in place of `name`."""
 
 
-@dataclass(frozen=True)
-class LastCommit:
-    """The commit that changed an entry last."""
-
-    oid: str
-    title: str
-    date: dt.datetime
-
-
-def _last_commit(raw: dict[str, Any]) -> LastCommit | None:
-    found = raw.get("lastCommit")
-    if not isinstance(found, dict):
-        return None
-    try:
-        date = dt.datetime.fromisoformat(found["date"])
-        return LastCommit(str(found["id"]), str(found["title"]), date)
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _lfs(raw: dict[str, Any]) -> dict[str, Any] | None:
-    found = raw.get("lfs")
-    if not isinstance(found, dict):
-        return None
-    size = found.get("size")
-    # The cached listing leaves the pointer's size out; it follows from the pointer's text.
-    pointer = found.get("pointerSize", 125 + len(str(size)))
-    return {"size": size, "sha256": found.get("oid"), "pointer_size": pointer}
-
-
 def _entry(raw: dict[str, Any]) -> Entry:
     if raw.get("type") == "directory":
-        return _folder(raw["path"], raw.get("oid"), _last_commit(raw))
+        folder = RepoFolder(**raw)
+        return _folder(folder.path, folder.tree_id, folder.last_commit)
+    file = RepoFile(**raw)
+    if file.lfs is not None and file.lfs.pointer_size is None:
+        # The cached listing leaves the pointer's size out; it follows from the pointer's text.
+        file.lfs = BlobLfsInfo(file.lfs.size, file.lfs.sha256, 125 + len(str(file.lfs.size)))
     return {
-        "path": raw["path"],
-        "size": raw.get("size", 0),
+        "path": file.path,
+        "size": file.size,
         "type": "file",
-        "blob_id": raw.get("oid"),
-        "lfs": _lfs(raw),
-        "xet_hash": raw.get("xetHash"),
-        "last_commit": _last_commit(raw),
-        "security": raw.get("securityFileStatus"),
+        "blob_id": file.blob_id,
+        "lfs": file.lfs,
+        "xet_hash": file.xet_hash,
+        "last_commit": file.last_commit,
+        "security": file.security,
     }
 
 
-def _folder(path: str, tree_id: str | None = None, last_commit: LastCommit | None = None) -> Entry:
+def _folder(path: str, tree_id: str | None = None, last_commit: LastCommitInfo | None = None) -> Entry:
     return {"path": path, "size": 0, "type": "directory", "tree_id": tree_id, "last_commit": last_commit}
 
 
