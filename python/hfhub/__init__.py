@@ -119,7 +119,7 @@ _HOMES = {
     "hfhub.server": "HubServer",
 }
 # Modules that need no import of their own: `hfhub.errors.GatedRepoError`.
-_MODULES = ("api", "auth", "cache", "download", "errors", "server")
+_MODULES = ("api", "auth", "cache", "download", "errors", "fs", "server")
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __version__ = "0.1.0"
