@@ -171,11 +171,6 @@ impl HubClient {
         ))?;
         let (raw, _) = self.get_json(repo, &url).await?;
         let sha = raw.get("sha").and_then(Value::as_str).filter(|s| is_commit(s)).map(str::to_owned);
-        if let Some(sha) = &sha
-            && !repo.is_commit()
-        {
-            let _ = store::write_ref(&Layout::new(self.config().cache_dir(), repo), &repo.revision, sha);
-        }
         Ok(RepoInfo { sha, raw })
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT_ENCODING, HeaderName, IF_RANGE, RANGE};
+use reqwest::header::{ACCEPT_ENCODING, HeaderName, RANGE};
 use url::Url;
 
 use super::file::Known;
@@ -13,7 +13,7 @@ use crate::cache::store::Incomplete;
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
 use crate::http::answer::{connection_error, error_of};
-use crate::http::client::{Redirects, parse};
+use crate::http::client::{Redirects, parse, same_origin};
 use crate::http::retry::delay;
 use crate::progress::Progress;
 use crate::repo::RepoRef;
@@ -23,6 +23,22 @@ struct Sofar {
     file: Incomplete,
     verifier: Verifier,
     bytes: u64,
+}
+
+impl Sofar {
+    /// Back to nothing.
+    fn restart(&mut self, known: &Known, progress: &Progress) -> Result<(), HubError> {
+        self.file.restart()?;
+        progress.done.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+        self.verifier = Verifier::new(&known.etag, known.size);
+        Ok(())
+    }
+}
+
+/// Whether an error came from another origin than the hub's: a CDN.
+fn elsewhere(error: &HubError, resolve: &Url) -> bool {
+    error.context().url.as_deref().and_then(|u| Url::parse(u).ok()).is_some_and(|u| !same_origin(&u, resolve))
 }
 
 impl HubClient {
@@ -75,8 +91,11 @@ impl HubClient {
         loop {
             let before = sofar.bytes;
             let result = self.stream_rest(repo, path, known, at, sofar, progress).await;
+            let complete = known.size.is_some_and(|size| sofar.bytes >= size);
             let error = match result {
-                Ok(()) if known.size.is_none_or(|size| sofar.bytes >= size) => return Ok(()),
+                Ok(()) if complete || known.size.is_none() => return Ok(()),
+                // All bytes are here: how the connection ended after them does not matter.
+                Err(error) if complete && error.kind() == HubErrorKind::Connection => return Ok(()),
                 Ok(()) => HubError::new(HubErrorKind::Connection, format!("{path}: the body ended early")),
                 Err(error) => error,
             };
@@ -84,9 +103,14 @@ impl HubClient {
                 tries = 0; // bytes came: the line works, if badly
             }
             // A signed address runs out: ask for a new one, once per try.
-            let expired = matches!(error.context().status, Some(401 | 403)) && at != resolve;
-            if !(error.is_transient() || expired) || tries >= self.config().max_retries {
+            let status = error.context().status;
+            let expired = matches!(status, Some(401 | 403 | 404 | 410)) && elsewhere(&error, resolve);
+            let no_ranges = status == Some(416) && before > 0;
+            if !(error.is_transient() || expired || no_ranges) || tries >= self.config().max_retries {
                 return Err(error);
+            }
+            if no_ranges {
+                sofar.restart(known, progress)?;
             }
             *at = resolve.clone();
             tokio::time::sleep(delay(self.config().retry_base, tries, error.context().retry_after)).await;
@@ -105,8 +129,8 @@ impl HubClient {
     ) -> Result<(), HubError> {
         let mut headers: Vec<(HeaderName, String)> = vec![(ACCEPT_ENCODING, "identity".to_owned())];
         if sofar.bytes > 0 {
+            // No If-Range: the etag of a CDN is its own, and one that differs brings the whole file. The hash decides.
             headers.push((RANGE, format!("bytes={}-", sofar.bytes)));
-            headers.push((IF_RANGE, format!("\"{}\"", known.etag)));
         }
         let sent = self.http().send(self.config(), Method::GET, at, &headers, Redirects::Follow);
         let (mut response, url) = self.within(self.config().metadata_timeout * 3, sent).await?;
@@ -114,22 +138,18 @@ impl HubClient {
             return Err(error);
         }
         if sofar.bytes > 0 && response.status().as_u16() != 206 {
-            // The range was ignored: this is the whole file again.
-            sofar.file.restart()?;
-            progress.done.fetch_sub(sofar.bytes, Ordering::Relaxed);
-            sofar.bytes = 0;
-            sofar.verifier = Verifier::new(&known.etag, known.size);
+            sofar.restart(known, progress)?; // the range was ignored: this is the whole file again
         }
         while let Some(chunk) =
             response.chunk().await.map_err(|e| connection_error("receiving a file", Some(&url), e))?
         {
             sofar.bytes += chunk.len() as u64;
+            progress.done.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             if known.size.is_some_and(|size| sofar.bytes > size) {
                 return Ok(()); // more than promised: the length check says so
             }
             sofar.verifier.update(&chunk);
             sofar.file.write(&chunk)?;
-            progress.done.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -94,6 +94,8 @@ impl HubClient {
                     options.progress.total.fetch_add(size, Ordering::Relaxed);
                 }
                 let layout = Layout::new(self.config().cache_dir(), repo);
+                // As the official client: a ref without a snapshot's folder counts as damage when caches are scanned.
+                let _ = store::make_parent(&layout.pointer(&meta.commit, path));
                 store::write_ref(&layout, &repo.revision, &meta.commit)?;
                 self.fetch(repo, path, meta.into(), options).await
             }

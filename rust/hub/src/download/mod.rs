@@ -57,6 +57,18 @@ impl HubClient {
     /// # Errors
     /// `LocalEntryNotFound` (with the network's error as cause) if neither knows.
     pub async fn resolve_commit(&self, repo: &RepoRef, local_only: bool) -> Result<String, HubError> {
+        let commit = self.commit_of(repo, local_only).await?;
+        self.remember_commit(repo, &commit);
+        Ok(commit)
+    }
+
+    /// Later calls without a network find the commit.
+    fn remember_commit(&self, repo: &RepoRef, commit: &str) {
+        let layout = Layout::new(self.config().cache_dir(), repo);
+        let _ = store::write_ref(&layout, &repo.revision, commit); // a read-only cache is no hindrance
+    }
+
+    async fn commit_of(&self, repo: &RepoRef, local_only: bool) -> Result<String, HubError> {
         if repo.is_commit() {
             return Ok(repo.revision.clone());
         }
@@ -90,8 +102,8 @@ impl HubClient {
         paths: &[String],
         options: &DownloadOptions,
     ) -> Result<Vec<PathBuf>, HubError> {
-        let commit = self.resolve_commit(repo, options.local_files_only).await?;
-        let repo = repo.at(&commit);
+        let commit = self.commit_of(repo, options.local_files_only).await?;
+        let (asked, repo) = (repo, repo.at(&commit));
         let layout = Layout::new(self.config().cache_dir(), &repo);
         if !options.force {
             let pointers: Vec<PathBuf> = paths
@@ -99,6 +111,7 @@ impl HubClient {
                 .map(|p| Ok(layout.pointer(&commit, safe_path(p)?)))
                 .collect::<Result<_, HubError>>()?;
             if pointers.iter().all(|p| p.exists()) {
+                self.remember_commit(asked, &commit);
                 return Ok(pointers);
             }
         }
@@ -110,6 +123,7 @@ impl HubClient {
             HubErrorKind::Offline => file::not_cached(&repo, paths.first().map(String::as_str), e),
             _ => e,
         })?;
+        self.remember_commit(asked, &commit);
         let wanted = paths.iter().map(|p| {
             tree.iter().find(|e| e.is_file() && e.path == *p).cloned().ok_or_else(|| missing(&repo, p))
         });
@@ -125,8 +139,8 @@ impl HubClient {
         repo: &RepoRef,
         options: &SnapshotOptions,
     ) -> Result<PathBuf, HubError> {
-        let commit = self.resolve_commit(repo, options.download.local_files_only).await?;
-        let repo = repo.at(&commit);
+        let commit = self.commit_of(repo, options.download.local_files_only).await?;
+        let (asked, repo) = (repo, repo.at(&commit));
         let layout = Layout::new(self.config().cache_dir(), &repo);
         let offline = options.download.local_files_only || self.config().offline();
         let tree = if offline {
@@ -156,6 +170,7 @@ impl HubClient {
             }
             return Ok(layout.snapshot(&commit));
         }
+        self.remember_commit(asked, &commit);
         self.fetch_all(&repo, wanted, &options.download).await?;
         Ok(layout.snapshot(&commit))
     }
