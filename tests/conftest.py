@@ -41,7 +41,7 @@ def hub(hub_root: Path) -> Iterator[HubServer]:
 def hf_env(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment in which `hub` is the only hub. Returns HF_HOME."""
     for name in list(os.environ):
-        if name.startswith(("HF_", "HUGGING", "CRUCIBLE_", "TRANSFORMERS_OFFLINE")):
+        if name.startswith(("HF_", "HFHUB_", "HUGGING", "CRUCIBLE_", "TRANSFORMERS_OFFLINE")):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("HF_HOME", str(home))
@@ -80,7 +80,7 @@ def fault_hub() -> Iterator[FaultHub]:
 def fault_env(fault_hub: FaultHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment in which `fault_hub` is the only hub, with short timeouts. Returns HF_HOME."""
     for name in list(os.environ):
-        if name.startswith(("HF_", "HUGGING", "CRUCIBLE_", "TRANSFORMERS_OFFLINE")):
+        if name.startswith(("HF_", "HFHUB_", "HUGGING", "CRUCIBLE_", "TRANSFORMERS_OFFLINE")):
             monkeypatch.delenv(name)
     home = tmp_path / "home"
     monkeypatch.setenv("HF_HOME", str(home))
@@ -89,6 +89,7 @@ def fault_env(fault_hub: FaultHub, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
     monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "1")
     monkeypatch.setenv("HFHUB_RETRY_BASE_MS", "20")
+    monkeypatch.setenv("HFHUB_MAX_RETRIES", "3")
     return home
 
 

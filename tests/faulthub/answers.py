@@ -49,7 +49,8 @@ def content(request: Request, data: bytes, etag: str, headers: Sequence[tuple[st
     if request.headers.get("if-none-match", "").strip() in (f'"{etag}"', f'W/"{etag}"'):
         return Response(304, common, b"", about)
     asked = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("range", ""))
-    if asked is None or asked[0] == "bytes=-":
+    stale = request.headers.get("if-range", f'"{etag}"') != f'"{etag}"'
+    if asked is None or asked[0] == "bytes=-" or stale:
         return Response(200, common, memoryview(data), about)
     if asked[1]:
         start, end = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)

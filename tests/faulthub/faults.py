@@ -21,7 +21,7 @@ class Fault:
 
     `path` is a regular expression searched in the request's target and in what the answer is about
     (`datasets/org/data/big.bin`). `method` "GET" or "HEAD" or "POST", `origin` "hub", "cdn" or "foreign"; None is any.
-    The first `skip` matches pass, then `times` are changed (None: all), each with `probability`.
+    `statuses` are those of the answer without the fault. The first `skip` matches pass, then `times` are changed (None: all), each with `probability`.
     """
 
     path: str
@@ -32,6 +32,7 @@ class Fault:
     skip: int = 0
     probability: float = 1.0
     seed: int = 0
+    statuses: tuple[int, ...] | None = None
     hits: int = 0
     _seen: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -43,6 +44,8 @@ class Fault:
     def matches(self, request: Request, response: Response) -> bool:
         """Whether this request is to suffer; counts it."""
         if self.method not in (None, request.method) or self.origin not in (None, request.origin):
+            return False
+        if self.statuses is not None and response.status not in self.statuses:
             return False
         if not (re.search(self.path, request.target) or re.search(self.path, response.about)):
             return False

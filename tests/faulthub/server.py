@@ -102,9 +102,10 @@ class FaultHub:
         skip: int = 0,
         probability: float = 1.0,
         seed: int = 0,
+        statuses: tuple[int, ...] | None = None,
     ) -> Fault:
         """Adds a fault; see `Fault`."""
-        made = Fault(path, change, method, origin, times, skip, probability, seed)
+        made = Fault(path, change, method, origin, times, skip, probability, seed, statuses)
         self._faults.append(made)
         return made
 
