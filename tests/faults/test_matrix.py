@@ -26,6 +26,7 @@ ID = "org/data"
 SMALL = b"".join(b"line %d\n" % i for i in range(300))
 LARGE = os.urandom(1 << 16) * 48
 FILES = {"small.txt": SMALL, "data/large.bin": LARGE, "a/b/c.txt": b"c" * 1000, "empty.txt": b""}
+INFO = rf"/api/datasets/{ID}(/revision/[^/]*)?(\?|$)"
 BOUND = 20.0
 """Seconds that no cell may exceed: the declared waits of its fault are far below."""
 
@@ -106,7 +107,7 @@ def content_fault(change: faults.Change, times: int | None = None, **more: Any) 
     """On every answer that carries content (files, listings, info), `times` for each path."""
 
     def install(hub: FaultHub) -> None:
-        for path in (r"small\.txt", r"large\.bin", r"c\.txt", r"empty\.txt", r"/api/datasets/.*/revision", "/tree/"):
+        for path in (r"small\.txt", r"large\.bin", r"c\.txt", r"empty\.txt", INFO, "/tree/"):
             hub.fault(path, change, times=times, statuses=(200, 206), **more)
 
     return Row(install)
@@ -116,7 +117,7 @@ def any_fault(change: faults.Change, times: int | None = None, **more: Any) -> R
     """On every answer of the hub's origin, `times` for each path."""
 
     def install(hub: FaultHub) -> None:
-        for path in (r"/resolve/.*small\.txt", r"/resolve/.*large\.bin", r"/revision/", "/tree/"):
+        for path in (r"/resolve/.*small\.txt", r"/resolve/.*large\.bin", INFO, "/tree/"):
             hub.fault(path, change, times=times, origin="hub", **more)
 
     return Row(install)
