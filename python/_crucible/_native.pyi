@@ -26,6 +26,7 @@ __all__ = [
     "default_config",
     "encode_png",
     "features_from_arrow_schema",
+    "network_state",
     "probe_image",
     "resolve_token",
 ]
@@ -36,6 +37,7 @@ build_profile: str  # "release" or "debug"
 # ---------------------------------------------------------------------------- hub
 
 def default_config() -> dict[str, Any]: ...
+def network_state() -> dict[str, Any]: ...
 def resolve_token(token: str | bool | None = None) -> str | None: ...
 
 @final

@@ -9,7 +9,8 @@ use crate::cache::layout::Layout;
 use crate::cache::store;
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
-use crate::http::answer::{error_of, etag, header};
+use crate::http::answer::{error_of, etag, explained, header, refuse_html};
+use crate::http::call::whole_body;
 use crate::http::client::{Redirects, parse, redirect_target};
 use crate::http::page::next_page;
 use crate::http::retry::with_retries;
@@ -120,14 +121,10 @@ impl HubClient {
             let work = async {
                 let (response, at) =
                     self.http().send(self.config(), Method::GET, url, &[], Redirects::Follow).await?;
-                if let Some(error) = error_of(&response, &at, Some(repo), None) {
-                    return Err(error);
-                }
+                let response = explained(response, &at, Some(repo), None).await?;
+                refuse_html(&response, &at)?;
                 let headers = response.headers().clone();
-                let body = response
-                    .bytes()
-                    .await
-                    .map_err(|e| crate::http::answer::connection_error("reading the answer", Some(&at), e))?;
+                let body = whole_body(response, &at).await?;
                 let value = serde_json::from_slice(&body).map_err(|e| {
                     HubError::new(
                         HubErrorKind::Http,
@@ -140,19 +137,6 @@ impl HubClient {
             self.within(self.config().metadata_timeout * 3, work).await
         })
         .await
-    }
-
-    /// A deadline for one try.
-    pub(crate) async fn within<T>(
-        &self,
-        limit: std::time::Duration,
-        work: impl Future<Output = Result<T, HubError>>,
-    ) -> Result<T, HubError> {
-        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-            let message =
-                format!("asking {} timed out after {} s", self.config().endpoint(), limit.as_secs());
-            Err(HubError::new(HubErrorKind::Connection, message))
-        })
     }
 
     /// Info of a repository at a revision.

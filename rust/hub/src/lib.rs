@@ -31,12 +31,12 @@ pub mod server;
 pub mod stream;
 
 pub use api::{FileMeta, RepoInfo, TreeEntry};
-pub use auth::{Token, TokenChoice};
+pub use auth::{Token, TokenChoice, TokenSource};
 pub use client::HubClient;
-pub use config::{ConnectionSettings, HubConfig};
+pub use config::HubConfig;
 pub use download::{DownloadOptions, SnapshotOptions};
 pub use error::{HubError, HubErrorKind};
-pub use http::{Answer, Call, Http, Pages, Subject, encode_pairs};
+pub use http::{Answer, Call, Http, NetworkState, Pages, Subject, encode_pairs, network_state};
 pub use progress::Progress;
 pub use range::{RemoteFile, WebFacts};
 pub use repo::{RepoKind, RepoRef};
