@@ -250,4 +250,18 @@ impl HubClient {
         let entries = door::wait(py, async { live.list_tree_if_short(&repo).await })?;
         Ok(entries.map(|e| serde_json::Value::Array(e.into_iter().map(|e| e.raw).collect()).to_string()))
     }
+
+    /// Keeps the complete listing of a commit, put together from parts: a JSON list of entries as the hub sent them.
+    fn keep_listing(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        commit: &str,
+        entries: pyo3::pybacked::PyBackedBytes,
+    ) -> PyResult<()> {
+        let repo = repo_ref(kind, repo_id, Some(commit))?;
+        let live = self.live()?;
+        door::run(py, |_| live.keep_listing(&repo, &entries))
+    }
 }
