@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use crucible_hub::RemoteStream as Stream;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -153,8 +154,15 @@ impl RemoteFile {
     /// Bytes `start..end`, clamped to the file.
     fn read<'py>(&self, py: Python<'py>, start: u64, end: u64) -> PyResult<Bound<'py, PyBytes>> {
         let file = self.here(py)?;
-        let read = door::wait(py, async { file.read_range(start..end).await })?;
-        Ok(PyBytes::new(py, &read))
+        let parts = door::wait(py, async { file.read_parts(start..end).await })?;
+        PyBytes::new_with(py, parts.iter().map(Bytes::len).sum(), |mut rest| {
+            for part in &parts {
+                let (here, after) = rest.split_at_mut(part.len());
+                here.copy_from_slice(part);
+                rest = after;
+            }
+            Ok(())
+        })
     }
 
     /// Several ranges, in their order: neighbours fetched together, the rest side by side.
