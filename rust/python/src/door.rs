@@ -15,7 +15,6 @@ use pyo3::prelude::*;
 
 use crate::engine::engine;
 use crate::errors::Error;
-use crate::hub::request::show_warnings;
 
 const TICK: Duration = Duration::from_millis(50);
 
@@ -99,9 +98,6 @@ where
     });
     let value = outcome?;
     on_tick(py)?;
-    if let Some(http) = engine.http_if_used() {
-        show_warnings(py, http)?;
-    }
     Ok(value)
 }
 
