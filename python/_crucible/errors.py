@@ -6,7 +6,7 @@ attributes, and pickles with them. A hint is a note (`__notes__`).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 
 class CrucibleError(Exception):
@@ -32,34 +32,64 @@ class HubError(CrucibleError, OSError):
     revision: str | None = None
     path: str | None = None
     retry_after: float | None = None
+    tries: int | None = None
 
     def __str__(self) -> str:
         """The text alone: `OSError` would print its argument the same way."""
         return str(self.args[0]) if self.args else ""
 
 
-class ErrorResponse(NamedTuple):
-    """What is known of the answer behind an error, under the names that HTTP libraries use."""
+class _Headers(dict[str, str]):
+    """Headers of an answer, found under their names in any case."""
 
-    status_code: int
-    url: str | None
-    headers: dict[str, str]
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a header, or `default`."""
+        return super().get(name.lower(), default)
+
+
+class ErrorResponse:
+    """What is kept of an error answer, under the names that `requests` and `httpx` use.
+
+    Attributes:
+        status_code: HTTP status.
+        headers: headers; names in any case.
+        url: the address that answered, without its query (which may hold a signature).
+        text: the server's message.
+        ok: always False.
+    """
+
+    ok = False
+
+    def __init__(self, status_code: int, headers: dict[str, str], url: str, text: str) -> None:
+        self.status_code = status_code
+        self.headers = _Headers(headers)
+        self.url = url
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"<ErrorResponse [{self.status_code}]>"
 
 
 class HfHubHTTPError(HubError):
     """The hub answered with an error, or did not answer."""
 
+    headers: dict[str, str] | None = None
+
     @property
     def response(self) -> ErrorResponse | None:
-        """Status, address and known headers of the answer; None if there was none."""
+        """The answer's status, headers and address; None if there was no answer."""
         if self.status is None:
             return None
-        known = {
-            "x-request-id": self.request_id,
-            "x-error-code": self.error_code,
-            "x-error-message": self.server_message,
-        }
-        return ErrorResponse(self.status, self.url, {name: text for name, text in known.items() if text is not None})
+        return ErrorResponse(self.status, self.headers or {}, self.url or "", self.server_message or "")
 
     def append_to_message(self, additional_message: str) -> None:
         """Adds to the text."""
@@ -94,30 +124,6 @@ class LocalEntryNotFoundError(EntryNotFoundError):
     """Not in the cache, and the hub cannot be asked."""
 
 
-class RevisionResolutionError(LocalEntryNotFoundError):
-    """The commit of a revision is not cached, and the hub cannot be asked."""
-
-
-class IncompleteSnapshotError(LocalEntryNotFoundError):
-    """The cache holds a part of a snapshot, and the hub cannot be asked for the rest.
-
-    Attributes:
-        snapshot_path: the folder with the part.
-        missing: paths of the files that are not there.
-    """
-
-    snapshot_path: str = ""
-    missing: list[str] = []  # noqa: RUF012  # replaced on each object, never changed
-
-
-class DryRunError(HubError):
-    """What a download would do cannot be said, since the hub cannot be asked."""
-
-
-class ForceDownloadError(LocalEntryNotFoundError, ValueError):
-    """`force_download=True` needs the hub, and it cannot be asked."""
-
-
 class BadRequestError(HfHubHTTPError, ValueError):
     """The hub did not understand the request."""
 
@@ -136,6 +142,14 @@ class RateLimitedError(HfHubHTTPError, ConnectionError):
 
 class HubConnectionError(HfHubHTTPError, ConnectionError):
     """Refused, reset, unknown host or timeout."""
+
+
+class HubTimeoutError(HubConnectionError, TimeoutError):
+    """No answer, or no more of it, in time."""
+
+
+class HubWarning(UserWarning):
+    """The hub has something to say to its users (`X-HF-Warning`); shown once per topic."""
 
 
 class OfflineModeIsEnabled(HubError, ConnectionError):  # noqa: N818  # the official name

@@ -18,7 +18,7 @@ import pytest
 from faulthub import FaultHub, Repository, Request, Response, faults
 from faulthub.clean import faults_of
 from faulthub.server import closed_port
-from hfhub import HfApi, errors, hf_hub_download, snapshot_download
+from hfhub import HfApi, download_stream, errors, hf_hub_download, open_range, snapshot_download
 from hfhub._client import client
 from hfhub.errors import HfHubHTTPError, HubConnectionError, IntegrityError, LocalEntryNotFoundError, RateLimitedError
 
@@ -74,6 +74,21 @@ def meta(hub: FaultHub, cache: Path) -> bool:
     return bool((got["etag"], got["size"]) == (BLOB.etag, len(LARGE)) and got["commit"] == COMMIT.id)
 
 
+def paths(hub: FaultHub, cache: Path) -> bool:
+    got = HfApi().get_paths_info(ID, ["data", "small.txt", "absent"], repo_type="dataset")
+    return [(e.path, getattr(e, "size", None)) for e in got] == [("data", None), ("small.txt", len(SMALL))]
+
+
+def stream(hub: FaultHub, cache: Path) -> bool:
+    with download_stream(ID, "data/large.bin", repo_type="dataset", chunk_size=1 << 18) as chunks:
+        return b"".join(chunks) == LARGE
+
+
+def ranged(hub: FaultHub, cache: Path) -> bool:
+    file = open_range(ID, "data/large.bin", repo_type="dataset")
+    return file.read(1_000_000, 1_100_000) == LARGE[1_000_000:1_100_000] and file.read(0, 1 << 30) == LARGE
+
+
 OPERATIONS: dict[str, Callable[[FaultHub, Path], bool]] = {
     "small": small,
     "large": large,
@@ -81,6 +96,9 @@ OPERATIONS: dict[str, Callable[[FaultHub, Path], bool]] = {
     "tree": tree,
     "info": info,
     "meta": meta,
+    "paths": paths,
+    "stream": stream,
+    "ranged": ranged,
 }
 
 # ------------------------------------------------------------------------------------------------------------ faults
@@ -107,7 +125,7 @@ def content_fault(change: faults.Change, times: int | None = None, **more: Any) 
     """On every answer that carries content (files, listings, info), `times` for each path."""
 
     def install(hub: FaultHub) -> None:
-        for path in (r"small\.txt", r"large\.bin", r"c\.txt", r"empty\.txt", INFO, "/tree/"):
+        for path in (r"small\.txt", r"large\.bin", r"c\.txt", r"empty\.txt", INFO, "/tree/", "/paths-info/"):
             hub.fault(path, change, times=times, statuses=(200, 206), **more)
 
     return Row(install)
@@ -117,7 +135,7 @@ def any_fault(change: faults.Change, times: int | None = None, **more: Any) -> R
     """On every answer of the hub's origin, `times` for each path."""
 
     def install(hub: FaultHub) -> None:
-        for path in (r"/resolve/.*small\.txt", r"/resolve/.*large\.bin", INFO, "/tree/"):
+        for path in (r"/resolve/.*small\.txt", r"/resolve/.*large\.bin", INFO, "/tree/", "/paths-info/"):
             hub.fault(path, change, times=times, origin="hub", **more)
 
     return Row(install)
@@ -217,64 +235,66 @@ ROWS = {
 
 # The ends: `ok` the right bytes, or an error class (isinstance): conn HubConnectionError, local LocalEntryNotFoundError
 # with the network's error as cause, http HfHubHTTPError, integ IntegrityError, limit RateLimitedError.
+# A stream cannot take back what it handed out, so it ends in an error where a download would start again; a range has
+# no hash of its own to be checked against.
 TABLE = """
-                        small  large  snapshot  tree   info   meta
-none                    ok     ok     ok        ok     ok     ok
-latency                 ok     ok     ok        ok     ok     ok
-cut once                ok     ok     ok        ok     ok     -
-cut always              ok     ok     local     conn   conn   -
-cut at 0 once           ok     ok     ok        ok     ok     -
-reset once              ok     ok     ok        ok     ok     -
-reset before answer     ok     ok     ok        ok     ok     ok
-stall once              ok     ok     ok        ok     ok     -
-stall always            conn   conn   -         conn   -      -
-late answer once        ok     ok     -         -      -      ok
-slow                    ok     ok     ok        ok     ok     -
-503 thrice              ok     ok     ok        ok     ok     ok
-503 always              local  local  local     http   http   http
-504 once                ok     ok     ok        ok     ok     -
-500 on bodies always    http   http   local     http   http   -
-408 once                ok     ok     ok        ok     ok     ok
-429 ratelimit           ok     ok     ok        ok     ok     ok
-429 seconds             ok     ok     -         -      ok     -
-429 date                ok     ok     -         -      ok     -
-429 bare                ok     ok     ok        ok     ok     ok
-429 always              local  local  local     limit  limit  limit
-flipped once            ok     ok     -         -      -      -
-flipped always          integ  integ  -         -      -      -
-ends early once         ok     ok     ok        ok     ok     -
-ends early always       conn   conn   local     conn   conn   -
-lacks bytes once        ok     ok     -         -      -      -
-lacks bytes always      conn   conn   -         -      -      -
-too much promised once  ok     ok     ok        ok     ok     -
-too little promised     ok     ok     -         -      -      -
-empty body              conn   conn   http      http   http   -
-no length               ok     ok     ok        ok     ok     -
-chunked                 ok     ok     ok        ok     ok     -
-no length, cut          ok     ok     -         -      -      -
-range ignored           ok     ok     ok        ok     ok     -
-range shifted           ok     ok     -         -      -      -
-range mislabelled       ok     ok     -         -      -      -
-416 for ranges          ok     ok     ok        ok     ok     -
-signed runs out         -      ok     ok        -      -      -
-signed refused          -      http   http      -      -      -
-signed not found once   -      ok     ok        -      -      -
-HEAD refused            http   http   ok        ok     ok     http
-redirect loop           http   http   http      http   http   http
-to a foreign host       http   http   ok        ok     ok     http
-redirect to nowhere     http   http   http      http   http   http
-foreign Link            ok     ok     http      http   ok     ok
-no etag                 http   http   ok        ok     ok     http
-opaque etag             ok     ok     ok        ok     ok     -
-evil etag               http   http   ok        ok     ok     http
-another's etag          integ  integ  ok        ok     ok     -
-no commit               http   http   ok        ok     ok     http
-login page              http   http   http      http   http   http
-login page for bodies   conn   conn   http      http   http   -
-not HTTP                local  local  local     conn   conn   conn
-refused                 local  local  local     conn   conn   conn
-unknown host            local  local  local     conn   conn   conn
-TLS reset               local  local  local     conn   conn   conn
+                        small  large  snapshot  tree   info   meta   paths  stream  ranged
+none                    ok     ok     ok        ok     ok     ok     ok     ok      ok
+latency                 ok     ok     ok        ok     ok     ok     ok     ok      ok
+cut once                ok     ok     ok        ok     ok     -      ok     ok      ok
+cut always              ok     ok     local     conn   conn   -      conn   ok      ok
+cut at 0 once           ok     ok     ok        ok     ok     -      ok     ok      ok
+reset once              ok     ok     ok        ok     ok     -      ok     ok      ok
+reset before answer     ok     ok     ok        ok     ok     ok     ok     ok      ok
+stall once              ok     ok     ok        ok     ok     -      ok     ok      ok
+stall always            conn   conn   -         conn   -      -      -      conn    -
+late answer once        ok     ok     -         -      -      ok     -      ok      ok
+slow                    ok     ok     ok        ok     ok     -      ok     ok      ok
+503 thrice              ok     ok     ok        ok     ok     ok     ok     ok      ok
+503 always              local  local  local     http   http   http   http   http    http
+504 once                ok     ok     ok        ok     ok     -      ok     ok      ok
+500 on bodies always    http   http   local     http   http   -      -      http    http
+408 once                ok     ok     ok        ok     ok     ok     ok     ok      ok
+429 ratelimit           ok     ok     ok        ok     ok     ok     ok     -       ok
+429 seconds             ok     ok     -         -      ok     -      -      -       ok
+429 date                ok     ok     -         -      ok     -      ok     ok      ok
+429 bare                ok     ok     ok        ok     ok     ok     ok     ok      ok
+429 always              local  local  local     limit  limit  limit  limit  limit   limit
+flipped once            ok     ok     -         -      -      -      -      integ   -
+flipped always          integ  integ  -         -      -      -      -      integ   -
+ends early once         ok     ok     ok        ok     ok     -      ok     ok      ok
+ends early always       conn   conn   local     conn   conn   -      conn   conn    conn
+lacks bytes once        ok     ok     -         -      -      -      -      integ   ok
+lacks bytes always      conn   conn   -         -      -      -      -      integ   conn
+too much promised once  ok     ok     ok        ok     ok     -      ok     integ   ok
+too little promised     ok     ok     -         -      -      -      -      integ   ok
+empty body              conn   conn   http      http   http   -      -      integ   conn
+no length               ok     ok     ok        ok     ok     -      ok     ok      ok
+chunked                 ok     ok     ok        ok     ok     -      ok     ok      ok
+no length, cut          ok     ok     -         -      -      -      -      ok      ok
+range ignored           ok     ok     ok        ok     ok     -      ok     ok      ok
+range shifted           ok     ok     -         -      -      -      -      http    http
+range mislabelled       ok     ok     -         -      -      -      -      http    http
+416 for ranges          ok     ok     ok        ok     ok     -      ok     integ   integ
+signed runs out         -      ok     ok        -      -      -      -      ok      ok
+signed refused          -      http   http      -      -      -      -      http    http
+signed not found once   -      ok     ok        -      -      -      -      ok      ok
+HEAD refused            http   http   ok        ok     ok     http   ok     http    http
+redirect loop           http   http   http      http   http   http   http   http    http
+to a foreign host       http   http   ok        ok     ok     http   ok     http    http
+redirect to nowhere     http   http   http      http   http   http   http   http    http
+foreign Link            ok     ok     http      http   ok     ok     ok     ok      ok
+no etag                 http   http   ok        ok     ok     http   ok     http    http
+opaque etag             ok     ok     ok        ok     ok     -      ok     ok      ok
+evil etag               http   http   ok        ok     ok     http   ok     http    http
+another's etag          integ  integ  ok        ok     ok     -      ok     integ   ok
+no commit               http   http   ok        ok     ok     http   ok     http    http
+login page              http   http   http      http   http   http   http   http    http
+login page for bodies   conn   conn   http      http   http   -      -      integ   integ
+not HTTP                local  local  local     conn   conn   conn   conn   conn    conn
+refused                 local  local  local     conn   conn   conn   conn   conn    conn
+unknown host            local  local  local     conn   conn   conn   conn   conn    conn
+TLS reset               local  local  local     conn   conn   conn   conn   conn    conn
 """  # fmt: skip
 
 ENDS: dict[str, type[Exception]] = {

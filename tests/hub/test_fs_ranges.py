@@ -6,11 +6,15 @@ import json
 import os
 import pickle
 import random
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 
 from faulthub import FaultHub
@@ -22,6 +26,7 @@ from hfhub.errors import (
     OfflineModeIsEnabled,
     RemoteEntryNotFoundError,
 )
+from hfhub.fs import filesystem, live
 
 pytestmark = pytest.mark.usefixtures("hf_env")
 
@@ -280,12 +285,92 @@ def test_large_listings_go_folder_by_folder(hub_root: Path) -> None:
         assert server.requests() == []
 
 
+def test_very_large_listings_are_taken_in_parts_and_kept(fault_hub: FaultHub) -> None:
+    fault_hub.tree_page = 10
+    files = {f"d{d}/e{e}/{n:02}.txt": b"x" for d in range(3) for e in range(2) for n in range(15)}
+    fault_hub.repo("dataset", "org/many").commit({**files, "README.md": b"# many"})
+    ours = HfFileSystem(endpoint=fault_hub.url, token=False, skip_instance_cache=True)
+    theirs = huggingface_hub.HfFileSystem(endpoint=fault_hub.url, token=False, skip_instance_cache=True)
+    names = sorted(f"datasets/org/many/{name}" for name in [*files, "README.md"])
+    assert ours.find("datasets/org/many") == theirs.find("datasets/org/many") == names
+    asked = [line.target for line in fault_hub.requests("/tree/")]
+    assert any("/d1" in target and "recursive=true" in target for target in asked)  # sub-folders by themselves
+    before = len(fault_hub.requests())
+    assert ours.find("datasets/org/many/d1") == [name for name in names if "/d1/" in name]
+    assert len(ours.glob("datasets/org/many/*/e1/*.txt")) == 45
+    again = HfFileSystem(endpoint=fault_hub.url, token=False, skip_instance_cache=True)
+    _forget_process_state()
+    assert again.find("datasets/org/many") == names  # from the listing kept on disk
+    assert len(fault_hub.requests()) == before + 1  # which commit
+
+
+def _forget_process_state() -> None:
+    """What a new process knows: nothing but the disk."""
+    live._lives.clear()
+
+
+def test_hostile_names_write_nothing_outside(fault_hub: FaultHub, tmp_path: Path) -> None:
+    repo = fault_hub.repo("dataset", "org/evil")
+    repo.commit({"fine.txt": b"fine", "../../evil.txt": b"evil", "a/../../../evil2.txt": b"evil"})
+    root = "datasets/org/evil"
+    fs = HfFileSystem(endpoint=fault_hub.url, token=False, skip_instance_cache=True)
+    for get in (
+        lambda to: fs.get(root, str(to), recursive=True),
+        lambda to: filesystem(f"hf://{root}", endpoint=fault_hub.url).get(f"hf://{root}", to),
+        lambda to: fs.get_file(f"{root}/../../evil.txt", str(to / "x")),
+    ):
+        target = tmp_path / "in" / "ner" / "target"
+        with pytest.raises(ValueError, match=r"\.\."):
+            get(target)
+        assert not [path for path in tmp_path.rglob("*evil*") if "home" not in path.parts]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="needs POSIX signals")
+def test_ctrl_c_ends_a_read_that_stalls(hub: HubServer) -> None:
+    hub.add_fault(json.dumps({"path": "/lfs-cdn/", "action": "stall", "after": 10}))
+    script = """
+import sys, hfhub
+file = hfhub.open_file("hf://datasets/org/small/data/big.bin")
+print("reading", flush=True)
+try:
+    file.read()
+except KeyboardInterrupt:
+    sys.exit(42)
+"""
+    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    with child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "reading\n"
+        while not any("/lfs-cdn/" in path for _, path, _ in hub.requests()):
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        assert child.wait(5) == 42
+
+
+def test_threads_see_the_commits_of_the_main_thread(hub: HubServer) -> None:
+    HfFileSystem.clear_instance_cache()
+    main = HfFileSystem(endpoint=hub.url, token=False)
+    main.ls("datasets/org/small")
+    hub.clear_requests()
+    found: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: found.append(HfFileSystem(endpoint=hub.url, token=False).ls("datasets/org/small"))
+    )
+    thread.start()
+    thread.join(30)
+    assert found == [main.ls("datasets/org/small")]
+    assert hub.requests() == []
+    HfFileSystem.clear_instance_cache()
+
+
 def test_wrong_bytes_of_a_whole_file_are_an_error(hub: HubServer) -> None:
     fs = HfFileSystem(endpoint=hub.url, token=False, skip_instance_cache=True)
     for name, place in (("data/big.bin", "/lfs-cdn/"), ("README.md", "/resolve-cache/")):
         hub.add_fault(json.dumps({"path": place, "action": "corrupt"}))
         with pytest.raises(IntegrityError, match="hash"):
             fs.cat_file(f"datasets/org/small/{name}")
+        with fs.open(f"datasets/org/small/{name}") as file, pytest.raises(IntegrityError, match="hash"):
+            file.read()
         hub.clear_faults()
 
 

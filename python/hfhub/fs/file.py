@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from _crucible._native import RemoteFile, RemoteStream
@@ -42,6 +43,7 @@ class RangeFile(io.BufferedIOBase):
         fs: the filesystem.
         block_size: bytes fetched at least; 64 KiB when absent or 0.
         details: what `info` said.
+        check: called with the content when one read brings the whole file; raises if it is wrong.
     """
 
     mode = "rb"
@@ -55,6 +57,7 @@ class RangeFile(io.BufferedIOBase):
         fs: Any = None,
         block_size: int | None = None,
         details: dict[str, Any] | None = None,
+        check: Callable[[bytes], None] | None = None,
     ) -> None:
         super().__init__()
         self._reader = reader
@@ -64,6 +67,7 @@ class RangeFile(io.BufferedIOBase):
         self.blocksize = block_size or _LEAST
         self.details = details or {"name": path, "size": size, "type": "file"}
         self.loc = 0
+        self._whole_check = check
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -140,6 +144,8 @@ class RangeFile(io.BufferedIOBase):
             if self.loc >= end:
                 return b""
             data = self._get(self.loc, end)
+            if len(data) == self.size and self._whole_check is not None:
+                self._whole_check(data)
             self.loc += len(data)
             return data
 
@@ -259,12 +265,17 @@ class RangeFile(io.BufferedIOBase):
         return block
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopened, (self._reader, self.size, self.path, self.fs, self.blocksize, self.details, self.loc)
+        options = {
+            "path": self.path,
+            "fs": self.fs,
+            "block_size": self.blocksize,
+            "details": self.details,
+            "check": self._whole_check,
+        }
+        return _reopened, (self._reader, self.size, options, self.loc)
 
 
-def _reopened(
-    reader: Reader, size: int, path: str, fs: Any, block_size: int, details: dict[str, Any], loc: int
-) -> RangeFile:
-    file = RangeFile(reader, size, path=path, fs=fs, block_size=block_size, details=details)
+def _reopened(reader: Reader, size: int, options: dict[str, Any], loc: int) -> RangeFile:
+    file = RangeFile(reader, size, **options)
     file.loc = loc
     return file

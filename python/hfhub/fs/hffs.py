@@ -6,6 +6,8 @@ Reading only. Entries, names and arguments are those of the official class; what
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +35,7 @@ class HfFileSystem(_Base):  # type: ignore[misc]  # fsspec has no types
         block_size: bytes that an open file fetches at least; 64 KiB when absent.
         expand_info: whether listings have the last commit and the security scan (a listing of its own, 20 times the
             pages).
-        max_workers: files that `get` and `cat` bring at a time.
+        max_workers: files that `get` and `cat` bring, and folders that large listings take, at a time.
         cache_dir: the cache folder; `HF_HUB_CACHE` when absent.
         storage_options: for fsspec; unknown ones are ignored.
     """
@@ -59,6 +61,15 @@ class HfFileSystem(_Base):  # type: ignore[misc]  # fsspec has no types
         self.block_size = block_size
         self.expand_info = bool(expand_info)
         self.max_workers = max(1, max_workers)
+        self._agree()
+
+    def _agree(self) -> None:
+        """Threads get instances of their own from fsspec: they see the commits that the main thread's instance sees."""
+        key = (self.endpoint, self.token, self.files.client.cache_dir)
+        if threading.current_thread() is threading.main_thread():
+            _MAIN[key] = self
+        elif (sister := _MAIN.get(key)) is not None:
+            self.files.pins.update(sister.files.pins)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (type(self), self.storage_args, self.storage_options, dict(self.files.pins))
@@ -149,7 +160,7 @@ class HfFileSystem(_Base):  # type: ignore[misc]  # fsspec has no types
             if maxdepth == 1:
                 found = self.files.listing(at).folder(at.path, expand=expand)
             else:
-                found = self.files.listing(at).below(at.path, expand=expand)
+                found = self.files.listing(at).below(at.path, expand=expand, workers=self.max_workers)
         except EntryNotFoundError:
             found = []
             infos = [self.info(path, revision=revision)] if self._is("file", path, revision) else []
@@ -368,6 +379,9 @@ class HfFileSystem(_Base):  # type: ignore[misc]  # fsspec has no types
     def start_transaction(self) -> NoReturn:
         """There are none."""
         self._read_only("a transaction")
+
+
+_MAIN: weakref.WeakValueDictionary[tuple[object, ...], HfFileSystem] = weakref.WeakValueDictionary()
 
 
 def _made(

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -213,7 +214,15 @@ class HubFiles(Files):
         entry = self.file_entry(at)
         reader = self.state.reader(at.repo_type, at.repo_id, self.commit(at), entry)
         info = self.named(at, entry)
-        return RangeFile(reader, entry["size"], path=info["name"], fs=fs or self, block_size=block_size, details=info)
+        return RangeFile(
+            reader,
+            entry["size"],
+            path=info["name"],
+            fs=fs or self,
+            block_size=block_size,
+            details=info,
+            check=partial(_verify, at, entry),
+        )
 
     def cat_file(
         self, path: str, start: int | None = None, end: int | None = None, *, revision: str | None = None

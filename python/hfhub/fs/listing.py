@@ -10,6 +10,7 @@ from typing import Any
 from _crucible._native import HubClient
 from _crucible.errors import RemoteEntryNotFoundError
 from hfhub.api import BlobLfsInfo, LastCommitInfo, RepoFile, RepoFolder
+from hfhub.fs.parts import Parts
 
 Entry = dict[str, Any]
 """A file or folder: the official keys, `path` in place of `name`."""
@@ -62,7 +63,9 @@ class Listing:
         self._children: dict[tuple[str, bool], list[str]] = {}
         self._expanded: dict[str, Entry] = {}
         self._missing: set[str] = set()
+        self._deep: set[tuple[str, bool]] = set()
         self._whole: bool | None = None
+        """Whether the whole tree is known; None before anybody asked."""
 
     def entry(self, path: str, *, expand: bool = False) -> Entry:
         """A file or folder.
@@ -71,7 +74,7 @@ class Listing:
             RemoteEntryNotFoundError: the commit has none of this name.
         """
         with self._lock:
-            known = (self._expanded if expand else self._entries).get(path)
+            known = self._known(expand).get(path)
             if known is not None:
                 return known
             if expand:
@@ -97,27 +100,31 @@ class Listing:
             names = self._children.get((path, expand))
             if names is None:
                 raise self.missing(path)
-            return [self._entries[name] for name in names]
+            known = self._known(expand)
+            return [known[name] for name in names]
 
-    def below(self, path: str, *, expand: bool = False) -> list[Entry]:
-        """All files and folders under a folder, by name.
+    def below(self, path: str, *, expand: bool = False, workers: int = 16) -> list[Entry]:
+        """All files and folders under a folder, by name. Large folders are listed in parts, `workers` at a time.
 
         Raises:
             RemoteEntryNotFoundError: there is no such folder.
         """
         with self._lock:
-            if expand or not self._whole_known():
-                raw = self._client.list_tree(*self._what, path or None, True, expand)
-                entries = [_entry(item) for item in json.loads(raw)]
+            if (path, expand) not in self._deep and (expand or not self._whole_known()):
+                raw = Parts(self._client, self._what, expand=expand, workers=workers).below(path)
                 if not path and not expand:
-                    self._take_whole(entries)
-                else:
-                    self._take(entries, path, expand)
+                    self._client.keep_listing(*self._what, json.dumps(raw).encode())
+                    self._whole = True
+                self._take([_entry(item) for item in raw], path, expand)
+                self._deep.add((path, expand))
             if path and (path, expand) not in self._children:
                 raise self.missing(path)
-            found = self._entries.values()
             prefix = f"{path}/" if path else ""
-            return sorted((e for e in found if e["path"].startswith(prefix)), key=lambda e: e["path"])
+            found = (entry for name, entry in self._known(expand).items() if name.startswith(prefix))
+            return sorted(found, key=lambda entry: str(entry["path"]))
+
+    def _known(self, expand: bool) -> dict[str, Entry]:
+        return self._expanded if expand else self._entries
 
     def missing(self, path: str) -> RemoteEntryNotFoundError:
         """The error for a path that the commit does not have."""
@@ -154,7 +161,8 @@ class Listing:
             raw = self._client.list_tree_if_short(*self._what)
             self._whole = False
             if raw is not None:
-                self._take_whole([_entry(item) for item in json.loads(raw)])
+                self._take([_entry(item) for item in json.loads(raw)], "", False)
+                self._whole = True
         return self._whole
 
     def _load_folder(self, path: str, expand: bool) -> None:
@@ -169,26 +177,20 @@ class Listing:
             return
         self._take([_entry(item) for item in json.loads(raw)], path, expand)
 
-    def _take_whole(self, entries: list[Entry]) -> None:
-        """Keeps the complete tree; the cached form has no folders, so they are made from the paths."""
-        self._take(entries, "", False)
-        self._whole = True
-
     def _take(self, entries: list[Entry], path: str, expand: bool) -> None:
+        """Keeps entries below a folder. The cached form of a listing has no folders: they are made from the paths."""
+        known = self._known(expand)
         children: dict[str, set[str]] = {path: set()}
         for entry in entries:
             name = entry["path"]
             if path and not name.startswith(f"{path}/"):
                 continue
-            self._entries[name] = entry
+            known[name] = entry
             while name != path:
                 folder = parent(name)
                 children.setdefault(folder, set()).add(name)
-                if folder and folder != path and folder not in self._entries:
-                    self._entries[folder] = _folder(folder)
+                if folder and folder != path and folder not in known:
+                    known[folder] = _folder(folder)
                 name = folder
-        for entry in entries:
-            if entry["type"] == "directory" and len(children) > 1:
-                children.setdefault(entry["path"], set())  # an empty folder of a recursive listing
         for folder, names in children.items():
             self._children[folder, expand] = sorted(names)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from typing import IO
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from _crucible._native import RemoteFile
 from hfhub._client import client as make_client
-from hfhub.fs.base import Files, Info, clamped
+from hfhub.fs.base import Files, Info, clamped, ranged
 from hfhub.fs.file import RangeFile
 
 _SPOOL = 8 << 20
@@ -93,6 +93,26 @@ class WebFiles(Files):
         if file.size is None or not file.accepts_ranges:
             return b"".join(_chunks(file))[start:end]
         return file.read(*clamped(start, end, file.size))
+
+    def cat_ranges(
+        self, paths: Sequence[str], starts: Sequence[int] | int | None, ends: Sequence[int] | int | None
+    ) -> list[bytes]:
+        """One range per address, in their order; those of one address are fetched together, close ones as one."""
+        asked: dict[str, list[tuple[int, int | None, int | None]]] = {}
+        for index, (path, start, end) in enumerate(ranged(paths, starts, ends)):
+            asked.setdefault(path, []).append((index, start, end))
+        found = [b""] * len(paths)
+        for path, wanted in asked.items():
+            file = self.remote(path)
+            size = file.size
+            if size is None or not file.accepts_ranges:
+                whole = b"".join(_chunks(file))
+                cuts = [whole[start:end] for _, start, end in wanted]
+            else:
+                cuts = file.read_ranges([clamped(start, end, size) for _, start, end in wanted])
+            for (index, _, _), cut in zip(wanted, cuts, strict=True):
+                found[index] = cut
+        return found
 
     def url(self, path: str) -> str:
         """The address itself."""

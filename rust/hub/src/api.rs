@@ -9,7 +9,8 @@ use crate::cache::layout::Layout;
 use crate::cache::store;
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
-use crate::http::answer::{error_of, etag, header};
+use crate::http::answer::{error_of, etag, explained, header, refuse_html};
+use crate::http::call::whole_body;
 use crate::http::client::{Redirects, parse, redirect_target};
 use crate::http::page::next_page;
 use crate::http::retry::with_retries;
@@ -120,14 +121,10 @@ impl HubClient {
             let work = async {
                 let (response, at) =
                     self.http().send(self.config(), Method::GET, url, &[], Redirects::Follow).await?;
-                if let Some(error) = error_of(&response, &at, Some(repo), None) {
-                    return Err(error);
-                }
+                let response = explained(response, &at, Some(repo), None).await?;
+                refuse_html(&response, &at)?;
                 let headers = response.headers().clone();
-                let body = response
-                    .bytes()
-                    .await
-                    .map_err(|e| crate::http::answer::connection_error("reading the answer", Some(&at), e))?;
+                let body = whole_body(response, &at).await?;
                 let value = serde_json::from_slice(&body).map_err(|e| {
                     HubError::new(
                         HubErrorKind::Http,
@@ -140,19 +137,6 @@ impl HubClient {
             self.within(self.config().metadata_timeout * 3, work).await
         })
         .await
-    }
-
-    /// A deadline for one try.
-    pub(crate) async fn within<T>(
-        &self,
-        limit: std::time::Duration,
-        work: impl Future<Output = Result<T, HubError>>,
-    ) -> Result<T, HubError> {
-        tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
-            let message =
-                format!("asking {} timed out after {} s", self.config().endpoint(), limit.as_secs());
-            Err(HubError::new(HubErrorKind::Connection, message))
-        })
     }
 
     /// Info of a repository at a revision.
@@ -190,21 +174,6 @@ impl HubClient {
         if whole && let Some(entries) = store::read_tree(&layout, &repo.revision) {
             return Ok(entries);
         }
-        let entries = self.ask_tree(repo, path, recursive, expand).await?;
-        if whole {
-            let _ = store::write_tree(&layout, &repo.revision, &entries); // a help for later calls
-        }
-        Ok(entries)
-    }
-
-    /// As `list_tree`, always from the hub, and nothing is kept.
-    pub(crate) async fn ask_tree(
-        &self,
-        repo: &RepoRef,
-        path: Option<&str>,
-        recursive: bool,
-        expand: bool,
-    ) -> Result<Vec<TreeEntry>, HubError> {
         self.online(repo)?;
         let folder = match path {
             Some(path) => format!("/{}", encode_segment(safe_path(path)?)),
@@ -237,6 +206,9 @@ impl HubClient {
             }
             next = next_page(&headers, &url)?;
         }
+        if whole {
+            let _ = store::write_tree(&layout, &repo.revision, &entries); // a help for later calls
+        }
         Ok(entries)
     }
 
@@ -257,16 +229,6 @@ impl HubClient {
     /// # Errors
     /// As `repo_info`; `EntryNotFound` for an unknown file.
     pub async fn file_metadata(&self, repo: &RepoRef, path: &str) -> Result<FileMeta, HubError> {
-        self.head_file(repo, path, false).await
-    }
-
-    /// As `file_metadata`; with `remember`, the cache learns that a commit does not have the file.
-    pub(crate) async fn head_file(
-        &self,
-        repo: &RepoRef,
-        path: &str,
-        remember: bool,
-    ) -> Result<FileMeta, HubError> {
         self.online(repo)?;
         let url = self.resolve_url(repo, path)?;
         let raw_bytes: [(HeaderName, String); 1] = [(ACCEPT_ENCODING, "identity".to_owned())];
@@ -274,9 +236,7 @@ impl HubClient {
             let work = self.http().send(self.config(), Method::HEAD, &url, &raw_bytes, Redirects::Metadata);
             let (response, at) = self.within(self.config().metadata_timeout, work).await?;
             if let Some(error) = error_of(&response, &at, Some(repo), Some(path)) {
-                if remember {
-                    self.remember_missing(repo, path, &error, header(response.headers(), "x-repo-commit"));
-                }
+                self.remember_missing(repo, path, &error, header(response.headers(), "x-repo-commit"));
                 return Err(error);
             }
             let headers = response.headers();

@@ -48,27 +48,52 @@ pub enum TokenChoice {
     Value(String),
 }
 
+/// Where a token comes from: for error texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenSource {
+    /// `token=`.
+    Argument,
+    /// `HF_TOKEN`.
+    Variable,
+    /// `HUGGING_FACE_HUB_TOKEN`.
+    OldVariable,
+    /// The token file.
+    File,
+}
+
+impl fmt::Display for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Argument => "the argument token=",
+            Self::Variable => "the variable HF_TOKEN",
+            Self::OldVariable => "the variable HUGGING_FACE_HUB_TOKEN",
+            Self::File => "the token file",
+        })
+    }
+}
+
 /// The stored token: environment first, then the token file. Only the first variable that is set counts.
-pub(crate) fn stored(variables: [Option<String>; 2], file: &Path) -> Option<Token> {
+pub(crate) fn stored(variables: [Option<String>; 2], file: &Path) -> Option<(Token, TokenSource)> {
+    let sources = [TokenSource::Variable, TokenSource::OldVariable];
     variables
         .into_iter()
-        .flatten()
-        .next()
-        .and_then(|text| Token::new(&text))
-        .or_else(|| std::fs::read_to_string(file).ok().and_then(|text| Token::new(&text)))
+        .zip(sources)
+        .find_map(|(text, source)| Some((text?, source)))
+        .and_then(|(text, source)| Some((Token::new(&text)?, source)))
+        .or_else(|| Some((Token::new(&std::fs::read_to_string(file).ok()?)?, TokenSource::File)))
 }
 
 /// Applies a choice.
 pub(crate) fn choose(
     choice: TokenChoice,
-    implicit: Option<Token>,
-    stored: Option<Token>,
-) -> Result<Option<Token>, HubError> {
+    implicit: Option<(Token, TokenSource)>,
+    stored: Option<(Token, TokenSource)>,
+) -> Result<Option<(Token, TokenSource)>, HubError> {
     match choice {
         TokenChoice::Implicit => Ok(implicit),
         TokenChoice::None => Ok(None),
         TokenChoice::Value(text) => Token::new(&text)
-            .map(Some)
+            .map(|token| Some((token, TokenSource::Argument)))
             .ok_or_else(|| HubError::new(HubErrorKind::InvalidArgument, "the token is an empty text")),
         TokenChoice::Stored => stored.map(Some).ok_or_else(|| {
             HubError::new(HubErrorKind::TokenNotFound, "token=True was given, but no token is stored")

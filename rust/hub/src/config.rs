@@ -5,54 +5,40 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
 
-use crate::auth::{self, Token, TokenChoice};
+use crate::auth::{self, Token, TokenChoice, TokenSource};
 use crate::error::{HubError, HubErrorKind};
 use crate::http::client::value;
+use crate::http::proxy::Proxies;
+use crate::http::transport::{Authorities, Transport};
 
 /// The official default of `HF_HUB_ETAG_TIMEOUT`.
 const ETAG_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time for one logical request, its retries and waits included (`HFHUB_TOTAL_TIMEOUT`): two windows of the Hub's
+/// rate limit. Bodies of files are not bound by it.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Settings of a client.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
     endpoint: String,
     token: Option<Token>,
-    stored_token: Option<Token>,
+    token_source: Option<TokenSource>,
+    stored_token: Option<(Token, TokenSource)>,
+    state_dir: Option<PathBuf>,
+    transport: Transport,
     cache_dir: PathBuf,
     offline: bool,
     user_agent: String,
+    origin: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     symlinks: bool,
-    pub(crate) symlinks_warning: bool,
-    pub(crate) locks: LockMode,
-    /// How long the commit of a branch that another process of this machine asked for is good enough.
-    pub(crate) revision_ttl: Duration,
     pub(crate) metadata_timeout: Duration,
-    pub(crate) read_timeout: Duration,
+    pub(crate) total_timeout: Duration,
     pub(crate) max_retries: u32,
     pub(crate) retry_base: Duration,
     pub(crate) lock_timeout: Duration,
 }
-
-/// What connections are made with: clients that agree in it share them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectionSettings {
-    pub(crate) read_timeout: Duration,
-}
-
-/// How processes wait for each other (`HFHUB_LOCKS`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LockMode {
-    /// `flock`, and files where the file system does not know it.
-    Flock,
-    /// Files that exist while they are held.
-    Soft,
-    /// Not at all: the same file may be downloaded more than once.
-    Off,
-}
-
-/// With several ranks visible, they need not all ask which commit a branch is.
-const RANKS_REVISION_TTL: f64 = 60.0;
 
 impl HubConfig {
     /// Settings as the environment gives them (`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`, `HF_HUB_OFFLINE`…).
@@ -72,12 +58,6 @@ impl HubConfig {
             Duration::from_secs(value.unwrap_or(default))
         };
         let whole = |name: &str| get(name).and_then(|v| v.trim().parse::<u32>().ok());
-        let fraction = |name: &str| {
-            get(name)
-                .and_then(|v| v.trim().parse::<f64>().ok())
-                .and_then(|v| Duration::try_from_secs_f64(v).ok())
-        };
-        let ranks = get("WORLD_SIZE").and_then(|v| v.trim().parse::<u64>().ok()).is_some_and(|n| n > 1);
         let home_dir =
             get("HOME").or_else(|| get("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
         let expand = |text: String| match text.strip_prefix("~/") {
@@ -93,36 +73,31 @@ impl HubConfig {
             .map_or_else(|| home.join("hub"), expand);
         let token_file = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), expand);
         let stored_token = auth::stored([get("HF_TOKEN"), get("HUGGING_FACE_HUB_TOKEN")], &token_file);
-        let token = if flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") { None } else { stored_token.clone() };
-        let agent = format!("hfhub/{}; rust", env!("CARGO_PKG_VERSION"));
+        let implicit = stored_token.clone().filter(|_| !flag("HF_HUB_DISABLE_IMPLICIT_TOKEN"));
+        let (token, token_source) = implicit.unzip();
+        let read_timeout = seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10);
         Self {
             endpoint: trimmed(&get("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned())),
             token,
+            token_source,
             stored_token,
+            state_dir: Some(home.join("hfhub").join("rate")),
+            transport: Transport {
+                authorities: Authorities::from_lookup(&get),
+                proxies: Proxies::from_lookup(&get),
+                read_timeout,
+            },
             cache_dir,
             offline: flag("HF_HUB_OFFLINE") || flag("TRANSFORMERS_OFFLINE"),
-            user_agent: match get("HF_HUB_USER_AGENT_ORIGIN") {
-                Some(origin) => format!("{agent}; origin/{origin}"),
-                None => agent,
-            },
+            user_agent: format!("hfhub/{}", env!("CARGO_PKG_VERSION")),
+            origin: get("HF_HUB_USER_AGENT_ORIGIN"),
             headers: Vec::new(),
             symlinks: !flag("HF_HUB_DISABLE_SYMLINKS"),
-            symlinks_warning: !flag("HF_HUB_DISABLE_SYMLINKS_WARNING"),
-            locks: match get("HFHUB_LOCKS").as_deref().map(str::trim) {
-                Some("soft") => LockMode::Soft,
-                Some("off") => LockMode::Off,
-                _ => LockMode::Flock,
-            },
-            revision_ttl: fraction("HFHUB_REVISION_TTL").unwrap_or(Duration::from_secs_f64(if ranks {
-                RANKS_REVISION_TTL
-            } else {
-                0.0
-            })),
             metadata_timeout: seconds("HF_HUB_ETAG_TIMEOUT", ETAG_TIMEOUT.as_secs()),
-            read_timeout: seconds("HF_HUB_DOWNLOAD_TIMEOUT", 10),
+            total_timeout: seconds("HFHUB_TOTAL_TIMEOUT", TOTAL_TIMEOUT.as_secs()),
             max_retries: whole("HFHUB_MAX_RETRIES").unwrap_or(5),
             retry_base: Duration::from_millis(whole("HFHUB_RETRY_BASE_MS").unwrap_or(500).into()),
-            lock_timeout: fraction("HFHUB_LOCK_TIMEOUT").unwrap_or(Duration::from_secs(600)),
+            lock_timeout: Duration::from_secs(600),
         }
     }
 
@@ -147,10 +122,14 @@ impl HubConfig {
         self
     }
 
-    /// More text for the user agent.
+    /// More fields (`name/version`, separated by `;`) for the user agent; those that it has are not repeated.
     #[must_use]
     pub fn with_user_agent(mut self, more: &str) -> Self {
-        self.user_agent = format!("{}; {more}", self.user_agent);
+        for field in more.split(';').map(str::trim).filter(|f| !f.is_empty()) {
+            if !self.user_agent.split("; ").any(|known| known == field) {
+                self.user_agent = format!("{}; {field}", self.user_agent);
+            }
+        }
         self
     }
 
@@ -194,13 +173,9 @@ impl HubConfig {
     /// # Errors
     /// `TokenNotFound` if the stored one is demanded and there is none.
     pub fn with_token(mut self, choice: TokenChoice) -> Result<Self, HubError> {
-        self.token = auth::choose(choice, self.token, self.stored_token.clone())?;
+        let implicit = self.token.zip(self.token_source);
+        (self.token, self.token_source) = auth::choose(choice, implicit, self.stored_token.clone())?.unzip();
         Ok(self)
-    }
-
-    /// The part of the settings that connections are made with.
-    pub fn connections(&self) -> ConnectionSettings {
-        ConnectionSettings { read_timeout: self.read_timeout }
     }
 
     /// The hub's address, without a final `/`.
@@ -211,6 +186,21 @@ impl HubConfig {
     /// The token to send.
     pub fn token(&self) -> Option<&Token> {
         self.token.as_ref()
+    }
+
+    /// Where the token comes from.
+    pub fn token_source(&self) -> Option<TokenSource> {
+        self.token_source
+    }
+
+    /// Folder of the rate budget that processes share.
+    pub(crate) fn state_dir(&self) -> Option<&Path> {
+        self.state_dir.as_deref()
+    }
+
+    /// Certificates, proxies, time limits.
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
     }
 
     /// The cache folder.
@@ -224,8 +214,11 @@ impl HubConfig {
     }
 
     /// The user agent.
-    pub fn user_agent(&self) -> &str {
-        &self.user_agent
+    pub fn user_agent(&self) -> String {
+        match &self.origin {
+            Some(origin) => format!("{}; origin/{origin}", self.user_agent),
+            None => self.user_agent.clone(),
+        }
     }
 
     /// Headers for every request to the endpoint.
@@ -265,18 +258,6 @@ mod tests {
         let set = config(&[("HFHUB_MAX_RETRIES", "0"), ("HFHUB_RETRY_BASE_MS", "20")]);
         assert_eq!((set.max_retries, set.retry_base), (0, Duration::from_millis(20)));
         assert_eq!(config(&[("HFHUB_RETRY_BASE_MS", "soon")]).retry_base, Duration::from_millis(500));
-    }
-
-    #[test]
-    fn ranks_share_the_commit_of_a_branch() {
-        let ttl = |pairs: &[(&str, &str)]| config(pairs).revision_ttl.as_secs_f64();
-        assert_eq!(ttl(&[]), 0.0);
-        assert_eq!(ttl(&[("WORLD_SIZE", "1")]), 0.0);
-        assert_eq!(ttl(&[("WORLD_SIZE", "8")]), 60.0);
-        assert_eq!(ttl(&[("WORLD_SIZE", "8"), ("HFHUB_REVISION_TTL", "0")]), 0.0);
-        assert_eq!(ttl(&[("HFHUB_REVISION_TTL", "1.5")]), 1.5);
-        assert_eq!(config(&[("HFHUB_LOCK_TIMEOUT", "0.5")]).lock_timeout, Duration::from_millis(500));
-        assert_eq!(config(&[("HFHUB_LOCKS", "soft")]).locks, LockMode::Soft);
     }
 
     #[test]

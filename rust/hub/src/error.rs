@@ -33,12 +33,6 @@ pub enum HubErrorKind {
     Offline,
     /// Not in the cache, and the hub cannot be asked.
     LocalEntryNotFound,
-    /// The cache holds a part of a snapshot, and the hub cannot be asked for the rest.
-    IncompleteSnapshot,
-    /// What a download would do cannot be said, since the hub cannot be asked.
-    DryRun,
-    /// A forced download without a hub to fetch from.
-    ForceDownload,
     /// Wrong length or hash.
     Integrity,
     /// No space left.
@@ -80,10 +74,14 @@ pub struct Context {
     pub hint: Option<String>,
     /// Seconds that the server asked to wait.
     pub retry_after: Option<f64>,
-    /// Folder of an incomplete snapshot.
-    pub snapshot_path: Option<String>,
-    /// Files that an incomplete snapshot lacks.
-    pub missing: Vec<String>,
+    /// How often it was tried, where it was tried more than once.
+    pub tries: Option<u32>,
+    /// Headers of the error answer.
+    pub headers: Vec<(String, String)>,
+    /// Whether nobody listens there, or nobody that is trusted: more tries are of little use.
+    pub unreachable: bool,
+    /// Whether time ran out.
+    pub timed_out: bool,
 }
 
 /// An error of the hub client.
@@ -139,6 +137,29 @@ impl HubError {
         self
     }
 
+    /// Says how often and how long it was tried.
+    #[must_use]
+    pub(crate) fn tried(mut self, tries: u32, time: std::time::Duration) -> Self {
+        if tries > 1 && self.context.tries.is_none() {
+            let said = format!(" (tried {tries} times over {:.1} s)", time.as_secs_f64());
+            self.message.push_str(&said);
+            self.context.tries = Some(tries);
+        }
+        self
+    }
+
+    /// Adds the server's words, which came late.
+    #[must_use]
+    pub(crate) fn saying(mut self, words: &str) -> Self {
+        self.message = format!("{}, {words}", self.message);
+        self.with(|c| c.server_message = Some(words.to_owned()))
+    }
+
+    /// Whether the other end cannot be reached at all.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.context.unreachable
+    }
+
     /// Whether asking again may help.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.kind, HubErrorKind::Connection | HubErrorKind::Server | HubErrorKind::RateLimited)
@@ -165,7 +186,9 @@ impl HubError {
 impl fmt::Display for HubError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        if let Some(id) = &self.context.request_id {
+        if self.context.status.is_some()
+            && let Some(id) = &self.context.request_id
+        {
             write!(f, " (request id {id})")?;
         }
         Ok(())

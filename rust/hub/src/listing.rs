@@ -41,7 +41,30 @@ impl HubClient {
             return Ok(None);
         }
         let entries: Vec<TreeEntry> = items.into_iter().filter_map(TreeEntry::parse).collect();
-        let _ = store::write_tree(&layout, &repo.revision, &entries); // a help for later calls
+        self.keep_tree(repo, &entries);
         Ok(Some(entries))
+    }
+
+    /// Keeps the complete listing of a commit that was put together from parts, given as the hub sent them.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a revision that is not a full commit, or for entries that are none.
+    pub fn keep_listing(&self, repo: &RepoRef, entries: &[u8]) -> Result<(), HubError> {
+        let wrong =
+            |why: &str| HubError::new(HubErrorKind::InvalidArgument, format!("{}: {why}", repo.shown()));
+        if !repo.is_commit() {
+            return Err(wrong("only the listing of a full commit is kept"));
+        }
+        let items: Vec<serde_json::Value> =
+            serde_json::from_slice(entries).map_err(|e| wrong(&format!("not a listing: {e}")))?;
+        let entries: Vec<TreeEntry> = items.into_iter().filter_map(TreeEntry::parse).collect();
+        self.keep_tree(repo, &entries);
+        Ok(())
+    }
+
+    /// A cache that cannot be written to costs a listing next time, nothing else.
+    fn keep_tree(&self, repo: &RepoRef, entries: &[TreeEntry]) {
+        let layout = Layout::new(self.config().cache_dir(), repo);
+        let _ = store::write_tree(&layout, &repo.revision, entries);
     }
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, RANGE};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, RANGE};
 use reqwest::{Method, Response};
 use url::Url;
 
@@ -184,6 +184,9 @@ impl Place {
     fn check(&self, response: &Response, url: &Url, start: u64, whole: bool) -> Result<u64, HubError> {
         let headers = response.headers();
         let text = |name: HeaderName| headers.get(name).and_then(|v| v.to_str().ok());
+        if text(CONTENT_ENCODING).is_some_and(|e| !e.eq_ignore_ascii_case("identity")) {
+            return Err(self.odd("compressed bytes, though plain ones were asked", url));
+        }
         let skip = match response.status().as_u16() {
             206 => {
                 let sent = text(CONTENT_RANGE).and_then(content_range);

@@ -184,8 +184,38 @@ impl RemoteFile {
     /// # Errors
     /// As for a download; `Integrity` if the file changed since it was opened.
     pub async fn read_range(&self, range: Range<u64>) -> Result<Bytes, HubError> {
-        let mut read = self.read_ranges(std::slice::from_ref(&range)).await?;
-        Ok(read.pop().unwrap_or_default())
+        let parts = self.read_parts(range).await?;
+        let count = parts.len();
+        Ok(joined(&mut parts.into_iter(), count))
+    }
+
+    /// As `read_range`, the parts as they came: they follow each other.
+    ///
+    /// # Errors
+    /// As `read_range`.
+    pub async fn read_parts(&self, range: Range<u64>) -> Result<Vec<Bytes>, HubError> {
+        let range = clamp(&range, self.known_size()?);
+        self.fetch(split(&range).collect()).await
+    }
+
+    fn known_size(&self) -> Result<u64, HubError> {
+        self.size().ok_or_else(|| {
+            let name = self.place.target().shown();
+            let message = format!("{name}: its length is unknown, so it is read from its start only");
+            HubError::new(HubErrorKind::Http, message)
+        })
+    }
+
+    /// Parts, some at a time. Each is at most `PART` long, so its buffer may be made at once.
+    async fn fetch(&self, parts: Vec<Range<u64>>) -> Result<Vec<Bytes>, HubError> {
+        futures::stream::iter(parts)
+            .map(|part| async move {
+                let mut bytes = BytesMut::with_capacity((part.end - part.start) as usize);
+                self.place.fill(part, &mut bytes).await.map(|()| bytes.freeze())
+            })
+            .buffered(AT_A_TIME)
+            .try_collect()
+            .await
     }
 
     /// Several ranges, in their order, clamped to the file; neighbours are fetched together, the rest side by side.
@@ -193,29 +223,20 @@ impl RemoteFile {
     /// # Errors
     /// As `read_range`.
     pub async fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, HubError> {
-        let size = self.size().ok_or_else(|| {
-            let message = format!(
-                "{}: its length is unknown, so it is read from its start only",
-                self.place.target().shown()
-            );
-            HubError::new(HubErrorKind::Http, message)
-        })?;
-        let clamped: Vec<Range<u64>> =
-            ranges.iter().map(|r| r.start.min(size)..r.end.min(size).max(r.start.min(size))).collect();
+        let size = self.known_size()?;
+        let clamped: Vec<Range<u64>> = ranges.iter().map(|range| clamp(range, size)).collect();
         let merged = coalesce(&clamped);
-        let parts: Vec<Range<u64>> = merged.iter().flat_map(split).collect();
-        let read: Vec<Bytes> = futures::stream::iter(parts)
-            .map(|part| async move {
-                let mut bytes = BytesMut::new();
-                self.place.fill(part, &mut bytes).await.map(|()| bytes.freeze())
-            })
-            .buffered(AT_A_TIME)
-            .try_collect()
-            .await?;
+        let read = self.fetch(merged.iter().flat_map(split).collect()).await?;
         let mut rest = read.into_iter();
         let whole: Vec<Bytes> = merged.iter().map(|range| joined(&mut rest, split(range).count())).collect();
         Ok(clamped.iter().map(|range| cut(range, &merged, &whole)).collect())
     }
+}
+
+/// A range inside a file of this size; empty where it lies outside.
+fn clamp(range: &Range<u64>, size: u64) -> Range<u64> {
+    let start = range.start.min(size);
+    start..range.end.min(size).max(start)
 }
 
 /// The next `count` parts as one.

@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 
 use crate::engine::engine;
 use crate::errors::Error;
+use crate::hub::request::show_warnings;
 
 const TICK: Duration = Duration::from_millis(50);
 
@@ -98,6 +99,9 @@ where
     });
     let value = outcome?;
     on_tick(py)?;
+    if let Some(http) = engine.http_if_used() {
+        show_warnings(py, http)?;
+    }
     Ok(value)
 }
 

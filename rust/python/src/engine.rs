@@ -4,15 +4,12 @@
 //! *leaks* the inherited one: dropping it would join threads that no longer exist, and hang. The pid is compared before
 //! any lock is taken, since an inherited lock may be held for ever.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, PoisonError};
 
-use crucible_hub::{ConnectionSettings, Http, HubConfig, HubError};
+use crucible_hub::{Http, HubError};
 
 use crate::errors::Error;
-
-/// Pools kept at the most: settings change in tests, hardly elsewhere.
-const MAX_POOLS: usize = 8;
 
 /// Threads and connections of one process.
 pub(crate) struct Engine {
@@ -21,8 +18,8 @@ pub(crate) struct Engine {
     pub(crate) io: tokio::runtime::Runtime,
     /// CPU: decoding, gathering, images.
     pub(crate) cpu: rayon::ThreadPool,
-    /// Connection pools, each under the settings it was made with; the last used is last.
-    http: Mutex<Vec<(ConnectionSettings, Http)>>,
+    /// One for all clients: its connections are kept per settings, its rate budget is the process's.
+    http: OnceLock<Http>,
 }
 
 static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(std::ptr::null_mut());
@@ -75,23 +72,21 @@ impl Engine {
             .thread_name(|i| format!("crucible-cpu-{i}"))
             .build()
             .map_err(|e| Error::Internal(format!("cannot start the decode pool: {e}")))?;
-        Ok(Self { pid, io, cpu, http: Mutex::new(Vec::new()) })
+        Ok(Self { pid, io, cpu, http: OnceLock::new() })
     }
 
-    /// The HTTP client of this process: one connection pool for every hub call with the same connection settings.
-    pub(crate) fn http(&self, config: &HubConfig) -> Result<Http, HubError> {
-        let settings = config.connections();
-        let mut pools = self.http.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = match pools.iter().position(|(known, _)| *known == settings) {
-            Some(place) => pools.remove(place),
-            None => (settings, Http::new(config)?),
-        };
-        if pools.len() >= MAX_POOLS {
-            pools.remove(0); // clients that hold it keep it alive
+    /// The HTTP client of this process: one connection pool for every hub call.
+    pub(crate) fn http(&self, config: &crucible_hub::HubConfig) -> Result<Http, HubError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http.clone());
         }
-        let http = found.1.clone();
-        pools.push(found);
-        Ok(http)
+        let made = Http::new(config)?;
+        Ok(self.http.get_or_init(|| made).clone())
+    }
+
+    /// The HTTP client, if there was a call to the hub.
+    pub(crate) fn http_if_used(&self) -> Option<&Http> {
+        self.http.get()
     }
 
     /// The pid that this engine serves.

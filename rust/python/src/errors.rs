@@ -1,6 +1,8 @@
 //! Error kinds to Python exception classes (`_crucible.errors`), with facts as attributes, a hint as a note, and the
 //! cause as `__cause__`. Text from Rust's `Debug` never reaches a user.
 
+use std::collections::HashMap;
+
 use crucible_data::{DataError, DataErrorKind};
 use crucible_hub::{HubError, HubErrorKind};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
@@ -124,9 +126,6 @@ fn hub_class(kind: HubErrorKind) -> &'static str {
         HubErrorKind::Connection => "HubConnectionError",
         HubErrorKind::Offline => "OfflineModeIsEnabled",
         HubErrorKind::LocalEntryNotFound => "LocalEntryNotFoundError",
-        HubErrorKind::IncompleteSnapshot => "IncompleteSnapshotError",
-        HubErrorKind::DryRun => "DryRunError",
-        HubErrorKind::ForceDownload => "ForceDownloadError",
         HubErrorKind::Integrity => "IntegrityError",
         HubErrorKind::DiskFull => "DiskFullError",
         HubErrorKind::LockTimeout => "LockTimeoutError",
@@ -149,11 +148,15 @@ fn hub_exception(py: Python<'_>, error: &HubError) -> PyResult<PyErr> {
     facts.set_item("revision", &context.revision)?;
     facts.set_item("path", &context.path)?;
     facts.set_item("retry_after", context.retry_after)?;
-    facts.set_item("snapshot_path", &context.snapshot_path)?;
-    if !context.missing.is_empty() {
-        facts.set_item("missing", &context.missing)?;
+    facts.set_item("tries", context.tries)?;
+    if !context.headers.is_empty() {
+        facts.set_item("headers", context.headers.iter().cloned().collect::<HashMap<_, _>>())?;
     }
-    let made = make(py, hub_class(error.kind()), &error.to_string(), &facts, context.hint.as_deref())?;
+    let class = match error.kind() {
+        HubErrorKind::Connection if context.timed_out => "HubTimeoutError",
+        kind => hub_class(kind),
+    };
+    let made = make(py, class, &error.to_string(), &facts, context.hint.as_deref())?;
     if let Some(source) = std::error::Error::source(error) {
         let cause = match source.downcast_ref::<HubError>() {
             Some(inner) => hub_exception(py, inner)?,

@@ -48,6 +48,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data::stream::JsonLinesFile>()?;
     module.add_function(wrap_pyfunction!(hub::client::default_config, module)?)?;
     module.add_function(wrap_pyfunction!(hub::client::resolve_token, module)?)?;
+    module.add_function(wrap_pyfunction!(hub::request::network_state, module)?)?;
     module.add_function(wrap_pyfunction!(features_from_arrow_schema, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::probe, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode, module)?)?;

@@ -2,5 +2,4 @@
 
 pub(crate) mod layout;
 pub(crate) mod lock;
-mod owner;
 pub(crate) mod store;

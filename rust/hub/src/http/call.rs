@@ -7,10 +7,10 @@ use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use url::Url;
 
-use super::answer::{connection_error, error_of};
+use super::answer::{connection_error, explained, refuse_html};
 use super::client::{Outgoing, Redirects, parse, shown};
 use super::page::next_page;
-use super::retry::with_retries;
+use super::retry::{limited, with_retries};
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
 use crate::repo::RepoRef;
@@ -111,7 +111,31 @@ pub(crate) async fn whole_body(mut response: Response, at: &Url) -> Result<Bytes
     Ok(body.freeze())
 }
 
+async fn answer(call: &Call, response: Response, at: Url) -> Result<Answer, HubError> {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = if call.method == Method::HEAD { Bytes::new() } else { whole_body(response, &at).await? };
+    Ok(Answer { status, url: at, headers, body })
+}
+
+/// Whether an address answers in JSON: the API, except for files that it hands out.
+fn is_data(url: &Url) -> bool {
+    url.path().contains("/api/") && !url.path().contains("/resolve-cache/")
+}
+
 impl HubClient {
+    /// A deadline for one try; waits for a rate limit are not counted.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, HubError>>,
+    ) -> Result<T, HubError> {
+        limited(limit, work).await.unwrap_or_else(|| {
+            let message =
+                format!("asking {} timed out after {} s", self.config().endpoint(), limit.as_secs_f64());
+            Err(HubError::new(HubErrorKind::Connection, message).with(|c| c.timed_out = true))
+        })
+    }
+
     /// The address of a call's target.
     fn address(&self, call: &Call) -> Result<Url, HubError> {
         let mut url = if call.target.starts_with('/') {
@@ -167,14 +191,14 @@ impl HubClient {
         };
         let (response, at) = self.http().send_out(self.config(), out).await?;
         let subject = &call.subject;
-        if call.check
-            && let Some(error) = error_of(&response, &at, subject.repo.as_ref(), subject.path.as_deref())
-        {
-            return Err(error);
+        if !call.check {
+            return answer(call, response, at).await;
         }
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = if call.method == Method::HEAD { Bytes::new() } else { whole_body(response, &at).await? };
-        Ok(Answer { status, url: at, headers, body })
+        let response = explained(response, &at, subject.repo.as_ref(), subject.path.as_deref()).await?;
+        if is_data(url) {
+            refuse_html(&response, &at)?;
+        }
+        answer(call, response, at).await
     }
 
     /// Starts a listing.

@@ -1,31 +1,50 @@
-//! The HTTP client: connections, redirects and who may see the token.
+//! The HTTP client: redirects, identity, and who may see the token.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT,
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION,
+    RANGE, USER_AGENT,
 };
 use reqwest::{Method, Response};
 use url::Url;
 
-use super::answer::connection_error;
+use super::answer::{Sent, connection_error, header};
+use super::budget::{Account, Budget, Shared, Ticket, epoch};
+use super::pulse::PULSE;
+use super::random;
+use super::retry::{time_left, wait_politely};
+use super::transport::Clients;
 use crate::config::HubConfig;
 use crate::error::{HubError, HubErrorKind};
 
-const MAX_REDIRECTS: usize = 10;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// As many as the official client follows.
+const MAX_REDIRECTS: usize = 20;
+/// Brakes shorter than this are no use.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// Warnings of the server that are kept.
+const MAX_WARNINGS: usize = 64;
+const TRACE: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
-/// Connections, shared by every client of a process. Clones are the same connections.
+/// Connections, budget and warnings of a process, shared by its clients. Clones are the same.
 #[derive(Clone)]
 pub struct Http(Arc<Inner>);
 
+#[derive(Default)]
 struct Inner {
-    /// Without certificates: an `http://` mirror should not wait for them to be loaded.
-    plain: reqwest::Client,
-    tls: OnceLock<reqwest::Client>,
-    read_timeout: Duration,
+    clients: Clients,
+    budget: Budget,
+    warnings: Mutex<Warnings>,
+}
+
+#[derive(Default)]
+struct Warnings {
+    topics: HashSet<String>,
+    fresh: Vec<String>,
 }
 
 /// Scheme, host and port: what may see a token.
@@ -65,43 +84,67 @@ pub(crate) enum Redirects {
 }
 
 impl Http {
-    /// Prepares a client; certificates are loaded with the first `https` request.
+    /// Prepares a client; connections and certificates come with the first request.
     ///
     /// # Errors
-    /// `Connection` if the TLS set-up fails.
+    /// `InvalidArgument` if the endpoint is no address.
     pub fn new(config: &HubConfig) -> Result<Self, HubError> {
-        let _ = rustls::crypto::ring::default_provider().install_default(); // another library may have been first
-        let empty = rustls::ClientConfig::builder()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
-        let plain = Self::builder(config.read_timeout)
-            .tls_backend_preconfigured(empty)
-            .build()
-            .map_err(|e| connection_error("preparing the HTTP client", None, e))?;
-        Ok(Self(Arc::new(Inner { plain, tls: OnceLock::new(), read_timeout: config.read_timeout })))
+        parse(config.endpoint())?;
+        Ok(Self(Arc::default()))
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the home of HTTP clients")]
-    fn builder(read_timeout: Duration) -> reqwest::ClientBuilder {
-        reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(read_timeout)
-            .pool_max_idle_per_host(64)
-            .tcp_nodelay(true)
+    /// Warnings that servers sent (`X-HF-Warning: topic; text`), each topic once.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner).fresh)
     }
 
-    fn client(&self, url: &Url) -> Result<&reqwest::Client, HubError> {
-        if url.scheme() != "https" {
-            return Ok(&self.0.plain);
+    fn note_warnings(&self, headers: &HeaderMap) {
+        for text in headers.get_all("x-hf-warning").iter().filter_map(|v| v.to_str().ok()) {
+            let (topic, message) = text.split_once(';').unwrap_or(("", text));
+            let mut warnings = self.0.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+            if warnings.topics.len() < MAX_WARNINGS && warnings.topics.insert(topic.trim().to_owned()) {
+                warnings.fresh.push(message.trim().to_owned());
+            }
         }
-        if let Some(client) = self.0.tls.get() {
-            return Ok(client);
+    }
+
+    /// Waits for this request's turn, if the server is known to count.
+    async fn turn(
+        &self,
+        config: &HubConfig,
+        account: &Account,
+        url: &Url,
+        shared: Shared<'_>,
+    ) -> Result<Ticket, HubError> {
+        let mut waited = false;
+        loop {
+            let wait = match self.0.budget.ask(account, url, shared, waited).await {
+                Ok((ticket, brake)) => {
+                    let brake = Duration::try_from_secs_f64(brake).unwrap_or_default();
+                    if brake > SHORTEST_WAIT {
+                        wait_politely(brake).await;
+                    }
+                    return Ok(ticket);
+                }
+                Err(until) => Duration::try_from_secs_f64(until - epoch()).unwrap_or_default(),
+            };
+            if wait > time_left(config) {
+                let message = format!(
+                    "{}: the rate limit of this server is used up; it opens in {} s, which is past the deadline",
+                    shown(url),
+                    wait.as_secs() + 1
+                );
+                return Err(HubError::new(HubErrorKind::RateLimited, message)
+                    .with(|c| {
+                        c.url = Some(shown(url));
+                        c.retry_after = Some(wait.as_secs_f64());
+                    })
+                    .with_hint("A token raises the limit; HFHUB_TOTAL_TIMEOUT moves the deadline."));
+            }
+            PULSE.rate_waits.fetch_add(1, Ordering::Relaxed);
+            wait_politely(wait).await;
+            waited = true;
         }
-        let made = Self::builder(self.0.read_timeout)
-            .build()
-            .map_err(|e| connection_error("preparing the HTTPS client", Some(url), e))?;
-        Ok(self.0.tls.get_or_init(|| made))
     }
 
     /// Sends one request without a body, following redirects by hand.
@@ -125,31 +168,62 @@ impl Http {
         mut out: Outgoing,
     ) -> Result<(Response, Url), HubError> {
         let endpoint = parse(config.endpoint())?;
+        let trace = random::uuid4();
         for _ in 0..=MAX_REDIRECTS {
             let trusted = same_origin(&out.url, &endpoint);
-            let mut request = self.client(&out.url)?.request(out.method.clone(), out.url.clone());
-            request = request.headers(headers(config, &out.headers, trusted)?);
-            if let Some(body) = &out.body {
-                request = request.body(body.clone());
-            }
-            let response =
-                request.send().await.map_err(|e| connection_error("asking the hub", Some(&out.url), e))?;
+            let mut response = self.hop(config, &out, trusted, &trace).await?;
             let next = match out.redirects {
                 Redirects::Stay => None,
                 _ => redirect_target(&response, &out.url)?,
             };
-            let Some(next) = next else {
+            let stay = next.as_ref().is_none_or(|next| {
+                out.redirects == Redirects::Metadata
+                    && (response.headers().contains_key("x-linked-etag") || !same_origin(&out.url, next))
+            });
+            let Some(next) = next.filter(|_| !stay) else {
+                response.extensions_mut().insert(Sent {
+                    token: config.token_source().filter(|_| trusted),
+                    range: out.text(&RANGE),
+                    trace,
+                    endpoint: config.endpoint().to_owned(),
+                });
                 return Ok((response, out.url));
             };
-            if out.redirects == Redirects::Metadata
-                && (response.headers().contains_key("x-linked-etag") || !same_origin(&out.url, &next))
-            {
-                return Ok((response, out.url));
-            }
             out.redirected(response.status().as_u16(), next);
         }
-        Err(HubError::new(HubErrorKind::Http, format!("more than {MAX_REDIRECTS} redirects"))
-            .with(|c| c.url = Some(shown(&out.url))))
+        let message = format!("{}: more than {MAX_REDIRECTS} redirects (a loop?)", shown(&out.url));
+        Err(HubError::new(HubErrorKind::Http, message).with(|c| {
+            c.url = Some(shown(&out.url));
+            c.request_id = Some(trace);
+        }))
+    }
+
+    /// One request and the head of its answer.
+    async fn hop(
+        &self,
+        config: &HubConfig,
+        out: &Outgoing,
+        trusted: bool,
+        trace: &str,
+    ) -> Result<Response, HubError> {
+        let client = self.0.clients.of(config.transport(), &out.url)?;
+        let token = config.token().filter(|_| trusted).map(crate::auth::Token::reveal);
+        let account = Account::new(&out.url, token);
+        let shared = Shared(config.state_dir().filter(|_| trusted));
+        let ticket = self.turn(config, &account, &out.url, shared).await?;
+        let mut request = client.request(out.method.clone(), out.url.clone());
+        request = request.headers(headers(config, &out.headers, trusted, trace)?);
+        if let Some(body) = &out.body {
+            request = request.body(body.clone());
+        }
+        PULSE.requests.fetch_add(1, Ordering::Relaxed);
+        let response = request.send().await.map_err(|e| {
+            connection_error("asking the hub", Some(&out.url), e)
+                .with(|c| c.request_id = Some(trace.to_owned()))
+        })?;
+        ticket.answered(response.status().as_u16(), response.headers(), shared).await;
+        self.note_warnings(response.headers());
+        Ok(response)
     }
 }
 
@@ -173,9 +247,15 @@ impl Outgoing {
             self.headers.retain(|(name, _)| *name != CONTENT_TYPE);
         }
         if !same_origin(&self.url, &next) {
-            self.headers.retain(|(name, _)| *name != AUTHORIZATION && *name != COOKIE);
+            let secret = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+            self.headers.retain(|(name, _)| !secret.contains(name));
         }
         self.url = next;
+    }
+
+    fn text(&self, wanted: &HeaderName) -> Option<String> {
+        let (_, value) = self.headers.iter().find(|(name, _)| name == wanted)?;
+        value.to_str().ok().map(str::to_owned)
     }
 }
 
@@ -192,18 +272,24 @@ fn headers(
     config: &HubConfig,
     more: &[(HeaderName, HeaderValue)],
     trusted: bool,
+    trace: &str,
 ) -> Result<HeaderMap, HubError> {
     let mut headers = HeaderMap::new();
-    headers.insert(USER_AGENT, value(config.user_agent())?);
+    headers.insert(USER_AGENT, value(&config.user_agent())?);
+    headers.insert(TRACE, value(trace)?);
     if trusted {
         if let Some(token) = config.token() {
             let mut secret = value(&format!("Bearer {}", token.reveal()))?;
             secret.set_sensitive(true);
             headers.insert(AUTHORIZATION, secret);
         }
-        headers.extend(config.headers().iter().cloned());
+        for (name, text) in config.headers() {
+            headers.insert(name.clone(), text.clone());
+        }
     }
-    headers.extend(more.iter().cloned());
+    for (name, text) in more {
+        headers.insert(name.clone(), text.clone());
+    }
     Ok(headers)
 }
 
@@ -212,10 +298,10 @@ pub(crate) fn redirect_target(response: &Response, from: &Url) -> Result<Option<
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let Some(target) = response.headers().get(LOCATION).and_then(|v| v.to_str().ok()) else {
+    let Some(target) = header(response.headers(), LOCATION.as_str()) else {
         return Ok(None);
     };
-    let next = from.join(target).map_err(|e| {
+    let mut next = from.join(&target).map_err(|e| {
         HubError::new(HubErrorKind::Http, format!("a redirect to an address that cannot be read: {e}"))
             .with(|c| c.url = Some(shown(from)))
     })?;
@@ -223,6 +309,9 @@ pub(crate) fn redirect_target(response: &Response, from: &Url) -> Result<Option<
         return Err(HubError::new(HubErrorKind::Http, "a redirect to something that is not HTTP")
             .with(|c| c.url = Some(shown(from))));
     }
+    // Credentials in a redirect would go out as basic authentication.
+    let _ = next.set_username("");
+    let _ = next.set_password(None);
     Ok(Some(next))
 }
 

@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use crucible_hub::RemoteStream as Stream;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -153,8 +154,15 @@ impl RemoteFile {
     /// Bytes `start..end`, clamped to the file.
     fn read<'py>(&self, py: Python<'py>, start: u64, end: u64) -> PyResult<Bound<'py, PyBytes>> {
         let file = self.here(py)?;
-        let read = door::wait(py, async { file.read_range(start..end).await })?;
-        Ok(PyBytes::new(py, &read))
+        let parts = door::wait(py, async { file.read_parts(start..end).await })?;
+        PyBytes::new_with(py, parts.iter().map(Bytes::len).sum(), |mut rest| {
+            for part in &parts {
+                let (here, after) = rest.split_at_mut(part.len());
+                here.copy_from_slice(part);
+                rest = after;
+            }
+            Ok(())
+        })
     }
 
     /// Several ranges, in their order: neighbours fetched together, the rest side by side.
@@ -249,5 +257,19 @@ impl HubClient {
         let live = self.live()?;
         let entries = door::wait(py, async { live.list_tree_if_short(&repo).await })?;
         Ok(entries.map(|e| serde_json::Value::Array(e.into_iter().map(|e| e.raw).collect()).to_string()))
+    }
+
+    /// Keeps the complete listing of a commit, put together from parts: a JSON list of entries as the hub sent them.
+    fn keep_listing(
+        &self,
+        py: Python<'_>,
+        kind: &str,
+        repo_id: &str,
+        commit: &str,
+        entries: pyo3::pybacked::PyBackedBytes,
+    ) -> PyResult<()> {
+        let repo = repo_ref(kind, repo_id, Some(commit))?;
+        let live = self.live()?;
+        door::run(py, |_| live.keep_listing(&repo, &entries))
     }
 }

@@ -1,5 +1,6 @@
 //! `HubClient.request` and `HubClient.pages`: any request, for the Python API layer.
 
+use std::ffi::CString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use crucible_hub::{Answer, Call, HeaderName, HeaderValue, HubError, Method, Subj
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyMapping};
+use pyo3::types::{PyBytes, PyDict, PyMapping};
 
 use super::client::{HubClient, repo_ref, seconds};
 use crate::door;
@@ -187,4 +188,31 @@ impl HubClient {
         let state = slf.get().live()?.pages(call).map_err(crate::errors::hub)?;
         Ok(Pages { client: slf.clone().unbind(), state: Arc::new(Mutex::new(state)) })
     }
+}
+
+/// Shows what servers had to say (`X-HF-Warning`), as Python warnings; called when a wait for the network is over.
+pub(crate) fn show_warnings(py: Python<'_>, http: &crucible_hub::Http) -> PyResult<()> {
+    let fresh = http.take_warnings();
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let category = py.import("_crucible.errors")?.getattr("HubWarning")?;
+    for text in fresh {
+        let text = CString::new(text.replace('\0', " ")).unwrap_or_default();
+        PyErr::warn(py, &category, &text, 3)?;
+    }
+    Ok(())
+}
+
+/// Counters of this process's requests and waits.
+#[pyfunction]
+pub(crate) fn network_state(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+    let state = crucible_hub::network_state();
+    let dict = PyDict::new(py);
+    dict.set_item("requests", state.requests)?;
+    dict.set_item("retries", state.retries)?;
+    dict.set_item("rate_waits", state.rate_waits)?;
+    dict.set_item("waited_seconds", state.waited_ms as f64 / 1000.0)?;
+    dict.set_item("waiting", state.waiting)?;
+    Ok(dict)
 }
