@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION,
-    RANGE, USER_AGENT,
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    PROXY_AUTHORIZATION, RANGE, USER_AGENT,
 };
 use reqwest::{Method, Response};
 use url::Url;
 
 use super::answer::{Sent, connection_error, header};
 use super::budget::{Account, Budget, Shared, Ticket, epoch};
+use super::page::is_hub;
 use super::pulse::PULSE;
 use super::random;
 use super::retry::{time_left, wait_politely};
@@ -177,8 +178,7 @@ impl Http {
                 _ => redirect_target(&response, &out.url)?,
             };
             let stay = next.as_ref().is_none_or(|next| {
-                out.redirects == Redirects::Metadata
-                    && (response.headers().contains_key("x-linked-etag") || !same_origin(&out.url, next))
+                out.redirects == Redirects::Metadata && describes(&response, &out.url, next)
             });
             let Some(next) = next.filter(|_| !stay) else {
                 response.extensions_mut().insert(Sent {
@@ -291,6 +291,17 @@ fn headers(
         headers.insert(name.clone(), text.clone());
     }
     Ok(headers)
+}
+
+/// Whether a redirect tells what is asked about a file, so that its target need not be asked. A mirror that sends to the
+/// Hub and says nothing itself is followed there (without the token, as to any other origin).
+fn describes(response: &Response, from: &Url, next: &Url) -> bool {
+    let headers = response.headers();
+    if headers.contains_key("x-linked-etag") {
+        return true;
+    }
+    let passed_on = is_hub(next) && next.scheme() == "https" && !headers.contains_key(ETAG);
+    !same_origin(from, next) && !passed_on
 }
 
 /// Where a redirect leads; `None` for any other answer.

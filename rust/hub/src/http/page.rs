@@ -9,9 +9,14 @@ use crate::error::{HubError, HubErrorKind};
 /// Where the Hub itself lives. A mirror that passes its answers on names these in links.
 const HUB_HOSTS: [&str; 3] = ["huggingface.co", "hf.co", "hub-ci.huggingface.co"];
 
+/// Whether an address is on the Hub itself.
+pub(crate) fn is_hub(url: &Url) -> bool {
+    url.host_str().is_some_and(|h| HUB_HOSTS.contains(&h))
+}
+
 /// The same page at the mirror that was asked, for a link that a mirror passed on from the Hub.
 fn at_the_mirror(next: &Url, from: &Url) -> Option<Url> {
-    if !next.host_str().is_some_and(|h| HUB_HOSTS.contains(&h)) || !next.path().starts_with("/api/") {
+    if !is_hub(next) || !next.path().starts_with("/api/") {
         return None;
     }
     let (prefix, _) = from.path().split_once("/api/")?;

@@ -96,8 +96,12 @@ impl Clients {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the home of HTTP clients")]
 fn build(transport: &Transport, tls: bool) -> Result<reqwest::Client, HubError> {
+    builder(transport, tls)?.build().map_err(|e| connection_error("preparing the HTTP client", None, e))
+}
+
+#[allow(clippy::disallowed_methods, reason = "the home of HTTP clients")]
+fn builder(transport: &Transport, tls: bool) -> Result<reqwest::ClientBuilder, HubError> {
     let _ = rustls::crypto::ring::default_provider().install_default(); // another library may have been first
     // HTTP/1.1: parallel ranges shall have connections of their own.
     let mut builder = reqwest::Client::builder()
@@ -123,5 +127,45 @@ fn build(transport: &Transport, tls: bool) -> Result<reqwest::Client, HubError> 
     if let Some(config) = preconfigured {
         builder = builder.tls_backend_preconfigured(config);
     }
-    builder.build().map_err(|e| connection_error("preparing the HTTP client", None, e))
+    Ok(builder)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[test]
+    fn a_host_whose_first_address_refuses_is_reached_at_its_second() {
+        #[allow(clippy::disallowed_methods, reason = "a test")]
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let addresses: Vec<SocketAddr> = [format!("[::1]:{port}"), format!("127.0.0.1:{port}")]
+                .iter()
+                .map(|a| a.parse().unwrap())
+                .collect();
+            let answer = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = [0; 512];
+                let _ = stream.read(&mut asked).await.unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+            };
+            let transport = Transport {
+                authorities: None,
+                proxies: Proxies::default(),
+                read_timeout: Duration::from_secs(10),
+            };
+            let made =
+                builder(&transport, false).unwrap().no_proxy().resolve_to_addrs("both.test", &addresses);
+            let asked = made.build().unwrap().get(format!("http://both.test:{port}/")).send();
+            let (response, ()) = tokio::join!(asked, answer);
+            assert_eq!(response.unwrap().text().await.unwrap(), "ok");
+        });
+    }
 }
