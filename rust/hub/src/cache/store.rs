@@ -35,8 +35,11 @@ pub(crate) fn tag(layout: &Layout) {
     }
 }
 
+/// Part of a temporary name. Forked processes inherit the random keys, so the process is hashed too.
 fn random_hex() -> String {
-    format!("{:08x}", RandomState::new().build_hasher().finish() as u32)
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{:08x}", hasher.finish() as u32)
 }
 
 /// A file on its way to a final name; removed when dropped before it got there.
