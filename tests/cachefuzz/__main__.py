@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-from .run import Fuzz
+from .run import Fuzz, scratch
 
 
 def main() -> int:
     """Runs the seeds of the command line. Returns how many differ."""
     bad = 0
     old = os.environ.get("HUB036_PYTHON", ".venv-hub036/bin/python")  # as in tests/conftest.py
-    with tempfile.TemporaryDirectory() as folder, Fuzz(Path(folder), old) as fuzz:
+    with scratch() as folder, Fuzz(folder, old) as fuzz:
         for argument in sys.argv[1:]:
             first, dash, last = argument.partition("-")
             start = time.monotonic()

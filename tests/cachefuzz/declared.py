@@ -33,6 +33,11 @@ def _forced_without_links(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
     return not todo.symlinks and any(o.client == "hfhub" and o.options.get("force_download") for o in todo.operations)
 
 
+def _pruned(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
+    lock = {"kind": "file", "mode": "664", "content": "b''"}
+    return ours == lock and any(o.client == "hfhub" and o.call == "prune" for o in todo.operations)
+
+
 DECLARED_FILES = [
     DeclaredFile(
         "*/trees/*.json",
@@ -49,6 +54,18 @@ DECLARED_FILES = [
         _forced_without_links,
     ),
 ]
+
+
+for _aspect in ("extra", "mode"):
+    DECLARED_FILES.append(
+        DeclaredFile(
+            "cache/.locks/*.lock",
+            _aspect,
+            "prune holds the locks of what it removes, so that a download in another process keeps its files; it makes "
+            "a lock file, empty and with the official mode, where there was none or an older client's",
+            _pruned,
+        )
+    )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
@@ -26,11 +27,11 @@ class File:
     data: bytes
     lfs: bool = False
 
-    @property
+    @cached_property
     def oid(self) -> str:
         return hashlib.sha1(b"blob %d\0" % len(self.data) + self.data).hexdigest()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
 

@@ -8,6 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +24,15 @@ from .trees import differences, dump
 
 HERE = Path(__file__).resolve().parent
 OLD = "hub036"
+PARAMETERS = inspect.signature(hfhub.hf_hub_download).parameters
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder in memory where there is one: the fuzz makes and removes some ten thousand small files."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="cachefuzz-", dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
 
 
 class Worker:
@@ -149,10 +161,7 @@ class Fuzz:
         if operation.client == "harness":
             return harm(self.hub, root / "cache", **options)
         client = "hub" if official and operation.client == "hfhub" else operation.client
-        if client == "hfhub" and (
-            (operation.call in ("scan", "delete", "prune") and not hasattr(hfhub, "scan_cache_dir"))
-            or (options.get("local") and "local_dir" not in inspect.signature(hfhub.hf_hub_download).parameters)
-        ):
+        if client == "hfhub" and options.get("local") and "local_dir" not in PARAMETERS:
             client = "hub"
         return self.workers[client].ask(client, operation.call, {"root": str(root), **options})
 

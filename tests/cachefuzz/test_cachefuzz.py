@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .run import Fuzz
+from .run import Fuzz, scratch
 from .sequences import sequence
 from .trees import differences, dump
 
@@ -15,8 +15,8 @@ CHUNK = 25
 
 
 @pytest.fixture(scope="module")
-def fuzz(tmp_path_factory: pytest.TempPathFactory, hub036_python: str) -> Iterator[Fuzz]:
-    with Fuzz(tmp_path_factory.mktemp("cachefuzz"), hub036_python) as running:
+def fuzz(hub036_python: str) -> Iterator[Fuzz]:
+    with scratch() as folder, Fuzz(folder, hub036_python) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -33,6 +34,11 @@ def family(error: BaseException) -> str:
         raise error  # a mistake of the harness
     names = [c.__name__ for c in type(error).__mro__]
     return next((text for name, text in FAMILIES.items() if name in names), f"{type(error).__name__}: {error}")
+
+
+def words(text: str) -> str:
+    """A warning without its punctuation: the official one prints a dict of sets, whose order changes."""
+    return " ".join(sorted(re.findall(r"[^\s\[\]{}().,:'\"]+", text)))
 
 
 class Client:
@@ -70,7 +76,7 @@ class Client:
         info = self.library.scan_cache_dir(f"{root}/cache")
         return {
             "size": info.size_on_disk,
-            "warnings": sorted(str(w).replace(root, "") for w in info.warnings),
+            "warnings": sorted(words(str(warning).replace(root, "")) for warning in info.warnings),
             "repos": {
                 f"{repo.repo_type} {repo.repo_id}": {
                     "size": repo.size_on_disk,
@@ -96,6 +102,8 @@ class Client:
 
     def prune(self, root: str) -> Any:
         """Revisions without a name and left-over partial files go, as `hf cache prune` has it."""
+        if not self.official:
+            return sorted(name.partition("@")[2] for name in self.library.prune(f"{root}/cache").revisions)
         info = self.library.scan_cache_dir(f"{root}/cache")
         commits = [r.commit_hash for repo in info.repos for r in repo.revisions if not r.refs]
         info.delete_revisions(*sorted(commits)).execute()
