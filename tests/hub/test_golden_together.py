@@ -82,8 +82,8 @@ def test_all_clients_download_the_same_at_once(together: tuple[Hub, list[Worker]
         assert len(blobs) == 1, blobs
     for name, worker in zip(CLIENTS[1:3], workers[1:3], strict=True):
         scan = worker.ask(name, "scan", {"root": str(tmp_path)})["value"]
-        allowed = [] if name == "hub" else ["Repo path is not a directory: /cache/CACHEDIR.TAG"]
-        assert scan["warnings"] == allowed
+        # The older one does not know the tag of cache folders, whoever wrote it.
+        assert [w for w in scan["warnings"] if name == "hub" or "/cache/CACHEDIR" not in w] == []
 
 
 def test_our_lock_is_the_official_one(together: tuple[Hub, list[Worker]], tmp_path: Path) -> None:
