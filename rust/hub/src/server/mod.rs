@@ -23,10 +23,12 @@ use tokio::task::JoinHandle;
 
 use crate::error::{HubError, HubErrorKind};
 
+mod facts;
 pub mod faults;
 mod files;
 mod repos;
 mod routes;
+mod search;
 
 use faults::Faults;
 use repos::Hashes;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
 use sha1::Digest as _;
 
-use crate::repo::RepoKind;
+use crate::repo::{RepoKind, encode_segment, is_commit};
 
 /// Files larger than this are large files whatever they are.
 const GIT_LIMIT: u64 = 10 << 20;
@@ -67,11 +69,18 @@ impl RepoFile {
     }
 }
 
-/// A repository at its one revision.
+/// What info says of a repository beside its files: in its folder, never served as a file.
+const INFO_FILE: &str = ".info.json";
+/// The longest such file that is read.
+const MAX_INFO: u64 = 1 << 20;
+
+/// A repository at one revision.
 pub(super) struct Repo {
     folder: PathBuf,
     pub(super) kind: RepoKind,
     pub(super) id: String,
+    pub(super) revision: String,
+    pub(super) facts: Map<String, Value>,
     pub(super) commit: String,
     pub(super) files: BTreeMap<String, RepoFile>,
     pub(super) modified: SystemTime,
@@ -82,7 +91,10 @@ type Stamp = (u64, Option<SystemTime>);
 /// What was read from disk: hashes of files, kept as long as size and time of a file stay, and each repository as it was
 /// last found. A commit never changes, so what is asked of one is answered without another walk over the folder.
 #[derive(Default)]
-pub(super) struct Hashes(Mutex<HashMap<PathBuf, Known>>, Mutex<HashMap<(RepoKind, String), Arc<Repo>>>);
+pub(super) struct Hashes(Mutex<HashMap<PathBuf, Known>>, Mutex<Found>);
+
+/// Repositories as they were last found, each at its revisions.
+type Found = HashMap<(RepoKind, String), Vec<Arc<Repo>>>;
 
 /// When a file was hashed: its stamp, git id, sha256.
 type Known = (Stamp, String, Option<String>);
@@ -90,8 +102,16 @@ type Known = (Stamp, String, Option<String>);
 impl Hashes {
     /// The repository as it was last found, if it had one of these commits then and is still there.
     pub(super) fn pinned(&self, kind: RepoKind, id: &str, revisions: &[&str]) -> Option<Arc<Repo>> {
-        let repo = self.1.lock().ok()?.get(&(kind, id.to_owned()))?.clone();
-        (revisions.contains(&repo.commit.as_str()) && repo.folder.is_dir()).then_some(repo)
+        let known = self.1.lock().ok()?.get(&(kind, id.to_owned()))?.clone();
+        known.into_iter().find(|repo| revisions.contains(&repo.commit.as_str()) && repo.folder.is_dir())
+    }
+
+    fn keep(&self, repo: &Arc<Repo>) {
+        if let Ok(mut known) = self.1.lock() {
+            let revisions = known.entry((repo.kind, repo.id.clone())).or_default();
+            revisions.retain(|other| other.revision != repo.revision);
+            revisions.push(repo.clone());
+        }
     }
 
     fn of(
@@ -157,9 +177,78 @@ fn hash(path: &Path, size: u64) -> std::io::Result<(String, Option<String>)> {
     Ok((hex(&git.finalize()), Some(sha)))
 }
 
-/// Opens a repository; `None` if there is no such folder. Reads and hashes files: not for async threads.
-pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Option<Arc<Repo>> {
-    let folder = root.join(kind.plural()).join(id);
+/// The facts that lie beside a repository's files; none if the file is absent, too long or no JSON object.
+pub(super) fn facts(folder: &Path) -> Map<String, Value> {
+    let path = folder.join(INFO_FILE);
+    let short = path.symlink_metadata().is_ok_and(|m| m.is_file() && m.len() <= MAX_INFO);
+    let read = || std::fs::read(&path).ok().and_then(|data| serde_json::from_slice(&data).ok());
+    short.then(read).flatten().unwrap_or_default()
+}
+
+/// The folder of a repository's `main`.
+pub(super) fn folder(root: &Path, kind: RepoKind, id: &str) -> PathBuf {
+    root.join(kind.plural()).join(id)
+}
+
+/// The folder of another revision: beside that of `main`, with `@<revision, percent-encoded>` after its name.
+fn folder_at(root: &Path, kind: RepoKind, id: &str, revision: &str) -> PathBuf {
+    folder(root, kind, &format!("{id}@{}", encode_segment(revision)))
+}
+
+/// The other revisions of a repository that lie on disk, sorted.
+pub(super) fn revisions(root: &Path, kind: RepoKind, id: &str) -> Vec<String> {
+    let main = folder(root, kind, id);
+    let (Some(parent), Some(name)) = (main.parent(), main.file_name().and_then(|n| n.to_str())) else {
+        return Vec::new();
+    };
+    let prefix = format!("{name}@");
+    let mut found: Vec<String> = std::fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().to_str()?.strip_prefix(&prefix).map(str::to_owned))
+        .filter_map(|text| Some(percent_decode_str(&text).decode_utf8().ok()?.into_owned()))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Opens a repository at a branch, a tag or a commit that lies on disk, else at `main`; `None` if there is no such
+/// folder. Reads and hashes files: not for async threads.
+pub(super) fn open(
+    root: &Path,
+    hashes: &Hashes,
+    kind: RepoKind,
+    id: &str,
+    revision: &str,
+) -> Option<Arc<Repo>> {
+    let main = |root: &Path| open_folder(root, hashes, kind, id, "main", &folder(root, kind, id));
+    if revision == "main" {
+        return main(root);
+    }
+    let others = revisions(root, kind, id);
+    for name in [revision.to_owned(), format!("refs/tags/{revision}"), format!("refs/heads/{revision}")] {
+        if others.contains(&name) {
+            return open_folder(root, hashes, kind, id, &name, &folder_at(root, kind, id, &name));
+        }
+    }
+    let repo = main(root)?;
+    if is_commit(revision) && repo.commit != revision {
+        let at = |name: &String| open_folder(root, hashes, kind, id, name, &folder_at(root, kind, id, name));
+        return others.iter().filter_map(at).find(|other| other.commit == revision).or(Some(repo));
+    }
+    Some(repo)
+}
+
+fn open_folder(
+    root: &Path,
+    hashes: &Hashes,
+    kind: RepoKind,
+    id: &str,
+    revision: &str,
+    folder: &Path,
+) -> Option<Arc<Repo>> {
     let (root, canonical) = (root.canonicalize().ok()?, folder.canonicalize().ok()?);
     if !canonical.is_dir() || !canonical.starts_with(&root) {
         return None;
@@ -179,7 +268,7 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            if name == ".git" || name == ".cache" {
+            if name == ".git" || name == ".cache" || (prefix.is_empty() && name == INFO_FILE) {
                 continue;
             }
             let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
@@ -210,10 +299,18 @@ pub(super) fn open(root: &Path, hashes: &Hashes, kind: RepoKind, id: &str) -> Op
         commit.update(format!("{path}\0{}\0{}\n", file.size, file.etag()).as_bytes());
     }
     let commit = hex(&commit.finalize());
-    let repo = Arc::new(Repo { folder: canonical, kind, id: id.to_owned(), commit, files, modified });
-    if let Ok(mut known) = hashes.1.lock() {
-        known.insert((kind, id.to_owned()), repo.clone());
-    }
+    let (facts, revision) = (facts(&canonical), revision.to_owned());
+    let repo = Arc::new(Repo {
+        folder: canonical,
+        kind,
+        id: id.to_owned(),
+        revision,
+        facts,
+        commit,
+        files,
+        modified,
+    });
+    hashes.keep(&repo);
     Some(repo)
 }
 
@@ -224,7 +321,7 @@ pub(super) fn list(root: &Path, kind: RepoKind) -> Vec<String> {
         let mut names: Vec<String> = entries
             .filter(|e| e.path().is_dir())
             .filter_map(|e| e.file_name().into_string().ok())
-            .filter(|n| !n.starts_with('.'))
+            .filter(|n| !n.starts_with('.') && !n.contains('@')) // `name@…` is another revision
             .collect();
         names.sort();
         names

@@ -11,13 +11,13 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::repos::{self, Repo, RepoFile};
-use super::{Shared, files, made};
+use super::{Shared, facts, files, made, search};
 use crate::repo::{RepoKind, RepoRef, encode_path, encode_segment, is_commit};
 
 /// Largest body of a `paths-info` question.
 const MAX_FORM: usize = 4 << 20;
 
-fn decoded(text: &str) -> String {
+pub(super) fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
@@ -31,7 +31,7 @@ fn refused(status: u16, code: &str, message: &str) -> Response {
     made(status, &headers, Body::from(json!({"error": message}).to_string()))
 }
 
-fn as_json(value: &Value, more: &[(&str, String)]) -> Response {
+pub(super) fn as_json(value: &Value, more: &[(&str, String)]) -> Response {
     let mut headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
     headers.extend(more.iter().cloned());
     made(200, &headers, Body::from(value.to_string()))
@@ -49,7 +49,12 @@ pub(super) async fn route(shared: &Arc<Shared>, request: Request) -> Response {
     match parts.as_slice() {
         ["api", "whoami-v2"] => whoami(shared, &headers),
         ["api", kind] => match kind.parse::<RepoKind>() {
-            Ok(kind) => search(shared, kind, &query),
+            Ok(kind) => {
+                let (shared, visible) = (shared.clone(), knows(shared, &headers));
+                tokio::task::spawn_blocking(move || search::search(&shared, kind, &query, visible))
+                    .await
+                    .unwrap_or_else(|_| refused(500, "", "the search failed"))
+            }
             Err(_) => refused(404, "", "Not found"),
         },
         ["api", "resolve-cache", kind, rest @ ..] => match kind.parse::<RepoKind>() {
@@ -90,33 +95,28 @@ fn whoami(shared: &Shared, headers: &HeaderMap) -> Response {
     if !knows(shared, headers) {
         return refused(401, "", "Invalid credentials in Authorization header");
     }
-    let access = json!({"accessToken": {"displayName": "mirror", "role": "read"}});
+    let number =
+        shared.options.tokens.iter().position(|t| Some(t.as_str()) == token_of(headers)).unwrap_or(0);
+    let name = if number == 0 { "mirror".to_owned() } else { format!("mirror-{}", number + 1) };
+    let access = json!({"accessToken": {"displayName": name, "role": "read"}});
     as_json(
         &json!({"type": "user", "id": "mirror", "name": "mirror", "fullname": "mirror", "orgs": [], "auth": access}),
         &[],
     )
 }
 
-fn search(shared: &Shared, kind: RepoKind, query: &str) -> Response {
-    let of = |key: &str| parameter(query, key);
-    let (text, author) = (of("search").unwrap_or_default().to_lowercase(), of("author"));
-    let limit = of("limit").and_then(|l| l.parse::<usize>().ok()).unwrap_or(usize::MAX);
-    let found: Vec<Value> = repos::list(&shared.options.root, kind)
-        .into_iter()
-        .filter(|id| !shared.options.private.contains(id))
-        .filter(|id| id.to_lowercase().contains(&text))
-        .filter(|id| author.as_ref().is_none_or(|a| id.split('/').next() == Some(a)))
-        .take(limit)
-        .map(|id| json!({"id": id, "_id": id, "private": false, "tags": [], "likes": 0, "downloads": 0}))
-        .collect();
-    as_json(&Value::Array(found), &[])
+/// The values of a query's key, in their order.
+pub(super) fn parameters(query: &str, key: &str) -> Vec<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .filter(|(name, _)| decoded(name) == key)
+        .map(|(_, value)| decoded(&value.replace('+', " ")))
+        .collect()
 }
 
-fn parameter(query: &str, key: &str) -> Option<String> {
-    query.split('&').find_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        (name == key).then(|| decoded(&value.replace('+', " ")))
-    })
+/// The first of them.
+pub(super) fn parameter(query: &str, key: &str) -> Option<String> {
+    parameters(query, key).into_iter().next()
 }
 
 /// Takes `ns/name` or `name` off a path: the longest that is a repository.
@@ -142,7 +142,8 @@ async fn find<'a>(
         } else {
             let opened = tokio::task::spawn_blocking({
                 let shared = shared.clone();
-                move || repos::open(&shared.options.root, &shared.hashes, kind, &wanted)
+                let revision = asked_revision(rest);
+                move || repos::open(&shared.options.root, &shared.hashes, kind, &wanted, &revision)
             });
             // A folder of one part is an organisation when its repositories have two.
             let Ok(Some(repo)) = opened.await else {
@@ -157,6 +158,17 @@ async fn find<'a>(
     }
     let status = if token_of(headers).is_some() { 404 } else { 401 };
     Err(refused(status, "RepoNotFound", "Repository not found"))
+}
+
+/// The revision that a route names.
+fn asked_revision(rest: &[&str]) -> String {
+    match rest {
+        ["revision" | "tree" | "paths-info" | "commits" | "resolve" | "raw", revision, ..] => {
+            decoded(revision)
+        }
+        [commit, ..] if is_commit(commit) => (*commit).to_owned(),
+        _ => "main".to_owned(),
+    }
 }
 
 /// The file that `resolve/<commit>/<path>` or `<commit>/<path>` asks for.
@@ -177,7 +189,8 @@ fn gate(shared: &Shared, repo: &Repo, headers: &HeaderMap) -> Option<Response> {
 }
 
 fn check_revision(repo: &Repo, revision: &str) -> Option<Response> {
-    let known = revision == "main" || revision == repo.commit;
+    let name = repo.revision.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
+    let known = [repo.revision.as_str(), name, repo.commit.as_str()].contains(&revision);
     let message = format!("Invalid rev id: {}", revision.replace(|c: char| c.is_control(), ""));
     (!known).then(|| refused(404, "RevisionNotFound", &message))
 }
@@ -194,20 +207,23 @@ async fn api(
         Ok(found) => found,
         Err(refusal) => return refusal,
     };
-    let revision = rest.get(1).map_or_else(|| "main".to_owned(), |r| decoded(r));
+    let revision = asked_revision(rest);
     if let Some(refusal) = check_revision(&repo, &revision) {
         return refusal;
     }
     match rest {
-        [] | ["revision", _] => as_json(&info(&repo, parameter(query, "blobs").is_some()), &[]),
-        ["refs"] => as_json(
-            &json!({"branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": repo.commit}],
-                    "converts": [], "tags": [], "pullRequests": []}),
-            &[],
-        ),
+        [] | ["revision", _] => as_json(&facts::info(&repo, query, &shared.options), &[]),
+        ["refs"] => {
+            let (shared, with_prs) = (shared.clone(), parameter(query, "include_prs").is_some());
+            let found = tokio::task::spawn_blocking(move || facts::refs(&shared, &repo, with_prs)).await;
+            found.map_or_else(|_| refused(500, "", "the refs could not be read"), |refs| as_json(&refs, &[]))
+        }
+        ["commits", _] => as_json(&facts::commits(&repo, query), &[]),
+        ["auth-check"] => gate(shared, &repo, headers).unwrap_or_else(|| as_json(&json!({}), &[])),
+        ["auth-check", "write"] => refused(403, "", "This mirror is read-only."),
         ["tree", _, folder @ ..] => {
             let folder = folder.iter().map(|f| decoded(f)).collect::<Vec<_>>().join("/");
-            tree(shared, &repo, &revision, &folder, query)
+            tree(shared, &repo, &folder, query)
         }
         ["paths-info", _] => {
             let Ok(body) = axum::body::to_bytes(request.into_body(), MAX_FORM).await else {
@@ -217,48 +233,6 @@ async fn api(
         }
         _ => refused(404, "", "Not found"),
     }
-}
-
-fn time(at: std::time::SystemTime) -> String {
-    let seconds = at.duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Civil date from days (Howard Hinnant's `civil_from_days`).
-    let z = days + 719_468;
-    let (era, doe) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.000Z",
-        of_day / 3600,
-        of_day / 60 % 60,
-        of_day % 60
-    )
-}
-
-fn info(repo: &Repo, blobs: bool) -> Value {
-    let siblings: Vec<Value> = repo
-        .files
-        .iter()
-        .map(|(path, file)| {
-            if !blobs {
-                return json!({"rfilename": path});
-            }
-            let mut sibling = json!({"rfilename": path, "size": file.size, "blobId": file.oid});
-            if let (Some(sha), Some(map)) = (&file.sha256, sibling.as_object_mut()) {
-                map.insert("lfs".into(), json!({"sha256": sha, "size": file.size, "pointerSize": 134}));
-            }
-            sibling
-        })
-        .collect();
-    let when = time(repo.modified);
-    json!({
-        "_id": repo.commit.get(..24).unwrap_or_default(), "id": repo.id, "author": repo.id.split('/').next(),
-        "sha": repo.commit, "lastModified": when, "createdAt": when, "private": false, "gated": false,
-        "disabled": false, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings,
-    })
 }
 
 fn entry(path: &str, file: &RepoFile) -> Value {
@@ -273,7 +247,7 @@ fn folder_entry(path: &str) -> Value {
     json!({"type": "directory", "oid": "0".repeat(40), "size": 0, "path": path})
 }
 
-fn tree(shared: &Shared, repo: &Repo, revision: &str, folder: &str, query: &str) -> Response {
+fn tree(shared: &Shared, repo: &Repo, folder: &str, query: &str) -> Response {
     let recursive = matches!(parameter(query, "recursive").as_deref(), Some("true" | "True" | "1"));
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let mut entries: Vec<(String, Option<&RepoFile>)> = Vec::new();
@@ -304,12 +278,13 @@ fn tree(shared: &Shared, repo: &Repo, revision: &str, folder: &str, query: &str)
     if start + size < entries.len() {
         let expand = parameter(query, "expand").unwrap_or_else(|| "false".into());
         let folder = if folder.is_empty() { String::new() } else { format!("/{}", encode_segment(folder)) };
+        // At the commit: all pages are of one state, and the folder is not walked for each.
         let next = format!(
             "<{}/api/{}/{}/tree/{}{folder}?recursive={recursive}&expand={}&cursor={}>; rel=\"next\"",
             shared.url,
             repo.kind.plural(),
             repo.id,
-            encode_segment(revision),
+            repo.commit,
             encode_segment(&expand),
             start + size
         );
