@@ -162,14 +162,15 @@ def test_offline(filled: FaultHub, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(filled.log) == before
 
 
-def test_answers_that_are_no_json(filled: FaultHub) -> None:
+@pytest.mark.parametrize(("change", "text"), [("login_page", "web page"), ("replace", "not JSON")])
+def test_answers_that_are_no_json(change: str, text: str, filled: FaultHub) -> None:
     from faulthub import faults
 
-    filled.fault("datasets/org/data", faults.login_page())
+    filled.fault("datasets/org/data", faults.replace(b'{"id": ') if change == "replace" else faults.login_page())
     for question in ("dataset_info", "list_repo_tree", "get_paths_info", "list_repo_refs", "list_repo_commits"):
         error = outcome(lambda q=question: QUESTIONS[q](HfApi(endpoint=filled.url), "org/data", {}))
         assert isinstance(error, hfhub.errors.HfHubHTTPError), (question, error)
-        assert "JSON" in str(error)
+        assert text in str(error)
 
 
 def test_error_texts_can_be_added_to(filled: FaultHub) -> None:
