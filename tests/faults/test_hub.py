@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,19 @@ def test_the_older_client(filled: FaultHub, hub036_python: str, tmp_path: Path) 
         "RemoteEntryNotFoundError",
     ]
     assert out["warnings"] == []
+
+
+DATASETS = """
+import json
+from datasets import load_dataset
+rows = load_dataset("org/rows")
+stream = load_dataset("org/rows", split="train", streaming=True)
+print(json.dumps([{k: list(v["a"]) for k, v in rows.items()}, [r["a"] for r in stream]]))
+"""
+
+
+def test_the_official_datasets(fault_hub: FaultHub, fault_env: Path, python: Callable[..., Any]) -> None:
+    repo = fault_hub.repo("dataset", "org/rows")
+    repo.commit({"data/train.csv": b"a,b\n1,2\n3,4\n", "data/test.csv": b"a,b\n5,6\n", "README.md": b"# rows\n"})
+    shown = python(DATASETS, HF_ENDPOINT=fault_hub.url, HF_HOME=str(fault_env))
+    assert shown == [{"train": [1, 3], "test": [5]}, [1, 3]]
