@@ -146,7 +146,7 @@ def several(*rows: Row) -> Row:
         for row in rows:
             row.install(hub)
 
-    return Row(install)
+    return Row(install, {name: value for row in rows for name, value in row.environment.items()})
 
 
 def expiring(hub: FaultHub) -> None:
@@ -189,7 +189,7 @@ ROWS = {
     "429 seconds": any_fault(faults.rate_limited(1, "seconds"), times=1),
     "429 date": any_fault(faults.rate_limited(1, "date"), times=1),
     "429 bare": any_fault(faults.rate_limited(1, "none"), times=1),
-    "429 always": any_fault(faults.rate_limited(0)),
+    "429 always": several(any_fault(faults.rate_limited(0)), Row(environment={"HFHUB_TOTAL_TIMEOUT": "2"})),
     "flipped once": content_fault(scaled(faults.flip, 0.5), times=1),
     "flipped always": content_fault(scaled(faults.flip, 0.5)),
     "ends early once": content_fault(faults.short(7), times=1),
