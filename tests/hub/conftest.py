@@ -129,7 +129,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     if openssl is None:
         pytest.skip("needs the openssl program")
     folder = tmp_path_factory.mktemp("ca")
-    (folder / "server.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n")
+    (folder / "server.ext").write_text(
+        "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:huggingface.co\nbasicConstraints=CA:FALSE\n"
+    )
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     signed = ["-CAcreateserial", "-out", "server.pem", "-days", "2", "-extfile", "server.ext"]
     usage = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"]

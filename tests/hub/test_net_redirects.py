@@ -45,6 +45,10 @@ class Origins:
         made = self.servers[server]
         return f"{made.scheme}://{host}:{made.port}{slash}{path}"
 
+    def forget(self) -> None:
+        for server in self.servers.values():
+            server.asked.clear()
+
     def tokens(self) -> list[tuple[str, str, str]]:
         """(server, host header, path) of every request that had the token."""
         return [
@@ -82,19 +86,20 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
 @pytest.mark.parametrize(("endpoint", "target", "allowed"), PAIRS)
-def test_redirects(origins: Origins, endpoint: str, target: str, allowed: bool, status: int) -> None:
-    origins.target, origins.status = f"{origins.place(target)}/end", status
+def test_redirects(origins: Origins, endpoint: str, target: str, allowed: bool) -> None:
     client = HubClient(endpoint=origins.place(endpoint), token=TOKEN, headers={"X-Secret": TOKEN})
-    answer = client.request("GET", "/go", headers={"Cookie": TOKEN})
-    assert answer.url == origins.target
-    seen = [path for _, _, path in origins.tokens()]
-    assert sum(path.endswith("/go") for path in seen) == 1
-    assert sum(path.endswith("/end") for path in seen) == allowed
-    ends = [a for s in origins.servers.values() for a in s.asked if a.path.endswith("/end")]
-    assert len(ends) == 1
-    assert (TOKEN in str(ends[0].headers)) == allowed  # in no other header either
+    for status in (301, 302, 303, 307, 308):
+        origins.forget()
+        origins.target, origins.status = f"{origins.place(target)}/end", status
+        answer = client.request("GET", "/go", headers={"Cookie": TOKEN})
+        assert answer.url == origins.target
+        seen = [path for _, _, path in origins.tokens()]
+        assert sum(path.endswith("/go") for path in seen) == 1
+        assert sum(path.endswith("/end") for path in seen) == allowed
+        ends = [a for s in origins.servers.values() for a in s.asked if a.path.endswith("/end")]
+        assert len(ends) == 1
+        assert (TOKEN in str(ends[0].headers)) == allowed  # in no other header either
 
 
 @pytest.mark.parametrize(("endpoint", "target", "allowed"), PAIRS)

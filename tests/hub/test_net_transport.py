@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -190,3 +191,25 @@ def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(HubError, match="HTTP_PROXY") as caught:
         HubClient(endpoint="http://127.0.0.1:9").request("GET", "/x")
     assert "secret" not in str(caught.value)
+
+
+def test_a_mirror_that_sends_to_the_hub(
+    loopback: Make, reply: Any, authority: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, name = "c" * 40, "e" * 40
+    hub = loopback(
+        lambda asked: reply(body=b"", headers={"X-Repo-Commit": commit, "ETag": f'"{name}"', "Content-Length": "0"}),
+        tls=authority.server,
+    )
+    mirror = loopback(lambda asked: reply(307, headers={"location": f"https://huggingface.co{asked.path}"}))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with tunnel({"huggingface.co": hub.port}) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address("http"))
+        client = HubClient(endpoint=mirror.url, token="hf_of_the_mirror", headers={"X-Key": "hf_of_the_mirror"})
+        meta = json.loads(client.file_metadata("dataset", "a/b", "c.txt"))
+        client.request("GET", "/api/x")
+        assert set(proxy.asked) == {"huggingface.co:443"}
+    assert (meta["commit"], meta["etag"], meta["size"]) == (commit, name, 0)
+    assert [a.path for a in hub.asked] == ["/datasets/a/b/resolve/main/c.txt", "/api/x"]
+    assert all("hf_of_the_mirror" not in str(a.headers) for a in hub.asked)
+    assert all(a.headers["authorization"] == "Bearer hf_of_the_mirror" for a in mirror.asked)
