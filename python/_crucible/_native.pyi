@@ -60,7 +60,6 @@ class HubClient:
     @property
     def offline(self) -> bool: ...
     def repo_info(self, kind: str, repo_id: str, revision: str | None = None, files_metadata: bool = False) -> str: ...
-    def resolve_commit(self, kind: str, repo_id: str, revision: str | None = None) -> str: ...
     def list_tree(
         self,
         kind: str,
@@ -71,6 +70,9 @@ class HubClient:
         expand: bool = False,
     ) -> str: ...
     def file_metadata(self, kind: str, repo_id: str, path: str, revision: str | None = None) -> str: ...
+    def resolve_commit(
+        self, kind: str, repo_id: str, revision: str | None = None, *, local_files_only: bool = False
+    ) -> str: ...
     def download_file(
         self,
         kind: str,
@@ -80,8 +82,20 @@ class HubClient:
         *,
         force: bool = False,
         local_files_only: bool = False,
-        progress: Callable[[int, int | None], object] | None = None,
+        local_dir: str | None = None,
+        progress: Callable[[int, int, int, int], object] | None = None,
     ) -> str: ...
+    def plan_file(
+        self,
+        kind: str,
+        repo_id: str,
+        path: str,
+        revision: str | None = None,
+        *,
+        force: bool = False,
+        local_files_only: bool = False,
+        local_dir: str | None = None,
+    ) -> tuple[str, int | None, str, str, bool, bool]: ...
     def download_files(
         self,
         kind: str,
@@ -90,7 +104,7 @@ class HubClient:
         revision: str | None = None,
         *,
         max_workers: int = 8,
-        progress: Callable[[int, int | None], object] | None = None,
+        progress: Callable[[int, int, int, int], object] | None = None,
     ) -> list[str]: ...
     def download_snapshot(
         self,
@@ -103,12 +117,26 @@ class HubClient:
         max_workers: int = 8,
         force: bool = False,
         local_files_only: bool = False,
-        progress: Callable[[int, int | None], object] | None = None,
+        local_dir: str | None = None,
+        progress: Callable[[int, int, int, int], object] | None = None,
     ) -> str: ...
+    def plan_snapshot(
+        self,
+        kind: str,
+        repo_id: str,
+        revision: str | None = None,
+        *,
+        allow_patterns: Sequence[str] | None = None,
+        ignore_patterns: Sequence[str] | None = None,
+        force: bool = False,
+        local_files_only: bool = False,
+        local_dir: str | None = None,
+    ) -> list[tuple[str, int | None, str, str, bool, bool]]: ...
     def read_text(self, kind: str, repo_id: str, path: str, revision: str | None = None) -> str | None: ...
-    def cached_path(self, kind: str, repo_id: str, path: str, revision: str | None = None) -> str | None: ...
     def keep_listing(self, kind: str, repo_id: str, commit: str, entries: bytes) -> None: ...
     def list_tree_if_short(self, kind: str, repo_id: str, commit: str) -> str | None: ...
+    def cached_path(self, kind: str, repo_id: str, path: str, revision: str | None = None) -> str | None: ...
+    def known_absent(self, kind: str, repo_id: str, path: str, revision: str | None = None) -> bool: ...
     def request(
         self,
         method: str,

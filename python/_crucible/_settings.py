@@ -18,12 +18,17 @@ class Settings:
         memory_budget: bytes of decoded Arrow data up to which a table stays on the heap; above it the table is written
             once as Arrow IPC in the cache and memory-mapped (`CRUCIBLE_MEMORY_BUDGET`).
         datasets_cache: folder of those files (`HF_DATASETS_CACHE`, else `$HF_HOME/datasets`).
-        progress_bars: whether bars may be drawn (`HF_HUB_DISABLE_PROGRESS_BARS` unset).
+        assets_cache: folder of what other libraries keep (`HF_ASSETS_CACHE`, else `$HF_HOME/assets`).
+        progress_bars: False or True where `HF_HUB_DISABLE_PROGRESS_BARS` decides (1 or 0), None where code may.
+        bars_everywhere: whether bars are drawn where there is no terminal too (`TQDM_POSITION=-1`, as in the official
+            client).
     """
 
     memory_budget: int
     datasets_cache: Path
-    progress_bars: bool
+    assets_cache: Path
+    progress_bars: bool | None
+    bars_everywhere: bool
 
 
 def settings() -> Settings:
@@ -36,8 +41,15 @@ def settings() -> Settings:
         budget = max(0, int(env.get("CRUCIBLE_MEMORY_BUDGET", _DEFAULT_BUDGET)))
     except ValueError:
         budget = _DEFAULT_BUDGET
-    bars = env.get("HF_HUB_DISABLE_PROGRESS_BARS", "").upper() not in _TRUE
-    return Settings(memory_budget=budget, datasets_cache=cache, progress_bars=bars)
+    assets = Path(env.get("HF_ASSETS_CACHE") or env.get("HUGGINGFACE_ASSETS_CACHE") or home / "assets").expanduser()
+    switch = env.get("HF_HUB_DISABLE_PROGRESS_BARS")
+    return Settings(
+        memory_budget=budget,
+        datasets_cache=cache,
+        assets_cache=assets,
+        progress_bars=None if switch is None else switch.upper() not in _TRUE,
+        bars_everywhere=env.get("TQDM_POSITION") == "-1",
+    )
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,30 @@ class LocalEntryNotFoundError(EntryNotFoundError):
     """Not in the cache, and the hub cannot be asked."""
 
 
+class RevisionResolutionError(LocalEntryNotFoundError):
+    """The commit of a revision is not cached, and the hub cannot be asked."""
+
+
+class IncompleteSnapshotError(LocalEntryNotFoundError):
+    """The cache holds a part of a snapshot, and the hub cannot be asked for the rest.
+
+    Attributes:
+        snapshot_path: the folder with the part.
+        missing: paths of the files that are not there.
+    """
+
+    snapshot_path: str = ""
+    missing: list[str] = []  # noqa: RUF012  # replaced on each object, never changed
+
+
+class DryRunError(HubError):
+    """What a download would do cannot be said, since the hub cannot be asked."""
+
+
+class ForceDownloadError(LocalEntryNotFoundError, ValueError):
+    """`force_download=True` needs the hub, and it cannot be asked."""
+
+
 class BadRequestError(HfHubHTTPError, ValueError):
     """The hub did not understand the request."""
 

@@ -89,11 +89,20 @@ if TYPE_CHECKING:
         cache_stats,
         prune,
         scan_cache_dir,
+    )
+    from hfhub.download import (
+        _CACHED_NO_EXIST,
+        DryRunFileInfo,
+        ResolvedRevision,
+        cached_assets_path,
+        hf_hub_download,
+        resolve_revision,
+        snapshot_download,
         try_to_load_from_cache,
     )
-    from hfhub.download import hf_hub_download, snapshot_download
     from hfhub.fs import RemoteFile, download_stream, install_fsspec, open_file, open_range
     from hfhub.fs.hffs import HfFileSystem
+    from hfhub.progress import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     from hfhub.server import HubServer
 
 _HOMES = {
@@ -111,11 +120,15 @@ _HOMES = {
     "hfhub.auth": "auth_list auth_switch get_token interpreter_login login logout",
     "hfhub.cache": (
         "CachedFileInfo CachedRepoInfo CachedRevisionInfo DeleteCacheStrategy HFCacheInfo cache_stats prune "
-        "scan_cache_dir try_to_load_from_cache"
+        "scan_cache_dir"
     ),
-    "hfhub.download": "hf_hub_download snapshot_download",
     "hfhub.fs": "RemoteFile download_stream install_fsspec open_file open_range",
     "hfhub.fs.hffs": "HfFileSystem",
+    "hfhub.download": (
+        "_CACHED_NO_EXIST DryRunFileInfo ResolvedRevision cached_assets_path hf_hub_download resolve_revision "
+        "snapshot_download try_to_load_from_cache"
+    ),
+    "hfhub.progress": "are_progress_bars_disabled disable_progress_bars enable_progress_bars",
     "hfhub.server": "HubServer",
 }
 # Modules that need no import of their own: `hfhub.errors.GatedRepoError`.
@@ -132,6 +145,14 @@ __all__ = [
     "CardData",
     "DatasetCard",
     "DatasetCardData",
+    "enable_progress_bars",
+    "disable_progress_bars",
+    "are_progress_bars_disabled",
+    "resolve_revision",
+    "cached_assets_path",
+    "ResolvedRevision",
+    "DryRunFileInfo",
+    "_CACHED_NO_EXIST",
     "DatasetInfo",
     "DatasetParquetEntry",
     "DatasetParquetFile",

@@ -20,6 +20,7 @@ def client(
     offline: bool | None = None,
     user_agent: str | None = None,
     headers: Mapping[str, str] | None = None,
+    etag_timeout: float | None = None,
 ) -> HubClient:
     """A native client.
 
@@ -30,6 +31,7 @@ def client(
         offline: whether requests are forbidden; `HF_HUB_OFFLINE` when absent.
         user_agent: more text for the user agent.
         headers: more headers, for the endpoint only.
+        etag_timeout: seconds to wait for an answer about a file; `HF_HUB_ETAG_TIMEOUT` wins.
     """
     return HubClient(
         endpoint=endpoint,
@@ -38,6 +40,7 @@ def client(
         offline=offline,
         user_agent=_AGENT if user_agent is None else f"{_AGENT}; {user_agent}",
         headers=headers,
+        etag_timeout=etag_timeout,
     )
 
 

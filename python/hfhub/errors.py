@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from _crucible._notices import (
+    DownloadWarning,
+    LockWarning,
+    NothingMatchedWarning,
+    PartialSnapshotWarning,
+    StaleCacheWarning,
+    SymlinkWarning,
+)
 from _crucible.errors import (
     ArchiveError,
     ArchiveLimitError,
@@ -12,8 +20,10 @@ from _crucible.errors import (
     DeviceCodeError,
     DisabledRepoError,
     DiskFullError,
+    DryRunError,
     EntryNotFoundError,
     ForbiddenError,
+    ForceDownloadError,
     GatedRepoError,
     HfHubHTTPError,
     HfUriError,
@@ -22,6 +32,7 @@ from _crucible.errors import (
     HubError,
     HubTimeoutError,
     HubWarning,
+    IncompleteSnapshotError,
     IntegrityError,
     InternalError,
     LocalEntryNotFoundError,
@@ -34,6 +45,7 @@ from _crucible.errors import (
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+    RevisionResolutionError,
     UnauthorizedError,
 )
 
@@ -47,8 +59,11 @@ __all__ = [
     "DeviceCodeError",
     "DisabledRepoError",
     "DiskFullError",
+    "DownloadWarning",
+    "DryRunError",
     "EntryNotFoundError",
     "ForbiddenError",
+    "ForceDownloadError",
     "GatedRepoError",
     "HFValidationError",
     "HfHubHTTPError",
@@ -57,17 +72,24 @@ __all__ = [
     "HubError",
     "HubTimeoutError",
     "HubWarning",
+    "IncompleteSnapshotError",
     "IntegrityError",
     "InternalError",
     "LocalEntryNotFoundError",
     "LocalTokenNotFoundError",
     "LockTimeoutError",
+    "LockWarning",
+    "NothingMatchedWarning",
     "OIDCError",
     "OfflineModeIsEnabled",
+    "PartialSnapshotWarning",
     "RateLimitedError",
     "ReadOnlyError",
     "RemoteEntryNotFoundError",
     "RepositoryNotFoundError",
     "RevisionNotFoundError",
+    "RevisionResolutionError",
+    "StaleCacheWarning",
+    "SymlinkWarning",
     "UnauthorizedError",
 ]

@@ -24,6 +24,7 @@ from hfhub.errors import (
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+    StaleCacheWarning,
     UnauthorizedError,
 )
 
@@ -87,8 +88,9 @@ def test_no_network_with_a_warm_cache(hub: HubServer, monkeypatch: pytest.Monkey
     path = hf_hub_download("org/small", "README.md", repo_type="dataset")
     folder = snapshot_download("org/small", repo_type="dataset")
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed_port()}")
-    assert hf_hub_download("org/small", "README.md", repo_type="dataset") == path
-    assert snapshot_download("org/small", repo_type="dataset") == folder
+    with pytest.warns(StaleCacheWarning, match="refused"):
+        assert hf_hub_download("org/small", "README.md", repo_type="dataset") == path
+    assert snapshot_download("org/small", repo_type="dataset") == folder  # warned of once
 
 
 def test_offline(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,21 @@ impl HubClient {
         if whole && let Some(entries) = store::read_tree(&layout, &repo.revision) {
             return Ok(entries);
         }
+        let entries = self.ask_tree(repo, path, recursive, expand).await?;
+        if whole {
+            let _ = store::write_tree(&layout, &repo.revision, &entries); // a help for later calls
+        }
+        Ok(entries)
+    }
+
+    /// As `list_tree`, always from the hub, and nothing is kept.
+    pub(crate) async fn ask_tree(
+        &self,
+        repo: &RepoRef,
+        path: Option<&str>,
+        recursive: bool,
+        expand: bool,
+    ) -> Result<Vec<TreeEntry>, HubError> {
         self.online(repo)?;
         let folder = match path {
             Some(path) => format!("/{}", encode_segment(safe_path(path)?)),
@@ -206,9 +221,6 @@ impl HubClient {
             }
             next = next_page(&headers, &url)?;
         }
-        if whole {
-            let _ = store::write_tree(&layout, &repo.revision, &entries); // a help for later calls
-        }
         Ok(entries)
     }
 
@@ -229,6 +241,16 @@ impl HubClient {
     /// # Errors
     /// As `repo_info`; `EntryNotFound` for an unknown file.
     pub async fn file_metadata(&self, repo: &RepoRef, path: &str) -> Result<FileMeta, HubError> {
+        self.head_file(repo, path, false).await
+    }
+
+    /// As `file_metadata`; with `remember`, the cache learns that a commit does not have the file.
+    pub(crate) async fn head_file(
+        &self,
+        repo: &RepoRef,
+        path: &str,
+        remember: bool,
+    ) -> Result<FileMeta, HubError> {
         self.online(repo)?;
         let url = self.resolve_url(repo, path)?;
         let raw_bytes: [(HeaderName, String); 1] = [(ACCEPT_ENCODING, "identity".to_owned())];
@@ -236,7 +258,9 @@ impl HubClient {
             let work = self.http().send(self.config(), Method::HEAD, &url, &raw_bytes, Redirects::Metadata);
             let (response, at) = self.within(self.config().metadata_timeout, work).await?;
             if let Some(error) = error_of(&response, &at, Some(repo), Some(path)) {
-                self.remember_missing(repo, path, &error, header(response.headers(), "x-repo-commit"));
+                if remember {
+                    self.remember_missing(repo, path, &error, header(response.headers(), "x-repo-commit"));
+                }
                 return Err(error);
             }
             let headers = response.headers();

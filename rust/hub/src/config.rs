@@ -33,12 +33,30 @@ pub struct HubConfig {
     origin: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     symlinks: bool,
+    pub(crate) symlinks_warning: bool,
+    pub(crate) locks: LockMode,
+    /// How long the commit of a branch that another process of this machine asked for is good enough.
+    pub(crate) revision_ttl: Duration,
     pub(crate) metadata_timeout: Duration,
     pub(crate) total_timeout: Duration,
     pub(crate) max_retries: u32,
     pub(crate) retry_base: Duration,
     pub(crate) lock_timeout: Duration,
 }
+
+/// How processes wait for each other (`HFHUB_LOCKS`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LockMode {
+    /// `flock`, and files where the file system does not know it.
+    Flock,
+    /// Files that exist while they are held.
+    Soft,
+    /// Not at all: the same file may be downloaded more than once.
+    Off,
+}
+
+/// With several ranks visible, they need not all ask which commit a branch is.
+const RANKS_REVISION_TTL: f64 = 60.0;
 
 impl HubConfig {
     /// Settings as the environment gives them (`HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`, `HF_HUB_OFFLINE`…).
@@ -58,6 +76,12 @@ impl HubConfig {
             Duration::from_secs(value.unwrap_or(default))
         };
         let whole = |name: &str| get(name).and_then(|v| v.trim().parse::<u32>().ok());
+        let fraction = |name: &str| {
+            get(name)
+                .and_then(|v| v.trim().parse::<f64>().ok())
+                .and_then(|v| Duration::try_from_secs_f64(v).ok())
+        };
+        let ranks = get("WORLD_SIZE").and_then(|v| v.trim().parse::<u64>().ok()).is_some_and(|n| n > 1);
         let home_dir =
             get("HOME").or_else(|| get("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
         let expand = |text: String| match text.strip_prefix("~/") {
@@ -93,11 +117,22 @@ impl HubConfig {
             origin: get("HF_HUB_USER_AGENT_ORIGIN"),
             headers: Vec::new(),
             symlinks: !flag("HF_HUB_DISABLE_SYMLINKS"),
+            symlinks_warning: !flag("HF_HUB_DISABLE_SYMLINKS_WARNING"),
+            locks: match get("HFHUB_LOCKS").as_deref().map(str::trim) {
+                Some("soft") => LockMode::Soft,
+                Some("off") => LockMode::Off,
+                _ => LockMode::Flock,
+            },
+            revision_ttl: fraction("HFHUB_REVISION_TTL").unwrap_or(Duration::from_secs_f64(if ranks {
+                RANKS_REVISION_TTL
+            } else {
+                0.0
+            })),
             metadata_timeout: seconds("HF_HUB_ETAG_TIMEOUT", ETAG_TIMEOUT.as_secs()),
             total_timeout: seconds("HFHUB_TOTAL_TIMEOUT", TOTAL_TIMEOUT.as_secs()),
             max_retries: whole("HFHUB_MAX_RETRIES").unwrap_or(5),
             retry_base: Duration::from_millis(whole("HFHUB_RETRY_BASE_MS").unwrap_or(500).into()),
-            lock_timeout: Duration::from_secs(600),
+            lock_timeout: fraction("HFHUB_LOCK_TIMEOUT").unwrap_or(Duration::from_secs(600)),
         }
     }
 
@@ -258,6 +293,18 @@ mod tests {
         let set = config(&[("HFHUB_MAX_RETRIES", "0"), ("HFHUB_RETRY_BASE_MS", "20")]);
         assert_eq!((set.max_retries, set.retry_base), (0, Duration::from_millis(20)));
         assert_eq!(config(&[("HFHUB_RETRY_BASE_MS", "soon")]).retry_base, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn ranks_share_the_commit_of_a_branch() {
+        let ttl = |pairs: &[(&str, &str)]| config(pairs).revision_ttl.as_secs_f64();
+        assert_eq!(ttl(&[]), 0.0);
+        assert_eq!(ttl(&[("WORLD_SIZE", "1")]), 0.0);
+        assert_eq!(ttl(&[("WORLD_SIZE", "8")]), 60.0);
+        assert_eq!(ttl(&[("WORLD_SIZE", "8"), ("HFHUB_REVISION_TTL", "0")]), 0.0);
+        assert_eq!(ttl(&[("HFHUB_REVISION_TTL", "1.5")]), 1.5);
+        assert_eq!(config(&[("HFHUB_LOCK_TIMEOUT", "0.5")]).lock_timeout, Duration::from_millis(500));
+        assert_eq!(config(&[("HFHUB_LOCKS", "soft")]).locks, LockMode::Soft);
     }
 
     #[test]

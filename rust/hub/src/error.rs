@@ -33,6 +33,12 @@ pub enum HubErrorKind {
     Offline,
     /// Not in the cache, and the hub cannot be asked.
     LocalEntryNotFound,
+    /// The cache holds a part of a snapshot, and the hub cannot be asked for the rest.
+    IncompleteSnapshot,
+    /// What a download would do cannot be said, since the hub cannot be asked.
+    DryRun,
+    /// A forced download without a hub to fetch from.
+    ForceDownload,
     /// Wrong length or hash.
     Integrity,
     /// No space left.
@@ -82,6 +88,10 @@ pub struct Context {
     pub unreachable: bool,
     /// Whether time ran out.
     pub timed_out: bool,
+    /// Folder of an incomplete snapshot.
+    pub snapshot_path: Option<String>,
+    /// Files that an incomplete snapshot lacks.
+    pub missing: Vec<String>,
 }
 
 /// An error of the hub client.

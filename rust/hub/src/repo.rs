@@ -148,19 +148,41 @@ pub fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A file path of a repository that is safe to join to a folder.
+/// A file path of a repository that is safe to join to a folder, here and on Windows.
 ///
 /// # Errors
-/// `InvalidArgument` for absolute paths, `..`, backslashes, drives, or an empty path.
+/// `InvalidArgument` for absolute paths, `..`, drives, shares, NUL, an empty path or part.
 pub fn safe_path(path: &str) -> Result<&str, HubError> {
-    let fine = !path.is_empty()
-        && !path.contains(['\\', '\0', ':'])
-        && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    if fine {
+    let drive = |part: &str| matches!(part.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    let climbs = |part: &str| part.split('\\').any(|p| p == "..");
+    let odd =
+        |part: &str| part.is_empty() || part == "." || part.starts_with('\\') || drive(part) || climbs(part);
+    let wrong =
+        path.contains('\0') || (cfg!(windows) && path.contains(['\\', ':'])) || path.split('/').any(odd);
+    if !wrong {
         return Ok(path);
     }
     let message = format!("{path:?} is not a safe path inside a repository");
-    Err(HubError::new(HubErrorKind::InvalidArgument, message).with(|c| c.path = Some(path.to_owned())))
+    Err(HubError::new(HubErrorKind::InvalidArgument, message)
+        .with(|c| c.path = Some(path.to_owned()))
+        .with_hint(
+            "It would leave the folder it belongs to; ask the owner of the repository to rename the file.",
+        ))
+}
+
+/// A blob's name that is one part of a path.
+///
+/// # Errors
+/// `Http` for a name that would leave the folder of blobs.
+pub(crate) fn safe_etag(etag: &str) -> Result<&str, HubError> {
+    let fine = !etag.is_empty()
+        && etag.len() <= 200
+        && !etag.starts_with('.')
+        && !etag.contains(['/', '\\', ':', '\0']);
+    if fine {
+        return Ok(etag);
+    }
+    Err(HubError::new(HubErrorKind::Http, format!("the hub sent {etag:?} as the name of a content")))
 }
 
 #[cfg(test)]
@@ -180,9 +202,28 @@ mod tests {
 
     #[test]
     fn paths_cannot_leave_the_folder() {
-        assert!(safe_path("data/a.parquet").is_ok());
-        for bad in ["", "/etc/passwd", "a/../b", "a//b", "..", "C:/x", "a\\b", "./a"] {
+        for good in ["data/a.parquet", "a..b", "ab:c", "...", "a\\b"] {
+            assert!(safe_path(good).is_ok() || cfg!(windows), "{good}");
+        }
+        for bad in [
+            "",
+            "/etc/passwd",
+            "a/../b",
+            "a//b",
+            "..",
+            "C:/x",
+            "d/C:x",
+            "\\\\host\\share",
+            "a/\\b",
+            "a\\..\\b",
+            "./a",
+            "a\0b",
+        ] {
             assert!(safe_path(bad).is_err(), "{bad}");
+        }
+        assert!(safe_etag("a-1").is_ok());
+        for bad in ["", "..", "a/b", "a\\b", "x\0"] {
+            assert!(safe_etag(bad).is_err(), "{bad}");
         }
     }
 

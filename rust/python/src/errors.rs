@@ -126,6 +126,9 @@ fn hub_class(kind: HubErrorKind) -> &'static str {
         HubErrorKind::Connection => "HubConnectionError",
         HubErrorKind::Offline => "OfflineModeIsEnabled",
         HubErrorKind::LocalEntryNotFound => "LocalEntryNotFoundError",
+        HubErrorKind::IncompleteSnapshot => "IncompleteSnapshotError",
+        HubErrorKind::DryRun => "DryRunError",
+        HubErrorKind::ForceDownload => "ForceDownloadError",
         HubErrorKind::Integrity => "IntegrityError",
         HubErrorKind::DiskFull => "DiskFullError",
         HubErrorKind::LockTimeout => "LockTimeoutError",
@@ -151,6 +154,10 @@ fn hub_exception(py: Python<'_>, error: &HubError) -> PyResult<PyErr> {
     facts.set_item("tries", context.tries)?;
     if !context.headers.is_empty() {
         facts.set_item("headers", context.headers.iter().cloned().collect::<HashMap<_, _>>())?;
+    }
+    facts.set_item("snapshot_path", &context.snapshot_path)?;
+    if !context.missing.is_empty() {
+        facts.set_item("missing", &context.missing)?;
     }
     let class = match error.kind() {
         HubErrorKind::Connection if context.timed_out => "HubTimeoutError",

@@ -57,6 +57,11 @@ impl Layout {
         self.cache.join(".locks").join(&self.folder).join(format!("{etag}.lock"))
     }
 
+    /// The lock of a question about the repository, and what was answered to it: `.locks/<folder>/<name>`.
+    pub(crate) fn note(&self, name: &str) -> PathBuf {
+        self.cache.join(".locks").join(&self.folder).join(name)
+    }
+
     /// What a pointer links to: the blob, relative to the pointer's folder.
     pub(crate) fn link_target(path: &str, etag: &str) -> PathBuf {
         let up = path.matches('/').count() + 2;

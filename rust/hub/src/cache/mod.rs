@@ -2,4 +2,5 @@
 
 pub(crate) mod layout;
 pub(crate) mod lock;
+mod owner;
 pub(crate) mod store;

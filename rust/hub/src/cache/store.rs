@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,10 @@ pub(crate) fn make_parent(path: &Path) -> Result<(), HubError> {
     fs::create_dir_all(parent).map_err(|e| HubError::io("make the folder", parent, e))
 }
 
-/// Marks the cache folder as a cache for backup programs, once.
-pub(crate) fn tag(layout: &Layout) {
-    let path = layout.cache().join("CACHEDIR.TAG");
-    if !path.exists() && fs::create_dir_all(layout.cache()).is_ok() {
+/// Marks a folder as a cache for backup programs, once.
+pub(crate) fn tag(folder: &Path) {
+    let path = folder.join("CACHEDIR.TAG");
+    if !path.exists() && fs::create_dir_all(folder).is_ok() {
         let _ = fs::write(path, CACHEDIR_TAG); // a help for others, not needed by us
     }
 }
@@ -100,7 +100,7 @@ impl Drop for Incomplete {
 }
 
 /// Writes a small file through a temporary one beside it.
-fn write_atomically(path: &Path, text: &str) -> Result<(), HubError> {
+pub(crate) fn write_atomically(path: &Path, text: &str) -> Result<(), HubError> {
     make_parent(path)?;
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.tmp", random_hex()));
@@ -135,29 +135,76 @@ pub(crate) fn write_no_exist(layout: &Layout, commit: &str, path: &str) {
     }
 }
 
+/// How a pointer is made.
+pub(crate) struct Placing<'a> {
+    pub(crate) commit: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) etag: &'a str,
+    /// Whether links are wanted.
+    pub(crate) symlinks: bool,
+    /// Whether the blob was just made: then no other snapshot needs it where links are not possible.
+    pub(crate) fresh: bool,
+}
+
+/// A pointer that is there.
+pub(crate) struct Placed {
+    pub(crate) pointer: PathBuf,
+    /// The wish for a link could not be fulfilled.
+    pub(crate) link_failed: bool,
+}
+
 /// Makes the pointer of a snapshot to a blob: a relative link, or the file itself where links are not possible.
-pub(crate) fn link(
-    layout: &Layout,
-    commit: &str,
-    path: &str,
-    etag: &str,
-    symlinks: bool,
-) -> Result<PathBuf, HubError> {
-    let pointer = layout.pointer(commit, path);
-    if pointer.exists() {
-        return Ok(pointer);
+pub(crate) fn place(layout: &Layout, what: &Placing<'_>) -> Result<Placed, HubError> {
+    let pointer = layout.pointer(what.commit, what.path);
+    let blob = layout.blob(what.etag);
+    let is_link = pointer.is_symlink();
+    if pointer.exists() && (is_link || !what.fresh) {
+        return Ok(Placed { pointer, link_failed: false });
     }
     make_parent(&pointer)?;
-    let blob = layout.blob(etag);
-    let _ = fs::remove_file(&pointer); // a link to a blob that is gone
-    if symlinks && symlink(&Layout::link_target(path, etag), &pointer).is_ok() {
-        return Ok(pointer);
+    let mut link_failed = false;
+    if what.symlinks {
+        if is_link {
+            let _ = fs::remove_file(&pointer); // it leads to a blob that is gone
+        }
+        if !pointer.exists() {
+            match symlink(&Layout::link_target(what.path, what.etag), &pointer) {
+                Ok(()) => return Ok(Placed { pointer, link_failed }),
+                // Another process was faster, or a link to nothing stays.
+                Err(_) if pointer.exists() => return Ok(Placed { pointer, link_failed }),
+                Err(_) => link_failed = true,
+            }
+        }
     }
-    if pointer.exists() {
-        return Ok(pointer); // another process was faster
+    let done = if what.fresh && !blob.is_symlink() {
+        fs::rename(&blob, &pointer).map_err(|e| HubError::io("place", &pointer, e))
+    } else {
+        copy(&blob, &pointer)
+    };
+    match done {
+        Ok(()) => Ok(Placed { pointer, link_failed }),
+        Err(_) if pointer.exists() => Ok(Placed { pointer, link_failed }), // another process moved it
+        Err(error) => Err(error),
     }
-    fs::rename(&blob, &pointer).map_err(|e| HubError::io("place", &pointer, e))?;
-    Ok(pointer)
+}
+
+/// Copies contents to a name at once; the mode is the umask's.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), HubError> {
+    let mut source = File::open(from).map_err(|e| HubError::io("read", from, e))?;
+    let mut target = Incomplete::create(to)?;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = source.read(&mut buffer).map_err(|e| HubError::io("read", from, e))?;
+        match buffer.get(..read) {
+            Some(bytes) if read > 0 => target.write(bytes)?,
+            _ => return target.persist(to),
+        }
+    }
+}
+
+/// Whether a blob is there with the size it should have. Follows links: the official client's shared store.
+pub(crate) fn intact(blob: &Path, size: Option<u64>) -> bool {
+    fs::metadata(blob).is_ok_and(|m| m.is_file() && size.is_none_or(|size| m.len() == size))
 }
 
 #[cfg(unix)]
@@ -191,7 +238,12 @@ struct CachedFile {
 
 /// The cached listing of a commit; anything unreadable counts as absent.
 pub(crate) fn read_tree(layout: &Layout, commit: &str) -> Option<Vec<TreeEntry>> {
-    let text = fs::read_to_string(layout.tree(commit)).ok()?;
+    read_tree_at(&layout.tree(commit))
+}
+
+/// A cached listing in a file.
+pub(crate) fn read_tree_at(file: &Path) -> Option<Vec<TreeEntry>> {
+    let text = fs::read_to_string(file).ok()?;
     let tree: CachedTree = serde_json::from_str(&text).ok()?;
     (tree.format_version == 1).then(|| {
         tree.files
@@ -211,6 +263,11 @@ pub(crate) fn read_tree(layout: &Layout, commit: &str) -> Option<Vec<TreeEntry>>
 
 /// Keeps the complete listing of a commit.
 pub(crate) fn write_tree(layout: &Layout, commit: &str, entries: &[TreeEntry]) -> Result<(), HubError> {
+    write_tree_at(&layout.tree(commit), entries)
+}
+
+/// Keeps a listing in a file.
+pub(crate) fn write_tree_at(file: &Path, entries: &[TreeEntry]) -> Result<(), HubError> {
     let files = entries
         .iter()
         .filter(|e| e.is_file())
@@ -230,7 +287,7 @@ pub(crate) fn write_tree(layout: &Layout, commit: &str, entries: &[TreeEntry]) -
     let mut writer = serde_json::Serializer::with_formatter(&mut text, formatter);
     let done = CachedTree { format_version: 1, files }.serialize(&mut writer);
     match done.map(|()| String::from_utf8(text)) {
-        Ok(Ok(text)) => write_atomically(&layout.tree(commit), &text),
+        Ok(Ok(text)) => write_atomically(file, &text),
         _ => Ok(()),
     }
 }

@@ -3,14 +3,19 @@
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use super::DownloadOptions;
-use crate::api::FileMeta;
+use super::listing::small_tree;
+use super::offline::{
+    cached_commit, cannot_force, is_answer, missing, not_cached, note_stale, offline_error,
+};
+use super::{DownloadOptions, FilePlan};
+use crate::api::{FileMeta, TreeEntry};
 use crate::cache::layout::Layout;
 use crate::cache::lock::FileLock;
-use crate::cache::store;
+use crate::cache::store::{self, Placing};
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
-use crate::repo::{RepoRef, safe_path};
+use crate::notice::NoticeKind;
+use crate::repo::{RepoRef, safe_etag, safe_path};
 
 /// What is known before the bytes come.
 #[derive(Clone)]
@@ -22,45 +27,29 @@ pub(super) struct Known {
     pub(super) location: Option<String>,
 }
 
-impl From<FileMeta> for Known {
-    fn from(meta: FileMeta) -> Self {
-        Self { commit: meta.commit, etag: meta.etag, size: meta.size, location: Some(meta.location) }
+impl Known {
+    fn said(meta: FileMeta, asked: &str) -> Self {
+        // The address that was asked may mean another commit by the time of the next request; then the commit's own
+        // address is taken.
+        let location = Some(meta.location).filter(|place| place != asked);
+        Self { commit: meta.commit, etag: meta.etag, size: meta.size, location }
+    }
+
+    pub(super) fn listed(commit: &str, entry: &TreeEntry) -> Self {
+        let etag = entry.etag().to_owned();
+        Self { commit: commit.to_owned(), etag, size: Some(entry.size), location: None }
     }
 }
 
-/// The error of a file that is neither cached nor to be had.
-pub(super) fn not_cached(repo: &RepoRef, path: Option<&str>, cause: HubError) -> HubError {
-    let what = path.map_or_else(|| repo.shown(), |p| format!("{p} of {}", repo.shown()));
-    let hint = match cause.kind() {
-        HubErrorKind::Offline => {
-            "Offline mode (HF_HUB_OFFLINE=1, offline=True or local_files_only=True) uses the cache alone; go online once to fill it."
-        }
-        _ => "Check the connection and HF_ENDPOINT.",
-    };
-    HubError::new(
-        HubErrorKind::LocalEntryNotFound,
-        format!("{what} is not in the cache, and the hub cannot be asked: {cause}"),
-    )
-    .with(|c| {
-        c.repo_id = Some(repo.id.clone());
-        c.revision = Some(repo.revision.clone());
-        c.path = path.map(str::to_owned);
-    })
-    .with_hint(hint)
-    .with_source(cause)
+/// What is to be done for a file.
+enum Look {
+    /// Nothing: here it is.
+    Cached { commit: String, file: PathBuf },
+    /// The blob and its pointer must be there.
+    Known(Known),
 }
 
 impl HubClient {
-    /// The pointer of a file that the cache holds; no request.
-    pub fn cached_path(&self, repo: &RepoRef, path: &str) -> Option<PathBuf> {
-        let path = safe_path(path).ok()?;
-        let layout = Layout::new(self.config().cache_dir(), repo);
-        let commit =
-            if repo.is_commit() { repo.revision.clone() } else { store::read_ref(&layout, &repo.revision)? };
-        let pointer = layout.pointer(&commit, path);
-        pointer.exists().then_some(pointer)
-    }
-
     /// One file. With a full commit as revision and the file cached: no request. With a branch: one, then the bytes if
     /// they are not there. Without a network a cached file is good enough.
     ///
@@ -73,37 +62,152 @@ impl HubClient {
         options: &DownloadOptions,
     ) -> Result<PathBuf, HubError> {
         let path = safe_path(path)?;
-        let cached = self.cached_path(repo, path);
-        if repo.is_commit()
-            && !options.force
-            && let Some(pointer) = cached
-        {
-            return Ok(pointer);
+        if let Some(folder) = options.local_dir.clone() {
+            return self.download_to_folder(repo, path, &folder, options).await;
         }
-        let asked = if options.local_files_only && options.force {
-            let message = "force_download=True and local_files_only=True contradict each other";
-            Err(HubError::new(HubErrorKind::InvalidArgument, message))
-        } else if options.local_files_only {
-            Err(HubError::new(HubErrorKind::Offline, "local_files_only=True forbids requests"))
-        } else {
-            self.file_metadata(repo, path).await
-        };
-        match asked {
-            Ok(meta) => {
-                if let Some(size) = meta.size {
-                    options.progress.total.fetch_add(size, Ordering::Relaxed);
+        match self.look(repo, path, options, options.force).await? {
+            Look::Cached { commit, file } => {
+                self.remember_commit(repo, &commit);
+                Ok(file)
+            }
+            Look::Known(known) => {
+                let layout = Layout::new(self.config().cache_dir(), repo);
+                let pointer = layout.pointer(&known.commit, path);
+                if options.force || !pointer.exists() {
+                    options.progress.total.fetch_add(known.size.unwrap_or(0), Ordering::Relaxed);
+                    // As the official client: a ref without a snapshot's folder counts as damage when caches are scanned.
+                    store::make_parent(&pointer)?;
+                    store::write_ref(&layout, &repo.revision, &known.commit)?;
+                } else {
+                    self.remember_commit(repo, &known.commit); // a hit needs no cache that can be written
+                }
+                self.fetch(repo, path, known, options).await
+            }
+        }
+    }
+
+    /// What `download_file` would do.
+    ///
+    /// # Errors
+    /// As `download_file`.
+    pub async fn plan_file(
+        &self,
+        repo: &RepoRef,
+        path: &str,
+        options: &DownloadOptions,
+    ) -> Result<FilePlan, HubError> {
+        let path = safe_path(path)?;
+        if let Some(folder) = options.local_dir.clone() {
+            return self.plan_in_folder(repo, path, &folder, options).await;
+        }
+        Ok(match self.look(repo, path, options, false).await? {
+            Look::Cached { commit, file } => FilePlan {
+                commit,
+                size: std::fs::metadata(&file).ok().map(|m| m.len()),
+                path: path.to_owned(),
+                place: file,
+                cached: true,
+                will_download: options.force,
+            },
+            Look::Known(known) => self.plan(repo, path, &known, options.force),
+        })
+    }
+
+    /// What a download into the cache would do, from what is known.
+    pub(super) fn plan(&self, repo: &RepoRef, path: &str, known: &Known, force: bool) -> FilePlan {
+        let layout = Layout::new(self.config().cache_dir(), repo);
+        let place = layout.pointer(&known.commit, path);
+        let cached = place.exists() || store::intact(&layout.blob(&known.etag), known.size);
+        FilePlan {
+            commit: known.commit.clone(),
+            size: known.size,
+            path: path.to_owned(),
+            place,
+            cached,
+            will_download: force || !cached,
+        }
+    }
+
+    /// Finds out what is to be done. `again` means that a cached file does not do.
+    async fn look(
+        &self,
+        repo: &RepoRef,
+        path: &str,
+        options: &DownloadOptions,
+        again: bool,
+    ) -> Result<Look, HubError> {
+        match self.look_online(repo, path, options, again).await {
+            Err(error) if !is_answer(error.kind()) => {
+                if options.force {
+                    return Err(cannot_force(repo, Some(path), error));
                 }
                 let layout = Layout::new(self.config().cache_dir(), repo);
-                // As the official client: a ref without a snapshot's folder counts as damage when caches are scanned.
-                let _ = store::make_parent(&layout.pointer(&meta.commit, path));
-                store::write_ref(&layout, &repo.revision, &meta.commit)?;
-                self.fetch(repo, path, meta.into(), options).await
+                let cached = self.cached_path(repo, path).zip(cached_commit(&layout, repo));
+                let Some((file, commit)) = cached else {
+                    return Err(not_cached(&layout, repo, Some(path), error));
+                };
+                note_stale(options, &layout, repo, Some(path), &error);
+                Ok(Look::Cached { commit, file })
             }
-            Err(error) if error.is_transient() || error.kind() == HubErrorKind::Offline => {
-                cached.ok_or_else(|| not_cached(repo, Some(path), error))
-            }
-            Err(error) => Err(error),
+            done => done,
         }
+    }
+
+    async fn look_online(
+        &self,
+        repo: &RepoRef,
+        path: &str,
+        options: &DownloadOptions,
+        again: bool,
+    ) -> Result<Look, HubError> {
+        let layout = Layout::new(self.config().cache_dir(), repo);
+        let repo = &self.pinned(repo, options).await?;
+        if repo.is_commit() && !again {
+            let pointer = layout.pointer(&repo.revision, path);
+            if pointer.exists() {
+                return Ok(Look::Cached { commit: repo.revision.clone(), file: pointer });
+            }
+        }
+        Ok(Look::Known(self.known(repo, path, options, true).await?))
+    }
+
+    /// The repository at its commit, if other ranks of this machine asked for it.
+    pub(super) async fn pinned(
+        &self,
+        repo: &RepoRef,
+        options: &DownloadOptions,
+    ) -> Result<RepoRef, HubError> {
+        let may_ask = !options.local_files_only && !self.config().offline();
+        if repo.is_commit() || self.config().revision_ttl.is_zero() || !may_ask {
+            return Ok(repo.clone());
+        }
+        Ok(repo.at(&self.ask_commit(repo, &options.notices).await?))
+    }
+
+    /// Etag and size of a file: from the listing of the commit, or by one request.
+    pub(super) async fn known(
+        &self,
+        repo: &RepoRef,
+        path: &str,
+        options: &DownloadOptions,
+        remember: bool,
+    ) -> Result<Known, HubError> {
+        if options.local_files_only {
+            return Err(offline_error(repo));
+        }
+        self.online(repo)?;
+        let layout = Layout::new(self.config().cache_dir(), repo);
+        if repo.is_commit() {
+            if !options.force && layout.no_exist(&repo.revision, path).exists() {
+                return Err(missing(repo, path));
+            }
+            if let Some(tree) = small_tree(&layout, &repo.revision, options.local_dir.as_deref()) {
+                let entry = tree.iter().find(|e| e.is_file() && e.path == path);
+                return entry.map(|e| Known::listed(&repo.revision, e)).ok_or_else(|| missing(repo, path));
+            }
+        }
+        let asked = self.resolve_url(repo, path)?;
+        Ok(Known::said(self.head_file(repo, path, remember).await?, asked.as_str()))
     }
 
     /// Brings a blob and its pointer into the cache, unless they are there.
@@ -116,44 +220,65 @@ impl HubClient {
     ) -> Result<PathBuf, HubError> {
         let path = safe_path(path)?;
         let layout = Layout::new(self.config().cache_dir(), repo);
-        let link = || store::link(&layout, &known.commit, path, &known.etag, self.config().symlinks());
         let pointer = layout.pointer(&known.commit, path);
-        let count = |bytes: u64| options.progress.done.fetch_add(bytes, Ordering::Relaxed);
-        let blob = layout.blob(&known.etag);
+        let skipped = || options.progress.done.fetch_add(known.size.unwrap_or(0), Ordering::Relaxed);
         if !options.force && pointer.exists() {
-            count(known.size.unwrap_or(0));
-            return link();
+            skipped();
+            return Ok(pointer);
         }
-        store::tag(&layout);
-        let lock = FileLock::acquire(&layout.lock(&known.etag), self.config().lock_timeout).await?;
-        if !options.force && (pointer.exists() || blob.exists()) {
-            count(known.size.unwrap_or(0)); // of another name or revision, or another process brought it meanwhile
-            return link();
+        let blob = layout.blob(safe_etag(&known.etag)?);
+        store::tag(layout.cache());
+        let lock = FileLock::acquire(&layout.lock(&known.etag), self.config(), &options.notices).await?;
+        // Another process may have brought it meanwhile.
+        if !options.force && pointer.exists() {
+            skipped();
+            return Ok(pointer);
         }
-        self.fetch_blob(repo, path, &known, &blob, &options.progress).await?;
-        if options.force && !self.config().symlinks() {
-            let _ = std::fs::remove_file(&pointer);
+        let fresh = options.force || !store::intact(&blob, known.size);
+        if fresh {
+            self.fetch_blob(repo, path, &known, &blob, &options.progress).await?;
+        } else {
+            skipped();
         }
-        let placed = link();
+        let what = Placing {
+            commit: &known.commit,
+            path,
+            etag: &known.etag,
+            symlinks: self.config().symlinks(),
+            fresh,
+        };
+        let placed = store::place(&layout, &what)?;
         drop(lock);
-        placed
+        if placed.link_failed && self.config().symlinks_warning {
+            let text = format!(
+                "{} has no symbolic links: files are stored once for each revision. HF_HUB_DISABLE_SYMLINKS_WARNING=1 hides this",
+                layout.cache().display()
+            );
+            options.notices.add(NoticeKind::Symlinks, layout.cache().to_string_lossy(), text);
+        }
+        Ok(placed.pointer)
     }
 
     /// The text of a small file, through the cache; `None` if the repository does not have it.
     ///
     /// # Errors
     /// As `download_file`, and `Integrity` for text that is not UTF-8.
-    pub async fn read_text(&self, repo: &RepoRef, path: &str) -> Result<Option<String>, HubError> {
+    pub async fn read_text(
+        &self,
+        repo: &RepoRef,
+        path: &str,
+        options: &DownloadOptions,
+    ) -> Result<Option<String>, HubError> {
         let layout = Layout::new(self.config().cache_dir(), repo);
-        if repo.is_commit() {
-            let known_absent = layout.no_exist(&repo.revision, safe_path(path)?).exists()
+        if repo.is_commit() && !layout.pointer(&repo.revision, safe_path(path)?).exists() {
+            let known_absent = layout.no_exist(&repo.revision, path).exists()
                 || store::read_tree(&layout, &repo.revision)
                     .is_some_and(|t| t.iter().all(|e| e.path != path));
             if known_absent {
                 return Ok(None);
             }
         }
-        let file = match self.download_file(repo, path, &DownloadOptions::default()).await {
+        let file = match self.download_file(repo, path, options).await {
             Ok(file) => file,
             Err(error) if error.kind() == HubErrorKind::EntryNotFound => return Ok(None),
             Err(error) => return Err(error),

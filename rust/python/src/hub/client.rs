@@ -2,20 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crucible_hub::{
-    DownloadOptions, HubConfig, Progress, RepoKind, RepoRef, SnapshotOptions, Token, TokenChoice,
-};
+use crucible_hub::{HubConfig, RepoKind, RepoRef, Token, TokenChoice};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyMapping, PyString, PyTuple};
 
 use crate::door;
 use crate::engine::engine;
-use crate::errors::{Error, hub};
+use crate::errors::hub;
 
 /// A client of the Hub: endpoint, token, cache folder.
 #[pyclass(frozen, module = "_crucible._native")]
@@ -171,20 +167,6 @@ impl HubClient {
         Ok(info.raw.to_string())
     }
 
-    /// The commit of a revision: one request, or none for a full commit; without a network what the cache remembers.
-    #[pyo3(signature = (kind, repo_id, revision=None))]
-    fn resolve_commit(
-        &self,
-        py: Python<'_>,
-        kind: &str,
-        repo_id: &str,
-        revision: Option<&str>,
-    ) -> PyResult<String> {
-        let repo = repo_ref(kind, repo_id, revision)?;
-        let live = self.live()?;
-        door::wait(py, async { live.resolve_commit(&repo, false).await })
-    }
-
     #[pyo3(signature = (kind, repo_id, revision=None, path=None, recursive=true, expand=false))]
     #[expect(clippy::too_many_arguments, reason = "the official signature")]
     fn list_tree(
@@ -220,112 +202,6 @@ impl HubClient {
             "commit": meta.commit, "etag": meta.etag, "size": meta.size, "location": meta.location,
         });
         Ok(text.to_string())
-    }
-
-    #[pyo3(signature = (kind, repo_id, path, revision=None, *, force=false, local_files_only=false, progress=None))]
-    #[expect(clippy::too_many_arguments, reason = "the official signature")]
-    fn download_file(
-        &self,
-        py: Python<'_>,
-        kind: &str,
-        repo_id: &str,
-        path: &str,
-        revision: Option<&str>,
-        force: bool,
-        local_files_only: bool,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<String> {
-        let repo = repo_ref(kind, repo_id, revision)?;
-        let live = self.live()?;
-        let options = DownloadOptions { force, local_files_only, ..DownloadOptions::default() };
-        let counters = options.progress.clone();
-        let done = door::wait_with(
-            py,
-            async { live.download_file(&repo, path, &options).await },
-            report(counters, progress),
-        )?;
-        utf8(done)
-    }
-
-    #[pyo3(signature = (kind, repo_id, paths, revision=None, *, max_workers=8, progress=None))]
-    #[expect(clippy::too_many_arguments, reason = "the official signature")]
-    fn download_files(
-        &self,
-        py: Python<'_>,
-        kind: &str,
-        repo_id: &str,
-        paths: Vec<String>,
-        revision: Option<&str>,
-        max_workers: usize,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<Vec<String>> {
-        let repo = repo_ref(kind, repo_id, revision)?;
-        let live = self.live()?;
-        let options = DownloadOptions { max_workers: max_workers.max(1), ..DownloadOptions::default() };
-        let counters = options.progress.clone();
-        let work = async { live.download_files(&repo, &paths, &options).await };
-        door::wait_with(py, work, report(counters, progress))?.into_iter().map(utf8).collect()
-    }
-
-    #[pyo3(signature = (
-        kind, repo_id, revision=None, *, allow_patterns=None, ignore_patterns=None, max_workers=8, force=false,
-        local_files_only=false, progress=None
-    ))]
-    #[expect(clippy::too_many_arguments, reason = "the official signature")]
-    fn download_snapshot(
-        &self,
-        py: Python<'_>,
-        kind: &str,
-        repo_id: &str,
-        revision: Option<&str>,
-        allow_patterns: Option<Vec<String>>,
-        ignore_patterns: Option<Vec<String>>,
-        max_workers: usize,
-        force: bool,
-        local_files_only: bool,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<String> {
-        let repo = repo_ref(kind, repo_id, revision)?;
-        let live = self.live()?;
-        let download = DownloadOptions {
-            force,
-            local_files_only,
-            max_workers: max_workers.max(1),
-            ..DownloadOptions::default()
-        };
-        let counters = download.progress.clone();
-        let options = SnapshotOptions { download, allow_patterns, ignore_patterns };
-        let work = async { live.download_snapshot(&repo, &options).await };
-        utf8(door::wait_with(py, work, report(counters, progress))?)
-    }
-
-    #[pyo3(signature = (kind, repo_id, path, revision=None))]
-    fn read_text(
-        &self,
-        py: Python<'_>,
-        kind: &str,
-        repo_id: &str,
-        path: &str,
-        revision: Option<&str>,
-    ) -> PyResult<Option<String>> {
-        let repo = repo_ref(kind, repo_id, revision)?;
-        let live = self.live()?;
-        door::wait(py, async { live.read_text(&repo, path).await })
-    }
-
-    #[pyo3(signature = (kind, repo_id, path, revision=None))]
-    fn cached_path(
-        &self,
-        py: Python<'_>,
-        kind: &str,
-        repo_id: &str,
-        path: &str,
-        revision: Option<&str>,
-    ) -> PyResult<Option<String>> {
-        let repo = repo_ref(kind, repo_id, revision)?;
-        let live = self.live()?;
-        let found = door::wait(py, async { Ok::<_, Error>(live.cached_path(&repo, path)) })?;
-        found.map(utf8).transpose()
     }
 
     fn __repr__(&self) -> String {
@@ -379,30 +255,4 @@ impl HubClient {
         let config = config.with_token(TokenArgument::choice(arguments.token.as_ref())).map_err(hub)?;
         Ok(Self { config, made_from: arguments })
     }
-}
-
-/// Calls `progress(done, total)` with the counters when they moved.
-fn report(
-    counters: Arc<Progress>,
-    callback: Option<Py<PyAny>>,
-) -> impl FnMut(Python<'_>) -> PyResult<()> + Send {
-    let mut last = (u64::MAX, u64::MAX);
-    move |py| {
-        let Some(callback) = &callback else {
-            return Ok(());
-        };
-        let now = (counters.done.load(Ordering::Relaxed), counters.total.load(Ordering::Relaxed));
-        if now != last {
-            last = now;
-            let total = (now.1 > 0).then_some(now.1);
-            callback.call1(py, (now.0, total))?;
-        }
-        Ok(())
-    }
-}
-
-fn utf8(path: PathBuf) -> PyResult<String> {
-    path.into_os_string()
-        .into_string()
-        .map_err(|p| PyValueError::new_err(format!("the path {} is not UTF-8", p.to_string_lossy())))
 }

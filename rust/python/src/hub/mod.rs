@@ -1,6 +1,7 @@
 //! Python classes of the hub side.
 
 pub(crate) mod client;
+mod download;
 pub(crate) mod remote;
 pub(crate) mod request;
 pub(crate) mod server;
