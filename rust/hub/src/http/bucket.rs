@@ -142,7 +142,7 @@ impl Bucket {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
     use super::*;
 
     fn told(left: i64, reset: f64, policy: Option<(i64, f64)>) -> Told {
@@ -231,6 +231,89 @@ mod tests {
             Bucket { window: Some(0.0), ..good },
         ] {
             assert!(!bad.is_sane(0.0), "{bad:?}");
+        }
+    }
+
+    /// A server with fixed windows, and clients that share a bucket: how many requests it refused, and when the last one
+    /// was answered.
+    fn simulated(
+        quota: i64,
+        window: f64,
+        clients: usize,
+        total: usize,
+        latency: f64,
+        seed: u64,
+    ) -> (usize, f64) {
+        #[derive(Clone, Copy)]
+        enum Step {
+            Ask(bool),
+            Arrive,
+            Answer(i64, f64),
+        }
+        let mut state = seed | 1;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let policy = Some((quota, window));
+        let mut bucket = Bucket::new(0.0, &told(quota, window, policy));
+        let mut events: Vec<(f64, Step)> =
+            (0..clients).map(|_| (random() * 0.01, Step::Ask(false))).collect();
+        let (mut asked, mut flying, mut refused, mut served, mut last) =
+            (clients, 0_i64, 0, (0_i64, 0_i64), 0.0);
+        while let Some(next) = (0..events.len()).min_by(|a, b| events[*a].0.total_cmp(&events[*b].0)) {
+            let (now, step) = events.swap_remove(next);
+            match step {
+                Step::Ask(waited) => match bucket.ask(now, flying, waited, random()) {
+                    Turn::Go(brake) => {
+                        flying += 1;
+                        events.push((now + brake + random() * latency, Step::Arrive));
+                    }
+                    Turn::Wait(until) => events.push((until, Step::Ask(true))),
+                },
+                Step::Arrive => {
+                    let current = (now / window) as i64;
+                    if served.0 != current {
+                        served = (current, 0);
+                    }
+                    if served.1 >= quota {
+                        refused += 1;
+                    } else {
+                        served.1 += 1;
+                    }
+                    let reset = ((current + 1) as f64 * window - now).ceil();
+                    events.push((now + random() * latency, Step::Answer(quota - served.1, reset)));
+                }
+                Step::Answer(left, reset) => {
+                    flying -= 1;
+                    last = now;
+                    bucket.landed();
+                    bucket.told(now, &told(left, reset, policy));
+                    if asked < total {
+                        asked += 1;
+                        events.push((now, Step::Ask(false)));
+                    }
+                }
+            }
+        }
+        (refused, last)
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+        #[test]
+        fn no_request_is_sent_to_be_refused(
+            quota in 5_i64..80, window in 2_u8..12, clients in 1_usize..60, latency in 0.0_f64..0.4, seed: u64
+        ) {
+            let total = (quota * 4) as usize + clients;
+            let (refused, last) = simulated(quota, window.into(), clients, total, latency, seed);
+            proptest::prop_assert_eq!(refused, 0);
+            // And it ends: a rounded second per window, the slots of waiters, the brakes are what may be lost.
+            let windows = total as f64 / quota as f64 + 1.0;
+            let wake = clients as f64 * GAP * 1.6;
+            proptest::prop_assert!(last < windows * (f64::from(window) + 1.5 + wake) * 2.0 + 10.0, "{last}");
         }
     }
 }

@@ -117,4 +117,15 @@ mod tests {
         assert!((58.0..=60.0).contains(&wait("retry-after", &date).unwrap()));
         assert_eq!(wait("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), Some(0.0));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_not(limit in "[ -~]{0,80}", policy in "[ -~]{0,80}", after in "[ -~]{0,40}") {
+            let found = headers(&[("ratelimit", &limit), ("ratelimit-policy", &policy), ("retry-after", &after)]);
+            for one in told(&found) {
+                proptest::prop_assert!((0.0..=LONGEST).contains(&one.reset) && one.left >= 0);
+            }
+            proptest::prop_assert!(wait_of(&found).is_none_or(|w| (0.0..=LONGEST).contains(&w)));
+        }
+    }
 }
