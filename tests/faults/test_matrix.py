@@ -275,7 +275,7 @@ no length, cut          ok     ok     -         -      -      -      -      ok  
 range ignored           ok     ok     ok        ok     ok     -      ok     ok      ok
 range shifted           ok     ok     -         -      -      -      -      http    http
 range mislabelled       ok     ok     -         -      -      -      -      http    http
-416 for ranges          ok     ok     ok        ok     ok     -      ok     integ   integ
+416 for ranges          ok     ok     ok        ok     ok     -      ok     ok      ok
 signed runs out         -      ok     ok        -      -      -      -      ok      ok
 signed refused          -      http   http      -      -      -      -      http    http
 signed not found once   -      ok     ok        -      -      -      -      ok      ok

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -86,6 +88,29 @@ def test_duckdb(fs: HfFileSystem, table: Any) -> None:
         assert total[0] == table.num_rows
         assert total[1] == pytest.approx(table["b"].to_numpy().sum())
         assert connection.execute(f"SELECT * FROM read_csv('{URL}*.csv')").fetchall() == [(1, "a"), (2, "b")]
+
+
+# fsspec's block cache leaves its own file to the garbage collector.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_fsspec_around_it(fs: HfFileSystem, hub_root: Path, tmp_path: Path) -> None:
+    at = "datasets/org/small/tables/t.csv"
+    text = b"x,y\n1,a\n2,b\n"
+    for protocol in ("filecache", "simplecache", "blockcache"):
+        cached = fsspec.filesystem(protocol, target_protocol="hf", cache_storage=str(tmp_path / protocol))
+        assert cached.cat(at) == text
+        for _ in range(2):
+            with cached.open(at) as file:
+                assert file.read() == text
+    folder = fsspec.filesystem("dir", path="datasets/org/small/tables", fs=fs)
+    assert folder.cat_file("t.csv", 0, 3) == b"x,y"
+    assert sorted(fs.get_mapper("datasets/org/small/tables")) == ["t.csv", "t.parquet"]
+    tables = hub_root / "datasets" / "org" / "small" / "tables"
+    (tables / "t.csv.gz").write_bytes(gzip.compress(text))
+    fs.invalidate_cache()
+    assert list(pd.read_csv(f"{URL}t.csv.gz")["y"]) == ["a", "b"]
+    with fsspec.open(f"{URL}t.csv.gz", "rt", compression="infer") as lines:
+        assert lines.read().encode() == text
+    assert (fs.head(at, 3), fs.tail(at, 4), fs.du(at)) == (b"x,y", b"2,b\n", len(text))
 
 
 class Counted:

@@ -67,6 +67,8 @@ class RangeFile(io.BufferedIOBase):
         self.blocksize = block_size or _LEAST
         self.details = details or {"name": path, "size": size, "type": "file"}
         self.loc = 0
+        self.cache: Any = None
+        """Set by fsspec's `blockcache`: reads go through it instead."""
         self._whole_check = check
         self._start_anew()
 
@@ -179,12 +181,24 @@ class RangeFile(io.BufferedIOBase):
             block = self._held(self.loc) or self._fetch(self.loc, min(self.size, self.loc + least))
             return block[1][self.loc - block[0] :]
 
+    @property
+    def closed(self) -> bool:
+        """Whether it is closed."""
+        return super().closed
+
+    @closed.setter
+    def closed(self, value: bool) -> None:
+        """The way in which fsspec's `blockcache` closes files."""
+        if value:
+            self.close()
+
     def close(self) -> None:
         """Closes the connection and forgets what was read."""
         if not self.closed:
             if self._stream is not None:
                 self._stream.close()
             self._start_anew()
+            self.cache = None
         super().close()
 
     def _check(self) -> None:
@@ -194,7 +208,14 @@ class RangeFile(io.BufferedIOBase):
         if self._pid != os.getpid():
             self._start_anew()
 
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        """Bytes from the server, as fsspec's caches ask for them."""
+        return self._read(start, min(end, self.size))
+
     def _get(self, start: int, end: int) -> bytes:
+        if self.cache is not None:
+            cached: bytes = self.cache._fetch(start, end)
+            return cached
         pieces = []
         while start < end:
             block = self._held(start) or self._fetch(start, end)

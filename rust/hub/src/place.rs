@@ -156,16 +156,24 @@ impl Place {
         }
     }
 
-    async fn ask(&self, at: &Url, start: u64, end: Option<u64>) -> Result<Opened, HubError> {
+    async fn send(&self, at: &Url, range: Option<String>) -> Result<(Response, Url), HubError> {
         let mut headers: Vec<(HeaderName, String)> = vec![(ACCEPT_ENCODING, "identity".to_owned())];
-        let whole = start == 0 && (end.is_none() || end == self.size);
-        if !whole {
-            let last = end.map_or_else(String::new, |end| (end - 1).to_string());
-            headers.push((RANGE, format!("bytes={start}-{last}")));
-        }
+        headers.extend(range.map(|range| (RANGE, range)));
         let config = self.client.config();
         let sent = self.client.http().send(config, Method::GET, at, &headers, Redirects::Follow);
-        let (response, url) = self.client.within(config.metadata_timeout * 3, sent).await?;
+        self.client.within(config.metadata_timeout * 3, sent).await
+    }
+
+    async fn ask(&self, at: &Url, start: u64, end: Option<u64>) -> Result<Opened, HubError> {
+        let whole = start == 0 && (end.is_none() || end == self.size);
+        let last = end.map_or_else(String::new, |end| (end - 1).to_string());
+        let range = (!whole).then(|| format!("bytes={start}-{last}"));
+        let (mut response, mut url) = self.send(at, range).await?;
+        if response.status().as_u16() == 416 && !whole {
+            // The range lies inside the size that was said, so the server refuses ranges, or the file shrank: the
+            // whole file tells.
+            (response, url) = self.send(at, None).await?;
+        }
         let (repo, path) = match &self.target {
             Target::Hub { repo, path } => (Some(repo), Some(path.as_str())),
             Target::Web { .. } => (None, None),
