@@ -288,7 +288,7 @@ no etag                 http   http   ok        ok     ok     http   ok     http
 opaque etag             ok     ok     ok        ok     ok     -      ok     ok      ok
 evil etag               http   http   ok        ok     ok     http   ok     http    http
 another's etag          integ  integ  ok        ok     ok     -      ok     integ   ok
-no commit               http   http   ok        ok     ok     http   ok     http    http
+no commit               ok     ok     ok        ok     ok     ok     ok     ok      ok
 login page              http   http   http      http   http   http   http   http    http
 login page for bodies   conn   conn   http      http   http   -      -      integ   integ
 not HTTP                local  local  local     conn   conn   conn   conn   conn    conn

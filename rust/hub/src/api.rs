@@ -276,11 +276,13 @@ impl HubClient {
                 );
                 HubError::new(HubErrorKind::Http, message)
             };
-            let commit = header(headers, "x-repo-commit")
-                .filter(|c| is_commit(c))
-                .or_else(|| repo.is_commit().then(|| repo.revision.clone()))
-                .ok_or_else(|| odd("commit"))?;
             let etag = etag(headers).ok_or_else(|| odd("etag"))?;
+            let told = header(headers, "x-repo-commit").filter(|c| is_commit(c));
+            let commit = match told.or_else(|| repo.is_commit().then(|| repo.revision.clone())) {
+                Some(commit) => commit,
+                // Some mirrors leave the header out: the repository's info has it too.
+                None => self.repo_info(repo, false).await?.sha.ok_or_else(|| odd("commit"))?,
+            };
             Ok(FileMeta { commit, etag, size, location: redirect.unwrap_or(at).to_string() })
         })
         .await
