@@ -1,6 +1,7 @@
 """Types of the Rust extension. The public packages wrap it and hold the docs; this file is private."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, final
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "decode_images",
     "default_config",
     "encode_png",
+    "extract_archive",
     "features_from_arrow_schema",
     "network_state",
+    "hash_files",
     "probe_image",
     "resolve_token",
 ]
@@ -38,6 +41,17 @@ build_profile: str  # "release" or "debug"
 
 def default_config() -> dict[str, Any]: ...
 def network_state() -> dict[str, Any]: ...
+def hash_files(files: Sequence[tuple[str, str]]) -> list[tuple[int | None, str | None, str | None]]: ...
+def extract_archive(
+    archive: str,
+    name: str,
+    destination: str,
+    *,
+    max_bytes: int | None = None,
+    max_ratio: int | None = None,
+    max_entries: int | None = None,
+    max_depth: int | None = None,
+) -> tuple[Path, int, int]: ...
 def resolve_token(token: str | bool | None = None) -> str | None: ...
 
 @final

@@ -104,3 +104,31 @@ def auth_settings() -> AuthSettings:
         colab_secrets=env.get("VERTEX_PRODUCT") != "COLAB_ENTERPRISE",
         implicit=env.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper() not in _TRUE,
     )
+
+
+def hf_home() -> Path:
+    """The folder of everything that is kept (`HF_HOME`, else `$XDG_CACHE_HOME/huggingface`, else under `~/.cache`)."""
+    env = os.environ
+    return Path(env.get("HF_HOME") or Path(env.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface").expanduser()
+
+
+@dataclass(frozen=True)
+class TerminalSettings:
+    """How to speak to people.
+
+    Attributes:
+        color: whether escape codes may be used (`NO_COLOR` unset, `TERM` not "dumb").
+        debug: whether tracebacks are shown (`HF_DEBUG`).
+    """
+
+    color: bool
+    debug: bool
+
+
+def terminal_settings() -> TerminalSettings:
+    """Reads the settings of the command line from the environment."""
+    env = os.environ
+    return TerminalSettings(
+        color=not env.get("NO_COLOR") and env.get("TERM") != "dumb",
+        debug=env.get("HF_DEBUG", "").upper() in _TRUE,
+    )

@@ -153,24 +153,32 @@ def test_a_repository_at_work_keeps_its_loose_snapshots(tmp_path: Path) -> None:
 def test_incomplete_files_of_the_living_stay(tmp_path: Path) -> None:
     repo = Repo(tmp_path, "datasets--a--b")
     (repo.path / "blobs").mkdir()
-    held, noted, dead, foreign, old = (repo.path / "blobs" / f"{c * 40}.0a1b2c3d.incomplete" for c in "abcde")
-    for path in (held, noted, dead, foreign, old):
+    held, noted, dead, foreign, old, left = (repo.path / "blobs" / f"{c * 40}.0a1b2c3d.incomplete" for c in "abcdef")
+    for path in (held, noted, dead, foreign, old, left):
         path.write_bytes(b"half")
     locks = tmp_path / ".locks" / repo.path.name
     locks.mkdir(parents=True)
     me = {"pid": os.getpid(), "host": platform.node()}
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    (locks / f"{'b' * 40}.hfhub").write_text(json.dumps(me))
-    (locks / f"{'c' * 40}.hfhub").write_text(json.dumps({**me, "pid": gone.pid}))
+    (locks / f"{'b' * 40}.hfhub").write_text(json.dumps({"writer": me}) + "\n0 hash\n")
+    (locks / f"{'c' * 40}.hfhub").write_text(json.dumps({"writer": {**me, "pid": gone.pid}}) + "\n")
+    (locks / f"{'f' * 40}.hfhub").write_text(json.dumps({"writer": me}) + "\n0 hash\nreleased\n")
     (locks / f"{'d' * 40}.hfhub").write_text("a form that nobody knows")
     (locks / f"{'e' * 40}.hfhub").write_text("a form that nobody knows")
     os.utime(locks / f"{'e' * 40}.hfhub", (NOW - DAY, NOW - DAY))
     with other_process_holds(locks / f"{'a' * 40}.lock"):
         report = prune(tmp_path)
-    assert report.incomplete == [dead, old]
+    assert report.incomplete == [dead, old, left]
     assert report.busy == [str(held), str(noted), str(foreign)]
-    assert [path.exists() for path in (held, noted, dead, foreign, old)] == [True, True, False, True, False]
+    assert [path.exists() for path in (held, noted, dead, foreign, old, left)] == [
+        True,
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert sorted(path.name[0] for path in locks.glob("*.hfhub")) == ["b", "d"]
 
 

@@ -1,8 +1,9 @@
-"""The cache: look-ups, scan, deletion, pruning, statistics. Nothing here makes a request, except a repair."""
+"""The cache: look-ups, scan, deletion, pruning, statistics, verification, extraction. Requests are made for repairs alone."""
 
 from __future__ import annotations
 
 from hfhub.cache._delete import DeleteCacheStrategy
+from hfhub.cache._extract import extract, extract_archive
 from hfhub.cache._lookup import try_to_load_from_cache
 from hfhub.cache._prune import PruneReport, prune
 from hfhub.cache._scan import scan_cache_dir
@@ -14,9 +15,11 @@ from hfhub.cache._types import (
     CachedRevisionInfo,
     HFCacheInfo,
 )
+from hfhub.cache._verify import BadFile, VerifyReport, verify_cache
 from hfhub.errors import CacheNotFound, CorruptedCacheException
 
 __all__ = [
+    "BadFile",
     "CacheNotFound",
     "CacheStats",
     "CachedFileInfo",
@@ -27,8 +30,12 @@ __all__ = [
     "DeleteCacheStrategy",
     "HFCacheInfo",
     "PruneReport",
+    "VerifyReport",
     "cache_stats",
+    "extract",
+    "extract_archive",
     "prune",
     "scan_cache_dir",
     "try_to_load_from_cache",
+    "verify_cache",
 ]

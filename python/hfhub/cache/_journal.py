@@ -1,7 +1,7 @@
 """Who is at an incomplete file: the notes that hfhub keeps under `.locks/` while it downloads.
 
-A note (`.locks/<repo folder>/<etag>.hfhub`) is JSON with the owner's `pid`, `host` and `boot_id`. One that cannot be
-read, or is of another machine, counts while it is fresh.
+A note (`.locks/<repo folder>/<etag>.hfhub`) is JSON in its first line, with the writer's `pid`, `host` and `boot`; a
+line `released` says that the writer left. One that cannot be read, or is of another machine, counts while it is fresh.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hfhub.cache._locks import is_held, lock_path
 
 _SUFFIX = ".hfhub"
 _FRESH_SECONDS = 120.0
+_RELEASED = b"\nreleased\n"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _MAX_BYTES = 1 << 20
 
@@ -28,10 +29,25 @@ def journal_of(incomplete: Path) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """The writer; empty if none is named."""
     with path.open("rb") as file:
-        found = json.loads(file.read(_MAX_BYTES))
-    owner = found.get("owner") if isinstance(found, dict) else None
-    return owner if isinstance(owner, dict) else found if isinstance(found, dict) else {}
+        found = json.loads(file.readline(_MAX_BYTES))
+    writer = found.get("writer") if isinstance(found, dict) else None
+    return writer if isinstance(writer, dict) else {}
+
+
+def _released(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - len(_RELEASED)))
+        return file.read() == _RELEASED
+
+
+def _started(pid: int) -> str | None:
+    """The start of a process in the kernel's words: process ids come again."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
 
 
 def _boot_id() -> str | None:
@@ -61,12 +77,14 @@ def is_alive(journal: Path) -> bool:
         owner = _read(journal)
     except (OSError, ValueError, RecursionError):
         return fresh
-    pid, host, boot = owner.get("pid"), owner.get("host"), owner.get("boot_id", owner.get("boot"))
+    pid, host, boot, started = (owner.get(name) for name in ("pid", "host", "boot", "started"))
+    if _released(journal):
+        return False
     if not isinstance(pid, int) or pid <= 0 or host != platform.node():
         return fresh
-    if boot is not None and boot != _boot_id():
+    if boot and boot != _boot_id():
         return False  # this machine was started anew since
-    return _runs(pid)
+    return _runs(pid) and started in (None, "", _started(pid))
 
 
 def orphans(cache: Path) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from hfhub.cache._types import (
 )
 from hfhub.errors import CacheNotFound, CorruptedCacheException
 
-_TYPES = {"datasets": "dataset", "spaces": "space", "models": "model", "kernels": "kernel"}
+TYPES = {"datasets": "dataset", "spaces": "space", "models": "model", "kernels": "kernel"}
 _SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _ROOT_FILES = {".locks", "CACHEDIR.TAG", *_SYSTEM_FILES}
 
@@ -108,8 +108,8 @@ def scan_repo(path: Path) -> CachedRepoInfo:
     prefix, dashes, rest = path.name.partition("--")
     if not dashes:
         raise CorruptedCacheException(f"Repo path is not named <type>--<namespace>--<name>: {path}")
-    if prefix not in _TYPES:
-        raise CorruptedCacheException(f"Repo type must be one of {sorted(_TYPES)}, found {prefix!r}: {path}")
+    if prefix not in TYPES:
+        raise CorruptedCacheException(f"Repo type must be one of {sorted(TYPES)}, found {prefix!r}: {path}")
     snapshots = path / "snapshots"
     if not snapshots.is_dir():
         raise CorruptedCacheException(f"Snapshots dir doesn't exist in cached repo: {snapshots}")
@@ -128,7 +128,7 @@ def scan_repo(path: Path) -> CachedRepoInfo:
     stats = blobs.values() or [path.stat()]
     return CachedRepoInfo(
         repo_id=rest.replace("--", "/"),
-        repo_type=_TYPES[prefix],
+        repo_type=TYPES[prefix],
         repo_path=path,
         size_on_disk=sum(found.st_size for found in blobs.values()),
         nb_files=len(blobs),
@@ -138,7 +138,7 @@ def scan_repo(path: Path) -> CachedRepoInfo:
     )
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+def files_below(folder: Path) -> Iterator[os.DirEntry[str]]:
     """What is below a folder and is not a folder; links are not followed into folders."""
     try:
         entries = list(os.scandir(folder))
@@ -146,7 +146,7 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path))
+            yield from files_below(Path(entry.path))
         elif not entry.is_dir():
             yield entry
 
@@ -156,7 +156,7 @@ def _refs(folder: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     if folder.is_file():
         raise CorruptedCacheException(f"Refs directory cannot be a file: {folder}")
-    for entry in _files(folder):
+    for entry in files_below(folder):
         if entry.name in _SYSTEM_FILES:
             continue
         path = Path(entry.path)
@@ -167,7 +167,7 @@ def _refs(folder: Path) -> dict[str, set[str]]:
 
 def _revision(folder: Path, refs: frozenset[str], blobs: dict[Path, os.stat_result]) -> CachedRevisionInfo:
     files = set()
-    for entry in _files(folder):
+    for entry in files_below(folder):
         path = Path(entry.path)
         # The first link only: a blob may itself link into the shared store, and its link is what a repository owns.
         blob = Path(os.path.normpath(path.parent / path.readlink())) if entry.is_symlink() else path

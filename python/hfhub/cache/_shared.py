@@ -183,6 +183,28 @@ def sweep(payload: Path, cache_dir: Path) -> int:
         return 0
 
 
+def replace(payload: Path, blob: Path, cache_dir: Path) -> None:
+    """Gives a payload the bytes of a blob that was fetched anew, and makes the blob a link to it again.
+
+    Raises:
+        OSError: it cannot be done; the blob stays a file of its own, which is right too.
+    """
+    fresh = payload.with_name(f"{payload.name}.{secrets.token_hex(4)}.tmp")
+    link = blob.with_name(f".{blob.name}.{secrets.token_hex(4)}.shared")
+    with locked(payload):
+        if not is_store(store_dir(cache_dir)) or blob.is_symlink():
+            return
+        try:
+            os.link(blob, fresh)
+            fresh.chmod(stat.S_IMODE(_mode(payload)) or 0o444)
+            fresh.replace(payload)
+            link.symlink_to(os.path.relpath(payload, blob.parent))
+            link.replace(blob)
+        finally:
+            fresh.unlink(missing_ok=True)
+            link.unlink(missing_ok=True)
+
+
 def _rewrite(listed: Path, links: set[Path], cache_dir: Path) -> None:
     temporary = listed.with_name(f"{listed.name}.{secrets.token_hex(4)}.tmp")
     text = "".join(f"{link.relative_to(cache_dir).as_posix()}\n" for link in sorted(links))

@@ -53,6 +53,10 @@ pub enum HubErrorKind {
     TokenNotFound,
     /// Reading or writing local files failed.
     Io,
+    /// An archive that is broken, unknown, or would write outside its folder.
+    Archive,
+    /// An archive that unpacks to more than is allowed.
+    ArchiveLimit,
     /// Any other answer.
     Http,
 }

@@ -33,6 +33,8 @@ pub mod stream;
 
 pub use api::{FileMeta, RepoInfo, TreeEntry};
 pub use auth::{Token, TokenChoice, TokenSource};
+pub use cache::extract::{ExtractLimits, Extracted, extract};
+pub use cache::hash::{HashForm, hash_file};
 pub use client::HubClient;
 pub use config::HubConfig;
 pub use download::{DownloadOptions, FilePlan, SnapshotOptions};

@@ -134,6 +134,8 @@ fn hub_class(kind: HubErrorKind) -> &'static str {
         HubErrorKind::LockTimeout => "LockTimeoutError",
         HubErrorKind::InvalidRepoId | HubErrorKind::InvalidArgument => "HFValidationError",
         HubErrorKind::TokenNotFound => "LocalTokenNotFoundError",
+        HubErrorKind::Archive => "ArchiveError",
+        HubErrorKind::ArchiveLimit => "ArchiveLimitError",
         HubErrorKind::Io => "HubError",
         _ => "HfHubHTTPError",
     }

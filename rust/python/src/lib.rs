@@ -46,6 +46,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data::table::Table>()?;
     module.add_class::<data::stream::ParquetFile>()?;
     module.add_class::<data::stream::JsonLinesFile>()?;
+    module.add_function(wrap_pyfunction!(hub::cache::hash_files, module)?)?;
+    module.add_function(wrap_pyfunction!(hub::cache::extract_archive, module)?)?;
     module.add_function(wrap_pyfunction!(hub::client::default_config, module)?)?;
     module.add_function(wrap_pyfunction!(hub::client::resolve_token, module)?)?;
     module.add_function(wrap_pyfunction!(hub::request::network_state, module)?)?;

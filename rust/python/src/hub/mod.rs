@@ -1,5 +1,6 @@
 //! Python classes of the hub side.
 
+pub(crate) mod cache;
 pub(crate) mod client;
 mod download;
 pub(crate) mod remote;
