@@ -57,7 +57,11 @@ impl HubClient {
         if !keep {
             return self.ask_tree(repo, None, true, false).await;
         }
-        let place = layout.note(&format!("{}.tree.lock", repo.revision));
+        // Beside the listing where that is in a folder of the user's: the cache may stay untouched.
+        let place = match &options.local_dir {
+            Some(_) => file.with_extension("lock"),
+            None => layout.note(&format!("{}.tree.lock", repo.revision)),
+        };
         let mut lock = FileLock::acquire(&place, self.config(), &options.notices).await.ok();
         let answer = if let Some(tree) = store::read_tree_at(&file) {
             Ok(tree)
