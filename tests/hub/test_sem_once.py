@@ -17,7 +17,7 @@ import pytest
 
 import crucible_datasets
 from faulthub import FaultHub, Repository, Request, Response
-from hfhub import HubServer, hf_hub_download, snapshot_download
+from hfhub import HubServer, hf_hub_download, resolve_revision, snapshot_download
 from hfhub.errors import EntryNotFoundError
 
 ID = "org/data"
@@ -132,6 +132,10 @@ def test_a_warm_load_dataset_is_one_request_and_none_offline(
     rows = crucible_datasets.load_dataset("org/small", split="train").to_list()
     hub.clear_requests()
     assert crucible_datasets.load_dataset("org/small", split="train").to_list() == rows
+    assert len(hub.requests()) == 1
+    hub.clear_requests()
+    pinned = resolve_revision("org/small", repo_type="dataset")
+    crucible_datasets.load_dataset("org/small", split="train", revision=pinned)
     assert len(hub.requests()) == 1
     hub.clear_requests()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -25,7 +25,8 @@ class RemoteFiles:
     def __init__(self, repo_id: str, revision: str | None = None, token: str | bool | None = None) -> None:
         self.repo_id = repo_id
         self.client: HubClient = client(token=token)
-        self.commit = self.client.resolve_commit("dataset", repo_id, revision)
+        pinned = getattr(revision, "resolved", revision)  # of a `ResolvedRevision`
+        self.commit = self.client.resolve_commit("dataset", repo_id, pinned)
 
     def paths(self) -> dict[str, str]:
         """All files and the names of their blobs. The listing of a commit is cached."""
