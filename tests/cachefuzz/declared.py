@@ -38,6 +38,28 @@ def _pruned(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
     return ours == lock and any(o.client == "hfhub" and o.call == "prune" for o in todo.operations)
 
 
+def _had_local_call(todo: Sequence) -> bool:
+    return any(o.client == "hfhub" and o.options.get("local") for o in todo.operations)
+
+
+def _a_folder(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
+    return theirs is not None and theirs["kind"] == "folder" and _had_local_call(todo)
+
+
+def _bookkeeping(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
+    """An empty lock, the ignore file, the cache tag: nothing that was downloaded."""
+    known = ("b''", "b'*'", "b'Signature: 8a477f597d28d172789f06886806bc55")
+    return theirs is not None and theirs.get("content", "").startswith(known) and _had_local_call(todo)
+
+
+def _made_by_another(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
+    return {e["mode"] for e in (ours, theirs) if e} == {"644", "664"} or todo.umask != 0o022
+
+
+def _empty_folder(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
+    return ours == {"kind": "folder", "mode": f"{0o777 & ~todo.umask:o}"}
+
+
 DECLARED_FILES = [
     DeclaredFile(
         "*/trees/*.json",
@@ -56,6 +78,30 @@ DECLARED_FILES = [
 ]
 
 
+for _path, _if_so in (("local", _a_folder), ("local/*", _a_folder), ("local/.cache/huggingface/*", _bookkeeping)):
+    DECLARED_FILES.append(
+        DeclaredFile(
+            _path,
+            "absent",
+            "a download into a local folder that fails leaves nothing; the official client leaves folders, a lock and "
+            "its bookkeeping",
+            _if_so,
+        )
+    )
+DECLARED_FILES += [
+    DeclaredFile(
+        "local/*.lock",
+        "mode",
+        "as before: the lock was made by the client that came first, and the older one makes it with another mode",
+        _made_by_another,
+    ),
+    DeclaredFile(
+        "cache/.locks*",
+        "extra",
+        "questions to the hub have locks too, so that processes that ask the same ask once; their folder stays",
+        _empty_folder,
+    ),
+]
 for _aspect in ("extra", "mode"):
     DECLARED_FILES.append(
         DeclaredFile(
@@ -79,8 +125,11 @@ class DeclaredResult:
 
 DECLARED_RESULTS = [
     DeclaredResult(
-        "load",
-        "a file that is known to be absent is None, as one that is not known",
-        lambda options, ours, theirs: ours == {"value": None} and theirs == {"value": "known to be absent"},
+        "snapshot",
+        "offline, a local folder that holds nothing but the bookkeeping of a failed download is no snapshot",
+        lambda options, ours, theirs: (
+            bool(options.get("local") and options.get("local_files_only"))
+            and (ours, theirs) == ({"error": "not in the cache"}, {"value": "local"})
+        ),
     ),
 ]
