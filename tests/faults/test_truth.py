@@ -116,6 +116,7 @@ def test_an_endpoint_below_a_path(fault_env: Path, monkeypatch: pytest.MonkeyPat
 ROUTES = ("/api/datasets/", "/tree/", "/resolve/", "resolve-cache", "/paths-info/", "whoami", "/refs", "/commits")
 
 
+@pytest.mark.filterwarnings("ignore:.*is used as it is")
 @pytest.mark.parametrize("route", ROUTES)
 def test_tokens_are_seen_by_the_hub_alone(hub: FaultHub, route: str) -> None:
     """A route of the hub sends the client to a stranger, who answers as a hub would."""
