@@ -173,6 +173,20 @@ def test_answers_that_are_no_json(change: str, text: str, filled: FaultHub) -> N
         assert text in str(error)
 
 
+def test_a_stored_token_goes_to_the_endpoint_only(filled: FaultHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultHub() as other:
+        other.repo("dataset", "org/data").commit({"a.txt": b"a"})
+        monkeypatch.setenv("HF_TOKEN", "hf_good")
+        url = hfhub.hf_hub_url("org/data", "a.txt", repo_type="dataset", endpoint=other.url)
+        assert hfhub.get_hf_file_metadata(url).size == 1
+        assert HfApi(endpoint=filled.url, headers={"x-private": "1"}).get_hf_file_metadata(url).size == 1
+        assert not any("authorization" in logged.headers for logged in other.log)
+        hfhub.get_hf_file_metadata(url, token="hf_other")  # given by hand for this address
+        assert other.log[-1].headers["authorization"] == "Bearer hf_other"
+        hfhub.get_hf_file_metadata(url.replace(other.url, filled.url))
+        assert filled.log[-1].headers["authorization"] == "Bearer hf_good"
+
+
 def test_error_texts_can_be_added_to(filled: FaultHub) -> None:
     error = outcome(lambda: HfApi(endpoint=filled.url).dataset_info("org/none"))
     error.append_to_message(" And more.")

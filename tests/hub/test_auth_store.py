@@ -174,6 +174,35 @@ print(json.dumps(found))
     assert mine[4:6] == ["hf_ahf_b", "hf_env"]
 
 
+FOLDERS: list[dict[str, str]] = [
+    {"HF_HOME": "~/x"},
+    {"HF_HOME": "$BASE/hf"},
+    {"HF_HOME": "${BASE}hf/$UNSET_VARIABLE"},
+    {"XDG_CACHE_HOME": "/cache"},
+    {"HF_HOME": "/a", "HF_TOKEN_PATH": "~/tok", "HF_HUB_CACHE": "$BASE"},
+    {"HF_HOME": "/a/", "HUGGINGFACE_HUB_CACHE": "~/old"},
+]
+
+
+def test_folders_are_the_official_ones(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extension, Python and the official client look in the same places."""
+    from _crucible._native import default_config
+    from _crucible._settings import auth_settings
+
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("BASE", "/base")
+    for variables in FOLDERS:
+        with monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            theirs = official(
+                "from huggingface_hub import constants as c\n"
+                "print(json.dumps([c.HF_TOKEN_PATH, c.HF_STORED_TOKENS_PATH, c.HF_HUB_CACHE]))"
+            )
+            found = auth_settings()
+            assert [found.token_file, found.stored_tokens, str(default_config()["cache_dir"])] == theirs, variables
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=30))
 def test_clean(text: str) -> None:

@@ -84,9 +84,13 @@ impl HubConfig {
         let ranks = get("WORLD_SIZE").and_then(|v| v.trim().parse::<u64>().ok()).is_some_and(|n| n > 1);
         let home_dir =
             get("HOME").or_else(|| get("USERPROFILE")).map_or_else(|| PathBuf::from("."), PathBuf::from);
-        let expand = |text: String| match text.strip_prefix("~/") {
-            Some(rest) => home_dir.join(rest),
-            None => PathBuf::from(text),
+        let expand = |text: String| {
+            let path = match text.strip_prefix('~') {
+                Some("") => home_dir.to_string_lossy().into_owned(),
+                Some(rest) if rest.starts_with('/') => format!("{}{rest}", home_dir.to_string_lossy()),
+                _ => text,
+            };
+            PathBuf::from(with_variables(&path, &get))
         };
         let home = get("HF_HOME").map_or_else(
             || get("XDG_CACHE_HOME").map_or_else(|| home_dir.join(".cache"), expand).join("huggingface"),
@@ -267,6 +271,24 @@ impl HubConfig {
     }
 }
 
+/// `$NAME` and `${NAME}` put in, as Python's `os.path.expandvars` does; what is not set stays as it is.
+fn with_variables(text: &str, get: impl Fn(&str) -> Option<String>) -> String {
+    let mut parts = text.split('$');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let (name, rest) = match part.strip_prefix('{').and_then(|p| p.split_once('}')) {
+            Some(found) => found,
+            None => part.split_at(part.find(|c| !word(c)).unwrap_or(part.len())),
+        };
+        match get(name).filter(|_| !name.is_empty()) {
+            Some(value) => out.extend([value.as_str(), rest]),
+            None => out.extend(["$", part]),
+        }
+    }
+    out
+}
+
 fn trimmed(endpoint: &str) -> String {
     endpoint.trim_end_matches('/').to_owned()
 }
@@ -305,6 +327,27 @@ mod tests {
         assert_eq!(ttl(&[("HFHUB_REVISION_TTL", "1.5")]), 1.5);
         assert_eq!(config(&[("HFHUB_LOCK_TIMEOUT", "0.5")]).lock_timeout, Duration::from_millis(500));
         assert_eq!(config(&[("HFHUB_LOCKS", "soft")]).locks, LockMode::Soft);
+    }
+
+    #[test]
+    fn variables_in_folders() {
+        let at = |cache: &str| {
+            config(&[("HOME", "/h"), ("S", "/s"), ("U_1", "u"), ("HF_HUB_CACHE", cache)])
+                .cache_dir()
+                .to_owned()
+        };
+        for (text, path) in [
+            ("$S/c", "/s/c"),
+            ("${S}c", "/sc"),
+            ("~/$U_1/$NONE/${NONE}", "/h/u/$NONE/${NONE}"),
+            ("/a$", "/a$"),
+            ("/a${S", "/a${S"),
+            ("/$$S", "/$/s"),
+            ("~", "/h"),
+            ("~x/c", "~x/c"),
+        ] {
+            assert_eq!(at(text), Path::new(path), "{text}");
+        }
     }
 
     #[test]
