@@ -230,6 +230,20 @@ def test_a_pinned_listing_costs_no_second_request(ours: HfApi, filled: FaultHub)
     assert requests(filled) == before
 
 
+def test_a_resolved_revision_pins(ours: HfApi, filled: FaultHub) -> None:
+    revision = ours.resolve_revision("org/data", repo_type="dataset")
+    filled.repos["dataset", "org/data"].commit({"later.txt": b"x"})
+    at: dict[str, Any] = {"revision": revision, "repo_type": "dataset"}
+    assert ours.repo_info("org/data", **at).sha == revision.resolved
+    assert "later.txt" not in ours.list_repo_files("org/data", **at)
+    assert "later.txt" not in [e.path for e in ours.list_repo_tree("org/data", **at)]
+    assert ours.get_paths_info("org/data", "later.txt", **at) == []
+    assert ours.list_repo_commits("org/data", **at)[0].commit_id == revision.resolved
+    assert ours.get_paths_info("org/data", "later.txt", repo_type="dataset")
+    # Of another repository: what was asked for, there.
+    assert ours.dataset_info("other/set1", revision=revision).id == "other/set1"
+
+
 RAW = {
     "id": "a/b",
     "sha": "0" * 40,

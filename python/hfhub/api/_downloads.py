@@ -84,3 +84,24 @@ class DownloadPart(Wire):
             **more,
         }
         return _download.snapshot_download(repo_id, **self._settings(given))
+
+    def resolve_revision(
+        self,
+        repo_id: str,
+        *,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        cache_dir: _Folder = None,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+    ) -> _download.ResolvedRevision:
+        """`hfhub.resolve_revision` with the endpoint and token of this object; arguments and errors as there."""
+        return _download.resolve_revision(
+            repo_id,
+            repo_type=repo_type,
+            revision=revision,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            token=self.token if token is None else token,
+            endpoint=self._endpoint,
+        )

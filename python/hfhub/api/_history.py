@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hfhub.api._refs import GitCommitInfo, GitRefs
-from hfhub.api._wire import Wire, check_repo_id, check_repo_type, query, segment
+from hfhub.api._wire import Wire, at, check_repo_id, check_repo_type, query
 
 
 class HistoryPart(Wire):
@@ -64,7 +64,7 @@ class HistoryPart(Wire):
         check_repo_id(repo_id)
         kind = check_repo_type(repo_type)
         pages = self._pages(
-            f"/api/{kind}s/{repo_id}/commits/{segment(revision or 'main')}",
+            f"/api/{kind}s/{repo_id}/commits/{at(revision, repo_id, kind)}",
             token=token,
             params=[("expand[]", "formatted")] if formatted else [],
             kind=kind,

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from _crucible.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 from hfhub.api._repos import DatasetInfo, ModelInfo, RepoInfo, SpaceInfo
-from hfhub.api._wire import Wire, check_repo_id, check_repo_type, query, segment
+from hfhub.api._wire import Wire, at, check_repo_id, check_repo_type, query
 
 _Info = TypeVar("_Info", bound=RepoInfo)
 
@@ -25,9 +25,9 @@ class InfoPart(Wire):
         asked: dict[str, Any],
     ) -> _Info:
         check_repo_id(repo_id)
-        at = "" if revision is None else f"/revision/{segment(revision)}"
+        where = "" if revision is None else f"/revision/{at(revision, repo_id, kind)}"
         raw = self._get(
-            f"/api/{kind}s/{repo_id}{at}",
+            f"/api/{kind}s/{repo_id}{where}",
             token=token,
             what=f"{kind} {repo_id}",
             params=query(**asked),

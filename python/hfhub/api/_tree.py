@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from hfhub.api._files import RepoFile, RepoFolder, entry_of
-from hfhub.api._wire import Wire, check_repo_id, check_repo_type, decoded, query, segment
+from hfhub.api._wire import Wire, at, check_repo_id, check_repo_type, decoded, query, segment
+from hfhub.download._revision import pinned
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 # The Hub refuses about 1,000 parameters ("too many parameters"); the official client's own batches have 500.
@@ -50,7 +51,7 @@ class TreePart(Wire):
         kind = check_repo_type(repo_type)
         folder = f"/{segment(path_in_repo)}" if path_in_repo else ""
         pages = self._pages(
-            f"/api/{kind}s/{repo_id}/tree/{segment(revision or 'main')}{folder}",
+            f"/api/{kind}s/{repo_id}/tree/{at(revision, repo_id, kind)}{folder}",
             token=token,
             params=query(recursive=recursive, expand=expand),
             kind=kind,
@@ -82,11 +83,12 @@ class TreePart(Wire):
         """
         check_repo_id(repo_id)
         kind = check_repo_type(repo_type)
-        if revision is not None and _COMMIT.fullmatch(revision) and not self.headers:
-            entries = json.loads(self._client(token).list_tree(kind, repo_id, revision, None, True, False))
+        commit = pinned(revision, repo_id, kind)
+        if commit is not None and _COMMIT.fullmatch(commit) and not self.headers:
+            entries = json.loads(self._client(token).list_tree(kind, repo_id, commit, None, True, False))
             return [raw["path"] for raw in entries if raw.get("type") != "directory"]
         pages = self._pages(
-            f"/api/{kind}s/{repo_id}/tree/{segment(revision or 'main')}",
+            f"/api/{kind}s/{repo_id}/tree/{at(revision, repo_id, kind)}",
             token=token,
             params=query(recursive=True, expand=False),
             kind=kind,
@@ -128,7 +130,7 @@ class TreePart(Wire):
         for start in range(0, len(wanted) or 1, _PATHS_AT_ONCE):
             answer = self._send(
                 "POST",
-                f"/api/{kind}s/{repo_id}/paths-info/{segment(revision or 'main')}",
+                f"/api/{kind}s/{repo_id}/paths-info/{at(revision, repo_id, kind)}",
                 token=token,
                 form=query(paths=wanted[start : start + _PATHS_AT_ONCE], expand=expand),
                 kind=kind,

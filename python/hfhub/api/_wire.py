@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from _crucible.errors import HfHubHTTPError, HFValidationError
 from hfhub._client import client
+from hfhub.download._revision import pinned
 
 if TYPE_CHECKING:
     from _crucible._native import HttpResponse, HubClient
@@ -58,6 +59,11 @@ def check_repo_type(repo_type: str | None) -> str:
 def segment(text: str) -> str:
     """A text as one part of an address, `/` encoded too."""
     return quote(text, safe="")
+
+
+def at(revision: str | None, repo_id: str, kind: str) -> str:
+    """A revision as one part of an address: `main` when absent, the commit of a resolved one."""
+    return segment(pinned(revision, repo_id, kind) or "main")
 
 
 def query(**values: Any) -> list[tuple[str, str]]:
