@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import IO
-from urllib.request import url2pathname
+from urllib.parse import unquote
 
 from hfhub.fs.base import Files, Info, clamped, copy_out
 
@@ -12,7 +13,8 @@ from hfhub.fs.base import Files, Info, clamped, copy_out
 def local_path(path: str) -> Path:
     """The path of a plain name or a `file://` address."""
     if path.startswith("file://"):
-        return Path(url2pathname(path.removeprefix("file://").removeprefix("localhost")))
+        name = unquote(path.removeprefix("file://").removeprefix("localhost"))
+        return Path(name.lstrip("/") if os.name == "nt" else name)  # file:///C:/x
     return Path(path).expanduser()
 
 
