@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -15,7 +16,6 @@ from typing import Any
 from _crucible import _native
 from _crucible._settings import hf_home
 from hfhub.download import hf_hub_download
-from hfhub.fs.uri import parse_hf_uri
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _STALE_SECONDS = 86_400.0
@@ -151,7 +151,8 @@ def extract(
     text = os.fspath(path_or_url)
     if not text.startswith("hf://"):
         return extract_archive(text, output_dir, **arguments)
-    uri = parse_hf_uri(text)
+    # Late: it brings the whole of `hfhub.fs`, which the rest of this package does without.
+    uri = importlib.import_module("hfhub.fs.uri").parse_hf_uri(text)
     path = hf_hub_download(
         uri.id, uri.path_in_repo, repo_type=uri.type, revision=uri.revision, token=token, endpoint=endpoint
     )

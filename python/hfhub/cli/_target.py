@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import importlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from hfhub.fs.uri import HfUri, parse_hf_uri
+if TYPE_CHECKING:
+    from hfhub.fs.uri import HfUri
 
 KINDS = ["dataset", "model", "space"]
 
@@ -30,6 +33,12 @@ class Target:
     path: str
 
 
+def _parse(text: str) -> HfUri:
+    """Late: it brings the whole of `hfhub.fs`, which most commands do without."""
+    uri: HfUri = importlib.import_module("hfhub.fs.uri").parse_hf_uri(text)
+    return uri
+
+
 def target(text: str, repo_type: str | None = None, revision: str | None = None) -> Target:
     """Reads `ns/name`, `datasets/ns/name`, `hf://datasets/ns/name@revision/path` and the like.
 
@@ -45,22 +54,21 @@ def target(text: str, repo_type: str | None = None, revision: str | None = None)
         HfUriError: it is no address.
     """
     first, _, rest = text.partition("/")
+    stated = first.removesuffix("s") if first.removesuffix("s") in KINDS and rest else None
+    name = rest if stated else text
     if text.startswith(("hf://", "http://", "https://")):
-        uri = parse_hf_uri(text)
-        stated: str | None = uri.type
-    elif first.removesuffix("s") in KINDS and rest:
-        stated = first.removesuffix("s")
-        # An old name has no namespace.
-        uri = parse_hf_uri(f"hf://{stated}s/{rest}") if "/" in rest else HfUri(stated, rest)
-    elif not rest:
-        stated, uri = None, HfUri(repo_type or "dataset", text)
+        uri = _parse(text)
+        stated = uri.type
+        found = Target(uri.type, uri.id, uri.revision, uri.path_in_repo)
+    elif "/" not in name:  # an old name without namespace
+        found = Target(stated or repo_type or "dataset", name, None, "")
     else:
-        stated = None
-        uri = parse_hf_uri(f"hf://{repo_type or 'dataset'}s/{text}")
+        uri = _parse(f"hf://{stated or repo_type or 'dataset'}s/{name}")
+        found = Target(uri.type, uri.id, uri.revision, uri.path_in_repo)
     if repo_type and stated and repo_type != stated:
         msg = f"{text} names a {stated}, and --type says {repo_type}"
         raise UsageError(msg)
-    if revision and uri.revision and revision != uri.revision:
-        msg = f"{text} has the revision {uri.revision}, and --revision says {revision}"
+    if revision and found.revision and revision != found.revision:
+        msg = f"{text} has the revision {found.revision}, and --revision says {revision}"
         raise UsageError(msg)
-    return Target(uri.type, uri.id, revision or uri.revision, uri.path_in_repo)
+    return replace(found, revision=revision or found.revision)
