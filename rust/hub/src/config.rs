@@ -42,6 +42,8 @@ pub struct HubConfig {
     pub(crate) max_retries: u32,
     pub(crate) retry_base: Duration,
     pub(crate) lock_timeout: Duration,
+    /// Connections for the parts of large files (`HFHUB_CONNECTIONS`).
+    pub(crate) connections: usize,
 }
 
 /// How processes wait for each other (`HFHUB_LOCKS`).
@@ -137,6 +139,7 @@ impl HubConfig {
             max_retries: whole("HFHUB_MAX_RETRIES").unwrap_or(5),
             retry_base: Duration::from_millis(whole("HFHUB_RETRY_BASE_MS").unwrap_or(500).into()),
             lock_timeout: fraction("HFHUB_LOCK_TIMEOUT").unwrap_or(Duration::from_secs(600)),
+            connections: whole("HFHUB_CONNECTIONS").map_or(8, |n| (n as usize).clamp(1, 64)),
         }
     }
 

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{Read, Write};
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,40 +47,75 @@ fn random_hex() -> String {
 /// A file on its way to a final name; removed when dropped before it got there.
 pub(crate) struct Incomplete {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Arc<File>>,
+    length: u64,
+}
+
+/// `<stem>.<8 hex>.incomplete`, as the official client names it.
+fn temporary(stem: &Path) -> PathBuf {
+    let mut name = stem.as_os_str().to_owned();
+    name.push(format!(".{}.incomplete", random_hex()));
+    PathBuf::from(name)
 }
 
 impl Incomplete {
-    /// `<final name>.<8 hex>.incomplete`, as the official client names it.
+    /// `<final name>.<8 hex>.incomplete`.
     pub(crate) fn create(target: &Path) -> Result<Self, HubError> {
         make_parent(target)?;
-        let mut name = target.as_os_str().to_owned();
-        name.push(format!(".{}.incomplete", random_hex()));
-        let path = PathBuf::from(name);
+        let path = temporary(target);
         let file = OpenOptions::new()
             .create_new(true)
+            .read(true)
             .write(true)
             .open(&path)
             .map_err(|e| HubError::io("create", &path, e))?;
-        Ok(Self { path, file: Some(file) })
+        Ok(Self { path, file: Some(Arc::new(file)), length: 0 })
     }
 
+    /// Takes what another left, under a new name: of several that try, one gets it.
+    pub(crate) fn take_over(old: &Path, target: &Path) -> Result<Self, HubError> {
+        let path = temporary(target);
+        fs::rename(old, &path).map_err(|e| HubError::io("take over", old, e))?;
+        let opened = OpenOptions::new().read(true).write(true).open(&path);
+        let mut taken = Self { path, file: None, length: 0 };
+        taken.file = Some(Arc::new(opened.map_err(|e| HubError::io("open", &taken.path, e))?));
+        Ok(taken)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file itself, for others to write to.
+    pub(crate) fn file(&self) -> Option<Arc<File>> {
+        self.file.clone()
+    }
+
+    /// Writes after what was written so far.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), HubError> {
-        match &mut self.file {
-            Some(file) => file.write_all(bytes).map_err(|e| HubError::io("write", &self.path, e)),
-            None => Ok(()),
+        if let Some(file) = &self.file {
+            write_at(file, bytes, self.length).map_err(|e| HubError::io("write", &self.path, e))?;
+            self.length += bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Gives the bytes of a range to `each`, a buffer at a time.
+    pub(crate) fn read_range(
+        &self,
+        range: Range<u64>,
+        buffer: &mut [u8],
+        each: impl FnMut(&[u8]),
+    ) -> std::io::Result<()> {
+        match &self.file {
+            Some(file) => read_range(file, range, buffer, each),
+            None => Err(std::io::ErrorKind::NotFound.into()),
         }
     }
 
-    /// Starts again from nothing.
-    pub(crate) fn restart(&mut self) -> Result<(), HubError> {
-        let file = OpenOptions::new()
-            .write(true)
-            .truncate(true)
-            .open(&self.path)
-            .map_err(|e| HubError::io("empty", &self.path, e))?;
-        self.file = Some(file);
-        Ok(())
+    /// Leaves the file where it is.
+    pub(crate) fn keep(mut self) {
+        self.path = PathBuf::new();
     }
 
     /// Gives the file its final name.
@@ -97,6 +134,57 @@ impl Drop for Incomplete {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Gives the bytes of a range to `each`, a buffer at a time.
+pub(crate) fn read_range(
+    file: &File,
+    range: Range<u64>,
+    buffer: &mut [u8],
+    mut each: impl FnMut(&[u8]),
+) -> std::io::Result<()> {
+    let mut at = range.start;
+    while at < range.end {
+        let wanted = usize::try_from(range.end - at).unwrap_or(usize::MAX).min(buffer.len());
+        let block = buffer.get_mut(..wanted).unwrap_or_default();
+        let read = read_at(file, block, at)?;
+        match block.get(..read) {
+            Some(bytes) if read > 0 => each(bytes),
+            _ => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+        }
+        at += read as u64;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, at)
+}
+
+/// Writes all bytes at a place.
+#[cfg(unix)]
+pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, at)
+}
+
+/// Writes all bytes at a place.
+#[cfg(windows)]
+pub(crate) fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let written = std::os::windows::fs::FileExt::seek_write(file, bytes, at)?;
+        if written == 0 {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(written..).unwrap_or_default();
+        at += written as u64;
+    }
+    Ok(())
 }
 
 /// Writes a small file through a temporary one beside it.

@@ -1,170 +1,188 @@
-//! The bytes of one blob: streamed, hashed as they pass, continued after a cut, named only when right.
+//! The bytes of one blob: brought whole or in parts, hashed as they come, named only when right.
 
-use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::future::Future;
+use std::sync::Arc;
 
-use reqwest::Method;
-use reqwest::header::{ACCEPT_ENCODING, HeaderName, RANGE};
-use url::Url;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::file::Known;
+use super::job::{Job, Opened};
+use super::parts;
+use super::preflight::room_for;
+use super::target::Target;
 use super::verify::Verifier;
-use crate::cache::store::Incomplete;
+use super::watchdog::{Patience, Watch};
+use crate::cache::store::{self, Incomplete, read_range};
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
-use crate::http::answer::{connection_error, error_of};
-use crate::http::client::{Redirects, parse, same_origin};
-use crate::http::retry::delay;
+use crate::http::client::Http;
 use crate::progress::Progress;
 use crate::repo::RepoRef;
+
+/// Files from this size on are brought in parts over several connections.
+const PARTS_FROM: u64 = 32 << 20;
+/// Files from this size on are brought by a task of their own: the caller's thread stays free for signals.
+const APART_FROM: u64 = 1 << 20;
+/// Bytes that are hashed at a time, where they are read again.
+const BLOCK: usize = 256 << 10;
 
 /// How far a body has come.
 struct Sofar {
     file: Incomplete,
     verifier: Verifier,
     bytes: u64,
-}
-
-impl Sofar {
-    /// Back to nothing.
-    fn restart(&mut self, known: &Known, progress: &Progress) -> Result<(), HubError> {
-        self.file.restart()?;
-        progress.done.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
-        self.verifier = Verifier::new(&known.etag, known.size);
-        Ok(())
-    }
-}
-
-/// Whether an error came from another origin than the hub's: a CDN.
-fn elsewhere(error: &HubError, resolve: &Url) -> bool {
-    error.context().url.as_deref().and_then(|u| Url::parse(u).ok()).is_some_and(|u| !same_origin(&u, resolve))
+    size: Option<u64>,
 }
 
 impl HubClient {
-    /// Fetches a blob to its final name. A wrong hash or length is fetched once more, then it is an error.
+    /// Brings a blob to its name. The caller holds the blob's lock. Wrong bytes are fetched once more, over a connection
+    /// and an address of their own, then they are an error.
+    ///
+    /// A large file that does not get complete, since the network fails for good or the caller loses interest, leaves its
+    /// complete segments for the next who wants it (see `journal`). Any other failure leaves nothing.
     pub(super) async fn fetch_blob(
         &self,
         repo: &RepoRef,
         path: &str,
         known: &Known,
-        blob: &Path,
-        progress: &Progress,
+        target: &Target,
+        progress: &Arc<Progress>,
     ) -> Result<(), HubError> {
-        let pinned = repo.at(&known.commit);
-        let resolve = self.resolve_url(&pinned, path)?;
-        let mut at = known.location.as_deref().map_or_else(|| Ok(resolve.clone()), parse)?;
-        for attempt in 0..2 {
-            let mut sofar = Sofar {
-                file: Incomplete::create(blob)?,
-                verifier: Verifier::new(&known.etag, known.size),
-                bytes: 0,
-            };
-            self.fetch_body(&pinned, path, known, &mut at, &resolve, &mut sofar, progress).await?;
-            let found = sofar.verifier.finish();
-            let right_length = known.size.is_none_or(|size| size == sofar.bytes);
-            if right_length && found.as_deref().is_none_or(|hash| hash == known.etag) {
-                return sofar.file.persist(blob);
-            }
-            progress.done.fetch_sub(sofar.bytes, Ordering::Relaxed);
-            if attempt == 1 {
-                return Err(wrong_bytes(&pinned, path, known, sofar.bytes, found.as_deref()));
-            }
-            at = resolve.clone();
+        store::make_parent(&target.stem)?;
+        let job = Arc::new(Job::new(self.clone(), repo, path, known, progress)?);
+        let first = match job.size {
+            Some(size) if size >= PARTS_FROM => match parts::bring(&job, target, size).await {
+                Ok(parts::Outcome::Named) => Ok(()),
+                Ok(parts::Outcome::Whole(opened)) => stream_apart(&job, target, Some(*opened)).await,
+                Err(error) => Err(error),
+            },
+            _ => stream_apart(&job, target, None).await,
+        };
+        match first {
+            Err(error) if error.kind() == HubErrorKind::Integrity => {}
+            done => return done,
         }
-        Ok(())
-    }
-
-    /// Streams the body, asking for the rest by range after each cut.
-    #[expect(clippy::too_many_arguments, reason = "one caller, just above")]
-    async fn fetch_body(
-        &self,
-        repo: &RepoRef,
-        path: &str,
-        known: &Known,
-        at: &mut Url,
-        resolve: &Url,
-        sofar: &mut Sofar,
-        progress: &Progress,
-    ) -> Result<(), HubError> {
-        let mut tries = 0;
-        loop {
-            let before = sofar.bytes;
-            let result = self.stream_rest(repo, path, known, at, sofar, progress).await;
-            let complete = known.size.is_some_and(|size| sofar.bytes >= size);
-            let error = match result {
-                Ok(()) if complete || known.size.is_none() => return Ok(()),
-                // All bytes are here: how the connection ended after them does not matter.
-                Err(error) if complete && error.kind() == HubErrorKind::Connection => return Ok(()),
-                Ok(()) => HubError::new(HubErrorKind::Connection, format!("{path}: the body ended early")),
-                Err(error) => error,
-            };
-            if sofar.bytes > before {
-                tries = 0; // bytes came: the line works, if badly
-            }
-            // A signed address runs out: ask for a new one, once per try.
-            let status = error.context().status;
-            let expired = matches!(status, Some(401 | 403 | 404 | 410)) && elsewhere(&error, resolve);
-            let no_ranges = status == Some(416) && before > 0;
-            if !(error.is_transient() || expired || no_ranges) || tries >= self.config().max_retries {
-                return Err(error);
-            }
-            if no_ranges {
-                sofar.restart(known, progress)?;
-            }
-            *at = resolve.clone();
-            tokio::time::sleep(delay(self.config().retry_base, tries, error.context().retry_after)).await;
-            tries += 1;
-        }
-    }
-
-    async fn stream_rest(
-        &self,
-        repo: &RepoRef,
-        path: &str,
-        known: &Known,
-        at: &Url,
-        sofar: &mut Sofar,
-        progress: &Progress,
-    ) -> Result<(), HubError> {
-        let mut headers: Vec<(HeaderName, String)> = vec![(ACCEPT_ENCODING, "identity".to_owned())];
-        if sofar.bytes > 0 {
-            // No If-Range: the etag of a CDN is its own, and one that differs brings the whole file. The hash decides.
-            headers.push((RANGE, format!("bytes={}-", sofar.bytes)));
-        }
-        let sent = self.http().send(self.config(), Method::GET, at, &headers, Redirects::Follow);
-        let (mut response, url) = self.within(self.config().metadata_timeout * 3, sent).await?;
-        if let Some(error) = error_of(&response, &url, Some(repo), Some(path)) {
-            return Err(error);
-        }
-        if sofar.bytes > 0 && response.status().as_u16() != 206 {
-            sofar.restart(known, progress)?; // the range was ignored: this is the whole file again
-        }
-        while let Some(chunk) =
-            response.chunk().await.map_err(|e| connection_error("receiving a file", Some(&url), e))?
-        {
-            sofar.bytes += chunk.len() as u64;
-            progress.done.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            if known.size.is_some_and(|size| sofar.bytes > size) {
-                return Ok(()); // more than promised: the length check says so
-            }
-            sofar.verifier.update(&chunk);
-            sofar.file.write(&chunk)?;
-        }
-        Ok(())
+        progress.retried();
+        let fresh = Self::new(self.config().clone(), Http::new(self.config())?);
+        let unresolved = Known { location: None, ..known.clone() };
+        let mut again = Job::new(fresh, repo, path, &unresolved, progress)?;
+        job.meter.restart();
+        again.meter = job.meter.handed_on();
+        stream_apart(&Arc::new(again), target, None).await.map_err(|error| match error.kind() {
+            HubErrorKind::Integrity => wrong_bytes(&job, &error),
+            _ => error,
+        })
     }
 }
 
-fn wrong_bytes(repo: &RepoRef, path: &str, known: &Known, bytes: u64, found: Option<&str>) -> HubError {
-    let what = match known.size {
-        Some(size) if size != bytes => format!("{bytes} bytes came, {size} were promised"),
-        _ => format!("the hash is {}, {} was promised", found.unwrap_or("unknown"), known.etag),
+fn wrong_bytes(job: &Job, error: &HubError) -> HubError {
+    let message = format!("{} of {}: wrong bytes twice: {error}", job.path, job.repo.shown());
+    job.mismatch(message).with_hint(
+        "Nothing was stored. A proxy or mirror in between may be damaged; try again or change HF_ENDPOINT.",
+    )
+}
+
+/// Runs work as a task of its own, which ends with the caller.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, HubError>> + Send + 'static,
+) -> Result<T, HubError> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    match tasks.join_next().await {
+        Some(Ok(done)) => done,
+        Some(Err(error)) => Err(failed(error)),
+        None => Err(HubError::new(HubErrorKind::Io, "a download task is gone")),
+    }
+}
+
+/// A task that ended without a result.
+pub(super) fn failed(error: tokio::task::JoinError) -> HubError {
+    HubError::new(HubErrorKind::Io, "a download task failed").with_source(error)
+}
+
+async fn stream_apart(job: &Arc<Job>, target: &Target, first: Option<Opened>) -> Result<(), HubError> {
+    if job.size.is_some_and(|size| size < APART_FROM) {
+        return stream(job, target, first).await;
+    }
+    let (job, target) = (job.clone(), target.clone());
+    apart(async move { stream(&job, &target, first).await }).await
+}
+
+/// Brings a file over one connection at a time, asking for the rest by range after each cut.
+async fn stream(job: &Job, target: &Target, mut first: Option<Opened>) -> Result<(), HubError> {
+    if let Some(size) = job.size {
+        room_for(&target.stem, size)?;
+    }
+    let mut patience = Patience::new(job.client.config(), job.size);
+    let opened = match first.take() {
+        Some(opened) => opened,
+        None => job.open_patiently(0, None, &mut patience).await?,
     };
-    HubError::new(HubErrorKind::Integrity, format!("{path} of {}: wrong bytes twice: {what}", repo.shown()))
-        .with(|c| {
-            c.repo_id = Some(repo.id.clone());
-            c.revision = Some(repo.revision.clone());
-            c.path = Some(path.to_owned());
-        })
-        .with_hint("Nothing was stored. A proxy or mirror in between may be damaged; try again or change HF_ENDPOINT.")
+    let size = job.size.or(opened.size);
+    if let Some(size) = opened.size.filter(|_| job.size.is_none()) {
+        room_for(&target.stem, size)?;
+    }
+    let file = Incomplete::create(&target.stem)?;
+    let mut sofar = Sofar { file, verifier: Verifier::new(&job.etag, size), bytes: 0, size };
+    first = Some(opened);
+    loop {
+        let before = sofar.bytes;
+        let opened = match first.take() {
+            Some(opened) => Ok(opened),
+            None => job.open(sofar.bytes, None).await,
+        };
+        let result = match opened {
+            Ok(opened) => drain(job, opened, &mut sofar).await,
+            Err(error) => Err(error),
+        };
+        patience.received(sofar.bytes - before);
+        let complete = sofar.size.is_some_and(|size| sofar.bytes >= size);
+        let error = match result {
+            Ok(()) if complete || sofar.size.is_none() => break,
+            // All bytes are here: how the connection ended after them does not matter.
+            Err(error) if complete && error.kind() == HubErrorKind::Connection => break,
+            Ok(()) => job.ended_early(),
+            Err(error) => error,
+        };
+        job.wait_after(error, &mut patience).await?;
+    }
+    let Sofar { file, verifier, bytes, .. } = sofar;
+    let found = match verifier.finish() {
+        None if Verifier::is_hash(&job.etag) => hash_again(job, &file, bytes).await?,
+        found => found,
+    };
+    job.compare(found.as_deref())?;
+    file.persist(&target.name)
+}
+
+/// Takes what comes, up to the end of the body.
+async fn drain(job: &Job, mut opened: Opened, sofar: &mut Sofar) -> Result<(), HubError> {
+    let mut watch = Watch::new(job.client.config().read_timeout);
+    let mut at = opened.from; // behind `sofar.bytes` where the range was ignored
+    while let Some(chunk) = watch.chunk(&mut opened.response, &opened.at, &job.progress).await? {
+        let known = usize::try_from(sofar.bytes - at).unwrap_or(usize::MAX).min(chunk.len());
+        at += chunk.len() as u64;
+        let chunk = chunk.get(known..).unwrap_or_default();
+        if let Some(size) = sofar.size.filter(|size| sofar.bytes + chunk.len() as u64 > *size) {
+            return Err(job.mismatch(format!("more than the {size} bytes that were promised came")));
+        }
+        sofar.verifier.update(chunk);
+        sofar.file.write(chunk)?;
+        sofar.bytes += chunk.len() as u64;
+        job.meter.add(chunk.len() as u64, &job.progress);
+    }
+    Ok(())
+}
+
+/// The hash of a file whose length was only known at its end, which a git id starts with.
+async fn hash_again(job: &Job, file: &Incomplete, bytes: u64) -> Result<Option<String>, HubError> {
+    let mut verifier = Verifier::new(&job.etag, Some(bytes));
+    let Some(inner) = file.file() else {
+        return Ok(None);
+    };
+    let hashed = spawn_blocking(move || {
+        read_range(&inner, 0..bytes, &mut vec![0; BLOCK], |block| verifier.update(block))
+            .map(|()| verifier.finish())
+    });
+    hashed.await.map_err(failed)?.map_err(|e| HubError::io("read", file.path(), e))
 }

@@ -7,6 +7,7 @@ use super::listing::small_tree;
 use super::offline::{
     cached_commit, cannot_force, is_answer, missing, not_cached, note_stale, offline_error,
 };
+use super::target::Target;
 use super::{DownloadOptions, FilePlan};
 use crate::api::{FileMeta, TreeEntry};
 use crate::cache::layout::Layout;
@@ -236,7 +237,8 @@ impl HubClient {
         }
         let fresh = options.force || !store::intact(&blob, known.size);
         if fresh {
-            self.fetch_blob(repo, path, &known, &blob, &options.progress).await?;
+            let target = Target::in_cache(&layout, &known.etag);
+            self.fetch_blob(repo, path, &known, &target, &options.progress).await?;
         } else {
             skipped();
         }

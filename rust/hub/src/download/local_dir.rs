@@ -9,6 +9,7 @@ use sha1::Digest as _;
 
 use super::file::Known;
 use super::offline::{cannot_force, is_answer, not_cached, note_stale};
+use super::target::Target;
 use super::{DownloadOptions, FilePlan};
 use crate::cache::layout::Layout;
 use crate::cache::lock::FileLock;
@@ -292,7 +293,7 @@ impl HubClient {
             rename(&partial, &places.file)?;
         } else {
             let partial = places.partial(&known.etag);
-            self.fetch_blob(repo, path, &known, &partial, &options.progress).await?;
+            self.fetch_blob(repo, path, &known, &Target::beside(&partial), &options.progress).await?;
             rename(&partial, &places.file)?;
         }
         places.write_note(&known.commit, &known.etag)?;

@@ -19,11 +19,18 @@ use crate::progress::Progress;
 mod body;
 mod commit;
 mod file;
+mod job;
+mod journal;
 mod listing;
 mod local_dir;
 mod offline;
+mod parts;
+mod plan;
+mod preflight;
 mod snapshot;
+mod target;
 pub(crate) mod verify;
+mod watchdog;
 
 /// How to download.
 #[derive(Clone, Debug)]

@@ -10,12 +10,17 @@ pub(crate) enum Verifier {
 }
 
 impl Verifier {
+    /// Whether a blob's name is a hash of its contents.
+    pub(crate) fn is_hash(etag: &str) -> bool {
+        matches!(etag.len(), 40 | 64) && etag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
     /// For a blob's name; a git id covers the length too.
     pub(crate) fn new(etag: &str, size: Option<u64>) -> Self {
-        let hex = etag.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         match (etag.len(), size) {
-            (64, _) if hex => Self::Sha256(sha2::Sha256::default()),
-            (40, Some(size)) if hex => {
+            _ if !Self::is_hash(etag) => Self::Unknown,
+            (64, _) => Self::Sha256(sha2::Sha256::default()),
+            (_, Some(size)) => {
                 let mut hash = sha1::Sha1::default();
                 hash.update(format!("blob {size}\0").as_bytes());
                 Self::Git(hash)
@@ -61,5 +66,6 @@ mod tests {
         assert_eq!(hash(git).as_deref(), Some(git));
         assert_eq!(hash(sha).as_deref(), Some(sha));
         assert_eq!(hash("\"opaque\""), None);
+        assert!(matches!(Verifier::new(git, None), Verifier::Unknown));
     }
 }
