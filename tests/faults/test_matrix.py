@@ -265,10 +265,10 @@ flipped always          integ  integ  -         -      -      -      -      inte
 ends early once         ok     ok     ok        ok     ok     -      ok     ok      ok
 ends early always       conn   conn   local     conn   conn   -      conn   conn    conn
 lacks bytes once        ok     ok     -         -      -      -      -      integ   ok
-lacks bytes always      conn   conn   -         -      -      -      -      integ   conn
+lacks bytes always      integ  integ  -         -      -      -      -      integ   conn
 too much promised once  ok     ok     ok        ok     ok     -      ok     integ   ok
 too little promised     ok     ok     -         -      -      -      -      integ   ok
-empty body              conn   conn   http      http   http   -      -      integ   conn
+empty body              integ  integ  http      http   http   -      -      integ   conn
 no length               ok     ok     ok        ok     ok     -      ok     ok      ok
 chunked                 ok     ok     ok        ok     ok     -      ok     ok      ok
 no length, cut          ok     ok     -         -      -      -      -      ok      ok
@@ -290,7 +290,7 @@ evil etag               http   http   ok        ok     ok     http   ok     http
 another's etag          integ  integ  ok        ok     ok     -      ok     integ   ok
 no commit               ok     ok     ok        ok     ok     ok     ok     ok      ok
 login page              http   http   http      http   http   http   http   http    http
-login page for bodies   conn   conn   http      http   http   -      -      integ   integ
+login page for bodies   integ  integ  http      http   http   -      -      integ   integ
 not HTTP                local  local  local     conn   conn   conn   conn   conn    conn
 refused                 local  local  local     conn   conn   conn   conn   conn    conn
 unknown host            local  local  local     conn   conn   conn   conn   conn    conn

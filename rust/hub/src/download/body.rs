@@ -113,7 +113,7 @@ async fn stream(job: &Job, target: &Target, mut first: Option<Opened>) -> Result
     if let Some(size) = job.size {
         room_for(&target.stem, size)?;
     }
-    let mut patience = Patience::new(job.client.config(), job.size);
+    let mut patience = Patience::new(job.client.config());
     let opened = match first.take() {
         Some(opened) => opened,
         None => job.open_patiently(0, None, &mut patience).await?,
@@ -135,7 +135,7 @@ async fn stream(job: &Job, target: &Target, mut first: Option<Opened>) -> Result
             Ok(opened) => drain(job, opened, &mut sofar).await,
             Err(error) => Err(error),
         };
-        patience.received(sofar.bytes - before);
+        patience.received(sofar.bytes - before, sofar.size.map(|size| size.saturating_sub(before)));
         let complete = sofar.size.is_some_and(|size| sofar.bytes >= size);
         let error = match result {
             Ok(()) if complete || sofar.size.is_none() => break,
@@ -157,7 +157,7 @@ async fn stream(job: &Job, target: &Target, mut first: Option<Opened>) -> Result
 
 /// Takes what comes, up to the end of the body.
 async fn drain(job: &Job, mut opened: Opened, sofar: &mut Sofar) -> Result<(), HubError> {
-    let mut watch = Watch::new(job.client.config().read_timeout);
+    let mut watch = Watch::new(job.client.config().transport().read_timeout);
     let mut at = opened.from; // behind `sofar.bytes` where the range was ignored
     while let Some(chunk) = watch.chunk(&mut opened.response, &opened.at, &job.progress).await? {
         let known = usize::try_from(sofar.bytes - at).unwrap_or(usize::MAX).min(chunk.len());

@@ -213,7 +213,7 @@ impl Job {
     async fn ask_at(&self, url: &Url, headers: &[(HeaderName, String)]) -> Result<(Response, Url), HubError> {
         let config = self.client.config();
         let sent = self.client.http().send(config, Method::GET, url, headers, Redirects::Follow);
-        let (response, at) = self.client.within(config.read_timeout, sent).await?;
+        let (response, at) = self.client.within(config.transport().read_timeout, sent).await?;
         match error_of(&response, &at, Some(&self.repo), Some(&self.path)) {
             Some(error) => Err(error),
             None => Ok((response, at)),

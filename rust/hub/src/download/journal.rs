@@ -343,6 +343,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn any_text_is_no_panic(text in "\\PC{0,200}", cut in 0_usize..400) {
             let folder = tempfile::tempdir().unwrap();

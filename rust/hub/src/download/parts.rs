@@ -121,7 +121,7 @@ pub(super) async fn bring(job: &Arc<Job>, target: &Target, size: u64) -> Result<
         // Alone, so that a server without ranges is noticed before others ask.
         room_for(&target.stem, if left.is_some() { 0 } else { missing })?;
         let bytes = plan.bytes(part);
-        let mut patience = Patience::new(job.client.config(), Some(bytes.end - bytes.start));
+        let mut patience = Patience::new(job.client.config());
         let answer = match job.open_patiently(bytes.start, Some(bytes.end), &mut patience).await {
             Ok(answer) => answer,
             Err(error) => {
@@ -244,7 +244,7 @@ async fn bring_part(shared: &Shared, part: Range<usize>, mut opened: Option<Open
         let plan = locked(&shared.plan);
         (plan.bytes(&part), plan.bytes(&(part.start..part.start + 1)))
     };
-    let mut patience = Patience::new(job.client.config(), Some(bytes.end - bytes.start));
+    let mut patience = Patience::new(job.client.config());
     let mut cursor = Cursor {
         at: bytes.start,
         end: bytes.end,
@@ -266,7 +266,7 @@ async fn bring_part(shared: &Shared, part: Range<usize>, mut opened: Option<Open
         if cursor.at >= cursor.end {
             return Ok(());
         }
-        patience.received(cursor.at - before);
+        patience.received(cursor.at - before, Some(cursor.end - before));
         let error = result.err().unwrap_or_else(|| job.ended_early());
         job.wait_after(error, &mut patience).await?;
     }
@@ -274,7 +274,7 @@ async fn bring_part(shared: &Shared, part: Range<usize>, mut opened: Option<Open
 
 async fn drain(shared: &Shared, mut opened: Opened, cursor: &mut Cursor) -> Result<(), HubError> {
     let job = &shared.job;
-    let mut watch = Watch::new(job.client.config().read_timeout);
+    let mut watch = Watch::new(job.client.config().transport().read_timeout);
     while cursor.at < cursor.end {
         let Some(chunk) = watch.chunk(&mut opened.response, &opened.at, &job.progress).await? else {
             return Ok(());

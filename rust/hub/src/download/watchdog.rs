@@ -17,7 +17,7 @@ use crate::progress::Progress;
 const SLOWEST: u64 = 1000;
 /// The slow speed has to last for this many read timeouts (10 s by default).
 const SLOW_FOR: u32 = 2;
-/// One try is earned back by so many bytes; by a share of the file where that is small.
+/// One try is earned back by so many bytes, or by this share of what was missing.
 const EARNS: u64 = 64 << 10;
 const EARNS_SHARE: u64 = 32;
 
@@ -78,38 +78,67 @@ pub(super) struct Patience {
     most: u32,
     in_a_row: u32,
     earned: u64,
-    price: u64,
     base: Duration,
+    failures: u32,
+    start: Instant,
+    /// Since when the server only sends away for a while.
+    limited: Option<Instant>,
+    /// For how long that may go on.
+    longest: Duration,
 }
 
 impl Patience {
-    /// For so many bytes, where that is known.
-    pub(super) fn new(config: &HubConfig, size: Option<u64>) -> Self {
-        let price = size.map_or(EARNS, |size| (size / EARNS_SHARE).clamp(1, EARNS));
+    pub(super) fn new(config: &HubConfig) -> Self {
         let most = config.max_retries;
-        Self { left: most, most, in_a_row: 0, earned: 0, price, base: config.retry_base }
+        let (base, longest) = (config.retry_base, config.total_timeout);
+        Self {
+            left: most,
+            most,
+            in_a_row: 0,
+            earned: 0,
+            base,
+            failures: 0,
+            start: Instant::now(),
+            limited: None,
+            longest,
+        }
     }
 
-    /// Bytes came since the last failure.
-    pub(super) fn received(&mut self, bytes: u64) {
+    /// Bytes came since the last failure, of so many that were missing, where that is known.
+    pub(super) fn received(&mut self, bytes: u64, missing: Option<u64>) {
+        let price = missing.map_or(EARNS, |missing| (missing / EARNS_SHARE).clamp(1, EARNS));
         self.earned += bytes;
-        let tries = self.earned / self.price;
+        let tries = self.earned / price;
         if tries > 0 {
-            self.earned %= self.price;
+            self.earned %= price;
             self.left = self.most.min(self.left.saturating_add(u32::try_from(tries).unwrap_or(u32::MAX)));
             self.in_a_row = 0;
+            self.limited = None;
         }
     }
 
     /// How long to wait before the next try after a failure that may pass; the error comes back when there is none.
     pub(super) fn after(&mut self, error: HubError, progress: &Progress) -> Result<Duration, HubError> {
+        let asked = error.context().retry_after;
+        self.failures += 1;
+        if error.kind() == HubErrorKind::RateLimited {
+            // Waiting for one's turn is no failure, but has an end.
+            let since = *self.limited.get_or_insert_with(Instant::now);
+            let wait = delay(self.base, self.in_a_row, asked);
+            if since.elapsed() + wait >= self.longest {
+                return Err(error.tried(self.failures, self.start.elapsed()));
+            }
+            progress.retried();
+            self.in_a_row += 1;
+            return Ok(wait);
+        }
         if self.left == 0 {
-            return Err(error);
+            return Err(error.tried(self.failures, self.start.elapsed()));
         }
         self.left -= 1;
         self.in_a_row += 1;
         progress.retried();
-        Ok(delay(self.base, self.in_a_row - 1, error.context().retry_after))
+        Ok(delay(self.base, self.in_a_row - 1, asked))
     }
 }
 
@@ -121,29 +150,35 @@ mod tests {
         HubError::new(HubErrorKind::Connection, "cut")
     }
 
-    fn patience(size: u64) -> Patience {
-        let config = HubConfig::from_lookup(|_| None).with_retries(5, Duration::ZERO);
-        Patience::new(&config, Some(size))
+    fn patience() -> Patience {
+        Patience::new(&HubConfig::from_lookup(|_| None).with_retries(5, Duration::ZERO))
+    }
+
+    /// Requests until a file has come, or is given up.
+    fn requests(size: u64, brings: impl Fn(u64) -> u64) -> (u64, bool) {
+        let (mut patience, progress, mut missing) = (patience(), Progress::default(), size);
+        for request in 1.. {
+            let came = brings(missing).min(missing);
+            patience.received(came, Some(missing));
+            missing -= came;
+            if missing == 0 || patience.after(failure(), &progress).is_err() {
+                return (request, missing == 0);
+            }
+        }
+        (0, false)
     }
 
     #[test]
     fn a_byte_at_a_time_is_given_up() {
-        let (mut patience, progress, mut tries) = (patience(1 << 20), Progress::default(), 0);
-        while patience.after(failure(), &progress).is_ok() {
-            patience.received(1);
-            tries += 1;
-        }
-        assert_eq!(tries, 5);
+        assert_eq!(requests(1 << 20, |_| 1), (6, false));
+        assert_eq!(requests(1 << 20, |_| 0), (6, false));
     }
 
     #[test]
-    fn bytes_earn_tries_and_no_more_than_there_were() {
-        let (mut patience, progress) = (patience(1 << 30), Progress::default());
-        for _ in 0..100 {
-            assert!(patience.after(failure(), &progress).is_ok());
-            patience.received(9_000_000);
-        }
-        assert!((0..5).all(|_| patience.after(failure(), &progress).is_ok()));
-        assert!(patience.after(failure(), &progress).is_err());
+    fn what_comes_in_good_pieces_comes() {
+        assert!(requests(40_000_000, |_| 9_000_000).1);
+        assert!(requests(3 << 20, |missing| missing.div_ceil(2)).1);
+        let (requests, there) = requests(1 << 30, |_| 64 << 10);
+        assert!(there && requests <= 1 << 14);
     }
 }
