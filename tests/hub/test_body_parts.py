@@ -11,7 +11,7 @@ import pytest
 
 from faulthub import FaultHub, faults
 from faulthub.clean import faults_of
-from hfhub import hf_hub_download, snapshot_download
+from hfhub import hf_hub_download
 from hfhub._client import client
 from hfhub.errors import HubConnectionError, IntegrityError
 
@@ -58,9 +58,16 @@ def test_connections_are_shared_by_the_files_of_a_snapshot(hub: FaultHub, monkey
     hub.repo("dataset", "org/two").commit({"a.bin": DATA[: 34 * MIB], "b.bin": DATA[MIB : 35 * MIB]})
     monkeypatch.setenv("HFHUB_CONNECTIONS", "2")
     hub.fault("bin", faults.drip(30_000_000), origin="cdn")  # slow enough that all would be opened
-    folder = Path(snapshot_download("org/two", repo_type="dataset", max_workers=2))
+    samples: list[int] = []
+
+    def sample(*_: object) -> None:
+        samples.append(len([line for line in hub.requests("bin", origin="cdn") if not line.finished]))
+
+    folder = Path(client().download_snapshot("dataset", "org/two", None, max_workers=2, progress=sample))
     assert (folder / "b.bin").read_bytes() == DATA[MIB : 35 * MIB]
-    assert len({line.connection for line in hub.requests("bin", origin="cdn")}) <= 3
+    assert max(samples) >= 2
+    # The hub may see the next request before it has noted the end of the last.
+    assert len([n for n in samples if n > 3]) <= len(samples) // 5
     assert clean() == []
 
 
@@ -132,7 +139,7 @@ def test_a_wrong_length_is_refused_before_the_body(hub: FaultHub) -> None:
     hub.fault("large", faults.replace(DATA[:-9]), origin="cdn")
     with pytest.raises(IntegrityError, match="40000000 were promised"):
         get()
-    assert hub.served("large") < 10 * MIB  # what was on its way when the connection was closed
+    assert hub.served("large") < len(DATA) // 2  # what was on its way when two connections were closed
     assert clean() == []
 
 
@@ -162,7 +169,7 @@ def test_progress_grows_to_the_size_and_no_further(hub: FaultHub) -> None:
     seen: list[int] = []
     totals: set[int | None] = set()
 
-    def note(done: int, total: int | None) -> None:
+    def note(done: int, total: int | None, *_: object) -> None:
         seen.append(done)
         totals.add(total)
 

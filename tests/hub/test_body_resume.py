@@ -93,7 +93,7 @@ def test_killed_twice_then_finished(hub: FaultHub, cache: Path) -> None:
 def test_an_interrupt_leaves_what_is_there_to_the_next(hub: FaultHub, cache: Path) -> None:
     hub.fault("large", faults.drip(20_000_000), origin="cdn")
 
-    def interrupt(done: int, total: int | None) -> None:
+    def interrupt(*_: object) -> None:
         if noted(cache) >= 3:
             raise KeyboardInterrupt
 

@@ -233,6 +233,9 @@ impl Job {
                 if start != from || to.is_some_and(|to| end > to) {
                     return Err(self.mismatch(format!("bytes {from}- were asked for, {text:?} came")));
                 }
+                if let Some(length) = length.filter(|length| *length != end - start) {
+                    return Err(self.mismatch(format!("{length} bytes were announced for {text:?}")));
+                }
                 (from, false, total)
             }
             status => {
