@@ -108,7 +108,7 @@ def snapshot_download(
         local_files_only: make no request.
         allow_patterns: only files that match one of these (`fnmatch`; `*` matches `/` too).
         ignore_patterns: no files that match one of these.
-        max_workers: files fetched at a time.
+        max_workers: files fetched at a time; six of at most 1 MiB count as one.
         tqdm_class: class of the progress bars.
         headers: more headers, sent to the endpoint only.
         endpoint: address of the hub.

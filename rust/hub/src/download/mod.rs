@@ -39,7 +39,7 @@ pub struct DownloadOptions {
     pub force: bool,
     /// Use the cache alone.
     pub local_files_only: bool,
-    /// Files at a time.
+    /// Files at a time; six of at most 1 MiB count as one.
     pub max_workers: usize,
     /// A folder for the files, in place of the cache.
     pub local_dir: Option<PathBuf>,
