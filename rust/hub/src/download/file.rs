@@ -204,6 +204,9 @@ impl HubClient {
             }
             if let Some(tree) = small_tree(&layout, &repo.revision, options.local_dir.as_deref()) {
                 let entry = tree.iter().find(|e| e.is_file() && e.path == path);
+                if entry.is_none() && remember {
+                    store::write_no_exist(&layout, &repo.revision, path); // for clients that do not read listings
+                }
                 return entry.map(|e| Known::listed(&repo.revision, e)).ok_or_else(|| missing(repo, path));
             }
         }
