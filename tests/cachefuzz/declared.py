@@ -52,6 +52,10 @@ def _bookkeeping(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
     return theirs is not None and theirs.get("content", "").startswith(known) and _had_local_call(todo)
 
 
+def _own_folder(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
+    return _empty_folder(ours, theirs, todo) and _had_local_call(todo)
+
+
 def _made_by_another(ours: Entry, theirs: Entry, todo: Sequence) -> bool:
     return {e["mode"] for e in (ours, theirs) if e} == {"644", "664"} or todo.umask != 0o022
 
@@ -88,6 +92,16 @@ for _path, _if_so in (("local", _a_folder), ("local/*", _a_folder), ("local/.cac
             _if_so,
         )
     )
+DECLARED_FILES += [
+    DeclaredFile(
+        path,
+        "extra",
+        "the lock of a question about a snapshot into a local folder lies in that folder, which stays when the hub "
+        "does not know the revision",
+        _own_folder,
+    )
+    for path in ("local", "local/.cache", "local/.cache/huggingface", "local/.cache/huggingface/trees")
+]
 DECLARED_FILES += [
     DeclaredFile(
         "local/*.lock",

@@ -32,6 +32,11 @@ def test_sequences(fuzz: Fuzz, first: int) -> None:
     assert not bad, "\n".join(bad)
 
 
+def test_seeds_that_once_differed(fuzz: Fuzz) -> None:
+    """1404: a file that the listing of a pinned commit does not have is marked as absent."""
+    assert fuzz.check(1404) == []
+
+
 def test_the_sequences_are_worth_something(fuzz: Fuzz) -> None:
     """All clients make all calls, and enough of them succeed: a fuzz that only meets refusals finds nothing."""
     made: set[tuple[str, str]] = set()
