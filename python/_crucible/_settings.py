@@ -19,16 +19,11 @@ class Settings:
             once as Arrow IPC in the cache and memory-mapped (`CRUCIBLE_MEMORY_BUDGET`).
         datasets_cache: folder of those files (`HF_DATASETS_CACHE`, else `$HF_HOME/datasets`).
         assets_cache: folder of what other libraries keep (`HF_ASSETS_CACHE`, else `$HF_HOME/assets`).
-        progress_bars: False or True where `HF_HUB_DISABLE_PROGRESS_BARS` decides (1 or 0), None where code may.
-        bars_everywhere: whether bars are drawn where there is no terminal too (`TQDM_POSITION=-1`, as in the official
-            client).
     """
 
     memory_budget: int
     datasets_cache: Path
     assets_cache: Path
-    progress_bars: bool | None
-    bars_everywhere: bool
 
 
 def settings() -> Settings:
@@ -42,13 +37,29 @@ def settings() -> Settings:
     except ValueError:
         budget = _DEFAULT_BUDGET
     assets = Path(env.get("HF_ASSETS_CACHE") or env.get("HUGGINGFACE_ASSETS_CACHE") or home / "assets").expanduser()
-    switch = env.get("HF_HUB_DISABLE_PROGRESS_BARS")
-    return Settings(
-        memory_budget=budget,
-        datasets_cache=cache,
-        assets_cache=assets,
-        progress_bars=None if switch is None else switch.upper() not in _TRUE,
-        bars_everywhere=env.get("TQDM_POSITION") == "-1",
+    return Settings(memory_budget=budget, datasets_cache=cache, assets_cache=assets)
+
+
+@dataclass(frozen=True)
+class BarSettings:
+    """What the environment says about progress bars.
+
+    Attributes:
+        switch: False or True where `HF_HUB_DISABLE_PROGRESS_BARS` decides (1 or 0), None where code may.
+        everywhere: whether bars are drawn where there is no terminal too (`TQDM_POSITION=-1`, as in the official
+            client).
+    """
+
+    switch: bool | None
+    everywhere: bool
+
+
+def bar_settings() -> BarSettings:
+    """Reads the settings of progress bars from the environment: each download asks."""
+    disabled = os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS")
+    return BarSettings(
+        switch=None if disabled is None else disabled.upper() not in _TRUE,
+        everywhere=os.environ.get("TQDM_POSITION") == "-1",
     )
 
 

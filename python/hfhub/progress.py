@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from _crucible._optional import require
-from _crucible._settings import settings
+from _crucible._settings import bar_settings
 
 #: Called with bytes, bytes expected, files, files expected; 0 for what is not known.
 Report = Callable[[int, int, int, int], object]
@@ -36,7 +36,7 @@ class disable_progress_bars:  # noqa: N801  # the official name; a function and 
     def __init__(self, name: str | None = None) -> None:
         self.name = name
         self._restore = False
-        if settings().progress_bars is True:
+        if bar_settings().switch is True:
             warnings.warn("HF_HUB_DISABLE_PROGRESS_BARS=0 is set and wins: bars stay on", stacklevel=2)
             return
         self._restore = not are_progress_bars_disabled(name)
@@ -58,7 +58,7 @@ def enable_progress_bars(name: str | None = None) -> None:
     Args:
         name: a group and what is below it; all bars when absent.
     """
-    if settings().progress_bars is False:
+    if bar_settings().switch is False:
         warnings.warn("HF_HUB_DISABLE_PROGRESS_BARS=1 is set and wins: bars stay off", stacklevel=2)
         return
     _switch(name, on=True)
@@ -73,7 +73,7 @@ def are_progress_bars_disabled(name: str | None = None) -> bool:
     Returns:
         Whether the environment, or the nearest switch of the group and those above it, hides them.
     """
-    if settings().progress_bars is False:
+    if bar_settings().switch is False:
         return True
     group = name or _EVERYTHING
     while group:
@@ -97,7 +97,7 @@ def _bar_class(name: str, given: Any) -> Any:
     """The class of bars to draw, None for none. A class that the caller gave decides for itself."""
     if given is not None:
         return given
-    if are_progress_bars_disabled(name) or not (settings().bars_everywhere or sys.stderr.isatty()):
+    if not (sys.stderr.isatty() or bar_settings().everywhere) or are_progress_bars_disabled(name):
         return None
     try:
         return require("tqdm", extra="progress", why="progress bars").tqdm
