@@ -81,20 +81,20 @@ def test_a_lock_of_the_official_client_is_waited_for_and_its_holder_named(
     assert lock.read_bytes() == b""
 
 
-def test_the_official_client_waits_for_ours(lock: Path, fault_hub: FaultHub, python_busy: str) -> None:
-    assert python_busy == "busy"
-    assert get() == LARGE
+def test_the_official_client_waits_for_ours_until_it_is_killed(lock: Path, fault_hub: FaultHub) -> None:
+    def tried() -> str:
+        done = subprocess.run([sys.executable, "-c", TRY, str(lock)], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
 
-
-@pytest.fixture
-def python_busy(lock: Path, fault_hub: FaultHub) -> str:
-    """What `filelock` says while our download stands still in mid-body."""
-    fault_hub.fault("large.bin", faults.stall(1000), method="GET", origin="cdn", times=1)
-    with subprocess.Popen([sys.executable, "-c", GET], stdout=subprocess.DEVNULL) as download:
+    fault_hub.fault("large.bin", faults.stall(1000), method="GET", origin="cdn")
+    patient = {**os.environ, "HF_HUB_DOWNLOAD_TIMEOUT": "100"}
+    with subprocess.Popen([sys.executable, "-c", GET], env=patient, stdout=subprocess.DEVNULL) as download:
         assert fault_hub.wait_until(lambda: bool(fault_hub.requests("large.bin", origin="cdn")))
-        tried = subprocess.run([sys.executable, "-c", TRY, str(lock)], capture_output=True, text=True, check=True)
-        assert download.wait(60) == 0
-    return tried.stdout.strip()
+        assert tried() == "busy"
+        download.kill()
+    assert tried() == "free"
+    fault_hub.clear()
+    assert get() == LARGE
 
 
 @pytest.mark.parametrize("mode", ["off", "soft", "flock"])
