@@ -65,6 +65,8 @@ impl HubClient {
     /// A cache that cannot be written to costs a listing next time, nothing else.
     fn keep_tree(&self, repo: &RepoRef, entries: &[TreeEntry]) {
         let layout = Layout::new(self.config().cache_dir(), repo);
+        // A repository without a snapshot's folder counts as damaged when the official client scans the cache.
+        let _ = store::make_parent(&layout.pointer(&repo.revision, "any"));
         let _ = store::write_tree(&layout, &repo.revision, entries);
     }
 }
