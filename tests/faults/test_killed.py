@@ -1,0 +1,56 @@
+"""Processes killed in mid-download: the next one goes on from what is there. The hub counts what it serves."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from faulthub import FaultHub, faults
+from faulthub.clean import faults_of
+
+MB = 1_000_000
+SIZE = 96 * MB
+SEGMENT = 4 << 20
+"""What a killed connection loses at the most: the segment that it works on."""
+BUFFERS = 4 * MB
+"""What lies in sockets, sent and not read."""
+
+DOWNLOAD = """
+from hfhub import hf_hub_download
+print(hf_hub_download("org/data", "large.bin", repo_type="dataset"))
+"""
+
+
+def start() -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", DOWNLOAD], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("connections", [1, 8])
+def test_killed_twice_in_mid_download(
+    fault_hub: FaultHub, fault_env: Path, monkeypatch: pytest.MonkeyPatch, connections: int
+) -> None:
+    data = random.Random(2).randbytes(SIZE)
+    fault_hub.repo("dataset", "org/data").commit({"large.bin": data})
+    slow = fault_hub.fault("large", faults.drip(48 * MB / connections), origin="cdn")
+    monkeypatch.setenv("HFHUB_CONNECTIONS", str(connections))
+    for part in (0.4, 0.8):
+        process = start()
+        assert fault_hub.wait_until(lambda part=part: fault_hub.served("large") > part * SIZE)  # type: ignore[misc]
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGKILL
+        assert not list((fault_env / "hub").glob("*/snapshots/*/large.bin"))
+        assert faults_of(fault_env / "hub") == []  # what is incomplete is named by a journal
+    slow.times = 0
+    out, _ = start().communicate(timeout=60)
+    assert Path(out.strip()).read_bytes() == data
+    assert faults_of(fault_env / "hub", resumable=False) == []
+    assert fault_hub.served("large") <= SIZE + 2 * connections * SEGMENT + BUFFERS
+    if connections == 1:
+        assert fault_hub.served("large") <= 1.13 * SIZE
