@@ -309,6 +309,8 @@ class Table:
         columns: Sequence[str] | None = None,
         store: str | None = None,
         memory_budget: int | None = None,
+        sample_by: str = "line",
+        keep_linebreaks: bool = False,
     ) -> Table: ...
     @staticmethod
     def concat(tables: Sequence[Table]) -> Table: ...

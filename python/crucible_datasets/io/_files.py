@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from _crucible._native import Source, Table
 from _crucible._settings import settings
 from crucible_datasets.features import Features
 
-_STORE_VERSION = 1
+_STORE_VERSION = 2
 """Part of every store's key: counts up when decoding changes."""
 
 
@@ -38,37 +39,42 @@ class LocalFile:
         return cls(str(path), f"{real}:{stat.st_size}:{stat.st_mtime_ns}")
 
 
-def _store_path(files: Sequence[LocalFile], format: str, features: Features | None) -> Path:
-    """Where the decoded table of these files is kept: a name by content, format and features."""
-    key = json.dumps(
-        [_STORE_VERSION, format, [f.content for f in files], None if features is None else features.to_dict()]
-    )
+def _store_path(files: Sequence[LocalFile], format: str, features: Features | None, options: Mapping[str, Any]) -> Path:
+    """Where the decoded table of these files is kept: a name by content, format, options and features."""
+    types = None if features is None else features.to_dict()
+    key = json.dumps([_STORE_VERSION, format, dict(sorted(options.items())), [f.content for f in files], types])
     digest = hashlib.sha256(key.encode()).hexdigest()[:40]
     return settings().datasets_cache / "crucible" / f"{digest}.arrow"
 
 
 def read_table(
-    files: Sequence[LocalFile], format: str, features: Features | None = None, *, keep_in_memory: bool | None = None
+    files: Sequence[LocalFile],
+    format: str,
+    features: Features | None = None,
+    *,
+    keep_in_memory: bool | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Table:
     """Reads files of one format into one table.
 
     Args:
         files: in order.
-        format: "parquet" or "json".
+        format: "parquet", "json", "text" or "arrow".
         features: types to cast to.
+        options: of the format: `sample_by` ("line", "paragraph" or "document") and `keep_linebreaks` for text.
         keep_in_memory: True never writes a store, False always does, None goes by the memory budget.
 
     Raises:
         DecodeError, SchemaError, LimitError, DataFileNotFoundError: with the file.
     """
     paths = [file.path for file in files]
-    text = None if features is None else features.to_text()
+    text, given = None if features is None else features.to_text(), dict(options or {})
     if keep_in_memory:
-        return Table.read(paths, format, features=text)
-    store = _store_path(files, format, features)
+        return Table.read(paths, format, features=text, **given)
+    store = _store_path(files, format, features, given)
     store.parent.mkdir(parents=True, exist_ok=True)
     budget = 0 if keep_in_memory is False else settings().memory_budget
-    return Table.read(paths, format, features=text, store=str(store), memory_budget=budget)
+    return Table.read(paths, format, features=text, store=str(store), memory_budget=budget, **given)
 
 
 def file_source(path: str) -> Source:

@@ -13,7 +13,9 @@ _FORMATS = {
     ".jpg": "imagefolder", ".jpeg": "imagefolder", ".png": "imagefolder",
 }  # fmt: skip
 _PREFERRED = [".parquet", ".arrow", ".jsonl", ".json", ".csv"]
-READ = ("parquet", "json")
+READ = ("parquet", "json", "text", "arrow")
+OPTIONS = {"text": {"sample_by": "line", "keep_linebreaks": False}}
+"""Options of a format that `load_dataset` takes by name, with their defaults."""
 
 
 def _suffixes(path: str) -> list[str]:
@@ -55,7 +57,7 @@ def format_of(splits: dict[str, list[str]]) -> str:
         raise ValueError(msg)
     name = formats.pop()
     if name not in READ:
-        msg = f"The data files are of format {name!r}, which is not read yet; the formats are parquet and json."
+        msg = f"The data files are of format {name!r}, which is not read yet; the formats are {READ}."
         raise UnsupportedError(msg)
     return name
 

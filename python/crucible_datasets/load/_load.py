@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,13 @@ from crucible_datasets.features import Features
 from crucible_datasets.io import read_table
 from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
 from crucible_datasets.load._card import Config, configs_of, default_of, front_matter, split_patterns
-from crucible_datasets.load._formats import READ, format_of, of_format, with_known_suffix
+from crucible_datasets.load._formats import OPTIONS, READ, format_of, of_format, with_known_suffix
 from crucible_datasets.load._patterns import discover, matching
 from crucible_datasets.load._place import Folder, Place, Repository
 from crucible_datasets.load._split_spec import Part, expanded, parse
 
-_PACKAGED = {"csv", "text", "arrow", "imagefolder", "audiofolder", "webdataset", "pandas", "xml"}
+_PACKAGED = {"csv", "imagefolder", "audiofolder", "webdataset", "pandas", "xml"}
+STREAMED = ("parquet", "json")
 DataFiles = str | list[Any] | dict[str, Any] | None
 
 
@@ -33,6 +34,7 @@ class Plan:
     splits: dict[str, list[str]]
     format: str
     features: Features | None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def _place_of(path: str, revision: str | None, token: str | bool | None) -> Place:
@@ -162,7 +164,7 @@ def _packaged(format: str, data_files: DataFiles, data_dir: str | None, features
 def _read(plan: Plan, split: str, keep_in_memory: bool | None) -> Table:
     try:
         files = plan.place.files(plan.splits[split])
-        return read_table(files, plan.format, plan.features, keep_in_memory=keep_in_memory)
+        return read_table(files, plan.format, plan.features, keep_in_memory=keep_in_memory, options=plan.options)
     except DataError as error:
         msg = f"An error occurred while generating the dataset: {error}"
         raise DatasetGenerationError(msg) from error
@@ -203,7 +205,25 @@ class _Loader:
         return table.slice(start, stop)
 
 
+def _options(format: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a format as given, unknown ones refused.
+
+    Raises:
+        ValueError: an option that the format does not have, with those that it has.
+    """
+    known = OPTIONS.get(format, {})
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        msg = f"BuilderConfig for format {format!r} doesn't have a {unknown[0]!r} key. Options of {format!r} that are read: {sorted(known)}"
+        raise ValueError(msg)
+    return given
+
+
 def _streaming(plan: Plan, split: str | None) -> IterableDataset | IterableDatasetDict:
+    if plan.format not in STREAMED:
+        msg = f"Files of format {plan.format!r} are not streamed yet; the formats are {STREAMED}. Load them without streaming."
+        raise UnsupportedError(msg)
+
     def stream(names: list[str], shown: str) -> IterableDataset:
         files = [origin for name in names for origin in plan.place.origins(plan.splits[name])]
         return IterableDataset(files, plan.format, plan.features, shown)
@@ -228,11 +248,12 @@ def load_dataset(
     revision: str | None = None,
     token: str | bool | None = None,
     streaming: bool = False,
+    **config_kwargs: Any,
 ) -> Any:
     """Loads a dataset of the hub, of a folder, or of files.
 
     Args:
-        path: a dataset id (`openai/gsm8k`), a folder, or the name of a format ("parquet", "json") for `data_files`.
+        path: a dataset id (`openai/gsm8k`), a folder, or the name of a format ("parquet", "json", "text", "arrow") for `data_files`.
         name: config; needed when the card names several and no default.
         data_dir: folder inside the repository or folder.
         data_files: a path or glob, a list of them, or a dict of them by split.
@@ -242,6 +263,8 @@ def load_dataset(
         revision: branch, tag or commit.
         token: a token, True for the stored one, False for none.
         streaming: whether to read while iterating instead of loading.
+        config_kwargs: options of the format: `sample_by` ("line", "paragraph", "document") and `keep_linebreaks` for
+            text.
 
     Returns:
         A `Dataset`, a list of them for a list of splits, a `DatasetDict` without `split`; with `streaming` an
@@ -262,6 +285,7 @@ def load_dataset(
         raise UnsupportedError(msg)
     else:
         plan = _plan(_place_of(path, revision, token), name, data_dir, data_files, features)
+    plan.options = _options(plan.format, config_kwargs)
     if streaming:
         if split is not None and not isinstance(split, str):
             msg = f"Bad split: {split}. A list of splits is not possible with streaming=True."

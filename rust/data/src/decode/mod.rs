@@ -16,17 +16,28 @@ use crate::limits::Limits;
 use crate::source::{ByteSource, LocalSource};
 use crate::table::Table;
 
+mod ipc;
 pub mod json;
+mod lines;
+mod nullable;
 pub mod parquet;
+pub mod text;
 pub mod unify;
+mod unpack;
+
+pub use text::{SampleBy, TextOptions};
 
 /// File formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Apache Parquet.
     Parquet,
-    /// JSON lines, or one JSON array of objects; plain or gzip.
+    /// JSON lines, or one JSON array of objects; plain or compressed.
     Json,
+    /// Lines, paragraphs or whole files of text; plain or compressed.
+    Text,
+    /// Arrow IPC, file or stream.
+    Arrow,
 }
 
 impl FromStr for Format {
@@ -36,8 +47,11 @@ impl FromStr for Format {
         match name {
             "parquet" => Ok(Self::Parquet),
             "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            "arrow" => Ok(Self::Arrow),
             other => {
-                let message = format!("format {other:?} is not read; the formats are parquet and json");
+                let message =
+                    format!("format {other:?} is not read; the formats are parquet, json, text and arrow");
                 Err(DataError::new(DataErrorKind::Unsupported, message))
             }
         }
@@ -51,6 +65,8 @@ pub struct ReadOptions {
     pub columns: Option<Vec<String>>,
     /// Features to cast every file to.
     pub features: Option<Value>,
+    /// How text files are cut.
+    pub text: TextOptions,
     /// Caps on sizes that files announce.
     pub limits: Limits,
     /// Asks the reading to stop.
@@ -76,6 +92,8 @@ pub fn read_files(paths: &[PathBuf], format: Format, options: &ReadOptions) -> R
     let files = match format {
         Format::Parquet => parquet::read_sources(&sources, options)?,
         Format::Json => json::read_sources(&sources, options)?,
+        Format::Text => text::read_sources(&sources, options)?,
+        Format::Arrow => ipc::read_sources(&sources, options)?,
     };
     let target = match &options.features {
         Some(features) => Arc::new(schema_from_features(features)?),

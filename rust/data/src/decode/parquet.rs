@@ -19,14 +19,12 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::{ChunkReader, Length};
 use rayon::prelude::*;
 
-use super::{FileBatches, ReadOptions, column_index};
+use super::{FileBatches, ReadOptions, column_index, nullable};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
 use crate::features::METADATA_KEY;
 use crate::limits::Limits;
 use crate::source::ByteSource;
-
-mod nullable;
 
 /// Uncompressed bytes of one decoded batch at the most: keeps 32-bit string offsets far from their end.
 const BATCH_BYTES: i64 = 1 << 30;

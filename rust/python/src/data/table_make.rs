@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
+use crucible_data::decode::TextOptions;
 use crucible_data::{DataError, Format, ReadOptions, store};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -70,9 +71,14 @@ impl Table {
     }
 
     /// Reads files of one format, in order. With `store`, a table above `memory_budget` bytes is written there once
-    /// as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding.
+    /// as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding. `sample_by` and
+    /// `keep_linebreaks` are for text.
     #[staticmethod]
-    #[pyo3(signature = (paths, format, *, features=None, columns=None, store=None, memory_budget=None))]
+    #[pyo3(signature = (
+        paths, format, *, features=None, columns=None, store=None, memory_budget=None, sample_by="line",
+        keep_linebreaks=false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "each by name, from one Python caller")]
     fn read(
         py: Python<'_>,
         paths: Vec<PathBuf>,
@@ -81,7 +87,10 @@ impl Table {
         columns: Option<Vec<String>>,
         store: Option<PathBuf>,
         memory_budget: Option<usize>,
+        sample_by: &str,
+        keep_linebreaks: bool,
     ) -> PyResult<Self> {
+        let text = TextOptions { sample_by: sample_by.parse().map_err(data)?, keep_linebreaks };
         let format: Format = format.parse().map_err(data)?;
         let features = features.map(features_value).transpose()?;
         let budget = memory_budget.unwrap_or(DEFAULT_BUDGET);
@@ -91,7 +100,8 @@ impl Table {
             {
                 return Ok(Self::new(table)); // an unreadable store is decoded and written anew
             }
-            let options = ReadOptions { columns, features, cancel: cancel.clone(), ..ReadOptions::default() };
+            let options =
+                ReadOptions { columns, features, text, cancel: cancel.clone(), ..ReadOptions::default() };
             let table = crucible_data::read_files(&paths, format, &options)?;
             match store {
                 Some(store) if table.nbytes() > budget => keep(&table, &store),

@@ -1,25 +1,25 @@
 //! JSON to Arrow: lines cut into chunks that all threads parse, types widened when chunks are put together.
 //!
 //! A file is JSON lines (blank lines, CRLF, a BOM, several objects on a line), objects printed over several lines, or
-//! one array of objects; plain or gzip. Structs whose keys differ become the union of the keys; values of types
+//! one array of objects; plain or compressed. Structs whose keys differ become the union of the keys; values of types
 //! without a common one (a number and a string in a column) are an error that names file, line and column.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
-use bytes::Bytes;
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::memrchr;
 use rayon::prelude::*;
 
+use super::lines::{CHUNK, SEARCH, line_ranges, lines_before, lines_in, next_line};
+use super::unpack::{Packing, unpacked};
 use super::{FileBatches, ReadOptions, unify};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
-use crate::source::{ByteSource, MemorySource};
+use crate::source::ByteSource;
 
 mod builder;
 mod dates;
@@ -28,10 +28,6 @@ mod parser;
 use builder::StructBuilder;
 use parser::{Fail, Parser, Why};
 
-/// Bytes of text parsed as one unit.
-const CHUNK: u64 = 2 << 20;
-/// Bytes read at a time when a line's end is looked for.
-const SEARCH: u64 = 64 << 10;
 /// Files up to this size are parsed again as a whole when a chunk fails: an object may span lines, and a whole parse
 /// knows the line of an error.
 const WHOLE: u64 = 1 << 30;
@@ -178,81 +174,10 @@ fn explain(text: &[u8], fail: Fail) -> DataError {
     if column.is_empty() { error } else { error.with_column(column) }
 }
 
-fn lines_in(text: &[u8]) -> u64 {
-    memchr_iter(b'\n', text).count() as u64
-}
-
-fn lines_before(source: &dyn ByteSource, end: u64) -> Result<u64, DataError> {
-    let mut lines = 0;
-    let mut at = 0;
-    while at < end {
-        let stop = end.min(at + CHUNK);
-        lines += lines_in(&source.read_range(at..stop)?);
-        at = stop;
-    }
-    Ok(lines)
-}
-
 /// The first byte that is not blank, after a BOM.
 fn first_letter(text: &[u8]) -> Option<u8> {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     text.iter().copied().find(|b| !b.is_ascii_whitespace())
-}
-
-/// Cuts a file into ranges of about `size` bytes that end at line ends.
-fn line_ranges(source: &dyn ByteSource, size: u64) -> Result<Vec<Range<u64>>, DataError> {
-    let mut ranges = Vec::new();
-    let mut start = 0;
-    while start < source.len() {
-        let end = match start.checked_add(size) {
-            Some(end) if end < source.len() => next_line(source, end)?,
-            _ => source.len(),
-        };
-        ranges.push(start..end);
-        start = end;
-    }
-    Ok(ranges)
-}
-
-/// The start of the first line after `at`.
-fn next_line(source: &dyn ByteSource, at: u64) -> Result<u64, DataError> {
-    let mut from = at.saturating_sub(1);
-    while from < source.len() {
-        let to = source.len().min(from + SEARCH);
-        if let Some(found) = memchr(b'\n', &source.read_range(from..to)?) {
-            return Ok(from + found as u64 + 1);
-        }
-        from = to;
-    }
-    Ok(source.len())
-}
-
-/// The text of a gzip file, or the source itself. Other compressions are named in the error.
-fn unpacked(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Arc<dyn ByteSource>, DataError> {
-    let magic = source.read_range(0..source.len().min(6))?;
-    let known: [(&[u8], &str); 4] =
-        [(b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"PK\x03\x04", "zip")];
-    if let Some((_, name)) = known.iter().find(|(m, _)| magic.starts_with(m)) {
-        let message = format!("{name} compressed JSON is not read; gzip and plain text are");
-        return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
-    }
-    if !magic.starts_with(b"\x1f\x8b") {
-        return Ok(source);
-    }
-    let packed = source.read_range(0..source.len())?;
-    let mut text = Vec::new();
-    let mut reader =
-        flate2::read::MultiGzDecoder::new(packed.as_ref()).take(limits.max_unpacked_bytes.saturating_add(1));
-    reader.read_to_end(&mut text).map_err(|e| {
-        DataError::new(DataErrorKind::Decode, format!("broken gzip: {e}"))
-            .with_path(source.name())
-            .with_source(e)
-    })?;
-    if text.len() as u64 > limits.max_unpacked_bytes {
-        let message = format!("unpacks to more than max_unpacked_bytes = {}", limits.max_unpacked_bytes);
-        return Err(DataError::new(DataErrorKind::Limit, message).with_path(source.name()));
-    }
-    Ok(Arc::new(MemorySource::new(source.name(), Bytes::from(text))))
 }
 
 /// The whole lines of the next chunk of a source, and where the chunk after it starts (the length at the end). For
@@ -275,7 +200,7 @@ pub fn read_chunk(
         _ => length,
     };
     let text = source.read_range(start..end)?;
-    if start == 0 && (first_letter(&text) == Some(b'[') || text.starts_with(b"\x1f\x8b")) {
+    if start == 0 && (first_letter(&text) == Some(b'[') || Packing::of(&text).is_some()) {
         let message = "JSON arrays and compressed files cannot be streamed yet; load them without streaming";
         return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
     }

@@ -1,0 +1,75 @@
+//! Arrow IPC files and streams of strangers: validated, dictionaries turned into their values.
+
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::{ArrowError, SchemaRef};
+use rayon::prelude::*;
+
+use super::{FileBatches, ReadOptions, nullable};
+use crate::error::{DataError, DataErrorKind};
+use crate::features::METADATA_KEY;
+use crate::source::ByteSource;
+
+/// First bytes of the file form; anything else is read as a stream.
+const MAGIC: &[u8] = b"ARROW1";
+
+/// All batches of several files.
+pub(crate) fn read_sources(
+    sources: &[Arc<dyn ByteSource>],
+    options: &ReadOptions,
+) -> Result<Vec<FileBatches>, DataError> {
+    sources
+        .par_iter()
+        .map(|source| {
+            options.cancel.check()?;
+            read_file(source.as_ref()).map_err(|e| e.with_path(source.name()))
+        })
+        .collect()
+}
+
+fn broken(error: &ArrowError) -> DataError {
+    DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {error}"))
+}
+
+fn read_file(source: &dyn ByteSource) -> Result<FileBatches, DataError> {
+    let bytes = source.read_range(0..source.len())?;
+    // The reader may panic on broken offsets; what it panics on is not Arrow.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let cursor = Cursor::new(bytes.as_ref());
+        if bytes.starts_with(MAGIC) {
+            let reader = FileReader::try_new(cursor, None)?;
+            let schema = reader.schema();
+            Ok((schema, reader.collect::<Result<Vec<_>, _>>()?))
+        } else {
+            let reader = StreamReader::try_new(cursor, None)?;
+            let schema = reader.schema();
+            Ok((schema, reader.collect::<Result<Vec<_>, _>>()?))
+        }
+    }));
+    let (schema, batches): (SchemaRef, Vec<RecordBatch>) = match read {
+        Ok(read) => read.map_err(|e: ArrowError| broken(&e))?,
+        Err(_) => return Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")),
+    };
+    let said = schema.metadata().get(METADATA_KEY).map(|text| (METADATA_KEY.to_owned(), text.clone()));
+    let kept = schema.as_ref().clone().with_metadata(said.into_iter().collect::<HashMap<_, _>>());
+    let target = Arc::new(nullable::schema(&kept));
+    let batches = batches
+        .into_iter()
+        .map(|batch| {
+            let columns = batch
+                .columns()
+                .iter()
+                .zip(target.fields())
+                .map(|(c, f)| nullable::array(c, f.data_type()).map_err(|e| e.with_column(f.name())))
+                .collect::<Result<Vec<_>, _>>()?;
+            let count = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            Ok(RecordBatch::try_new_with_options(target.clone(), columns, &count)?)
+        })
+        .collect::<Result<Vec<_>, DataError>>()?;
+    Ok(FileBatches { schema: target, batches })
+}

@@ -1,0 +1,87 @@
+//! Compressed text files: recognised by their first bytes, whatever they are called, and unpacked whole.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::{DataError, DataErrorKind};
+use crate::limits::Limits;
+use crate::source::{ByteSource, MemorySource};
+
+/// Bytes that tell a compression.
+const MAGIC: u64 = 6;
+
+/// A compression that is unpacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
+
+impl Packing {
+    /// What a file's first bytes say.
+    pub(super) fn of(head: &[u8]) -> Option<Self> {
+        let known: [(&[u8], Self); 4] = [
+            (b"\x1f\x8b", Self::Gzip),
+            (b"\x28\xb5\x2f\xfd", Self::Zstd),
+            (b"BZh", Self::Bzip2),
+            (b"\xfd7zXZ\x00", Self::Xz),
+        ];
+        known.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, packing)| *packing)
+    }
+
+    fn reader(self, packed: &[u8]) -> std::io::Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
+            Self::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
+            Self::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(packed)),
+        })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+        }
+    }
+}
+
+/// The text of a compressed file (gzip, zstd, bzip2, xz; several members are one text), or the source itself.
+///
+/// # Errors
+/// `Decode` for broken or truncated data, `Limit` above `max_unpacked_bytes`, `Unsupported` for a zip archive.
+pub(super) fn unpacked(
+    source: Arc<dyn ByteSource>,
+    limits: &Limits,
+) -> Result<Arc<dyn ByteSource>, DataError> {
+    let head = source.read_range(0..source.len().min(MAGIC))?;
+    if head.starts_with(b"PK\x03\x04") {
+        let message = "a zip archive is not read as text; gzip, zstd, bzip2, xz and plain text are";
+        return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
+    }
+    let Some(packing) = Packing::of(&head) else {
+        return Ok(source);
+    };
+    let packed = source.read_range(0..source.len())?;
+    let broken = |e: std::io::Error| {
+        DataError::new(DataErrorKind::Decode, format!("broken {}: {e}", packing.name()))
+            .with_path(source.name())
+            .with_source(e)
+    };
+    let mut text = Vec::new();
+    let mut reader =
+        packing.reader(&packed).map_err(broken)?.take(limits.max_unpacked_bytes.saturating_add(1));
+    reader.read_to_end(&mut text).map_err(broken)?;
+    drop(reader);
+    if text.len() as u64 > limits.max_unpacked_bytes {
+        let message = format!("unpacks to more than max_unpacked_bytes = {}", limits.max_unpacked_bytes);
+        return Err(DataError::new(DataErrorKind::Limit, message).with_path(source.name()));
+    }
+    Ok(Arc::new(MemorySource::new(source.name(), Bytes::from(text))))
+}
