@@ -311,6 +311,7 @@ class Table:
         memory_budget: int | None = None,
         sample_by: str = "line",
         keep_linebreaks: bool = False,
+        csv: str | None = None,
     ) -> Table: ...
     @staticmethod
     def concat(tables: Sequence[Table]) -> Table: ...

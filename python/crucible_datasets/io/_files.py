@@ -59,9 +59,9 @@ def read_table(
 
     Args:
         files: in order.
-        format: "parquet", "json", "text" or "arrow".
+        format: "parquet", "json", "csv", "text" or "arrow".
         features: types to cast to.
-        options: of the format: `sample_by` ("line", "paragraph" or "document") and `keep_linebreaks` for text.
+        options: of the format: `sample_by` ("line", "paragraph" or "document") and `keep_linebreaks` for text, `csv` (the JSON of the native options) for CSV.
         keep_in_memory: True never writes a store, False always does, None goes by the memory budget.
 
     Raises:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from crucible_datasets.errors import DataFilesNotFoundError, UnsupportedError
+from crucible_datasets.load import _csv as csv
 
 _FORMATS = {
     ".parquet": "parquet", ".geoparquet": "parquet", ".gpq": "parquet",
@@ -13,9 +15,32 @@ _FORMATS = {
     ".jpg": "imagefolder", ".jpeg": "imagefolder", ".png": "imagefolder",
 }  # fmt: skip
 _PREFERRED = [".parquet", ".arrow", ".jsonl", ".json", ".csv"]
-READ = ("parquet", "json", "text", "arrow")
-OPTIONS = {"text": {"sample_by": "line", "keep_linebreaks": False}}
-"""Options of a format that `load_dataset` takes by name, with their defaults."""
+READ = ("parquet", "json", "csv", "text", "arrow")
+OPTIONS: dict[str, set[str]] = {"text": {"sample_by", "keep_linebreaks"}, "csv": csv.NAMES}
+"""Options of a format that `load_dataset` takes by name."""
+
+
+def reader_options(format: str, given: dict[str, Any], paths: list[str]) -> dict[str, Any]:
+    """The options of a format for the reader, unknown ones refused.
+
+    Args:
+        format: one of `READ`.
+        given: options by their names in `datasets`.
+        paths: the data files; `.tsv` files are parted by tabs.
+
+    Raises:
+        ValueError: an option that the format does not have, with those that it has.
+        UnsupportedError: an option that `datasets` has and that is not read here.
+    """
+    known = OPTIONS.get(format, set())
+    unknown = sorted(set(given) - known)
+    if unknown:
+        msg = f"BuilderConfig for format {format!r} doesn't have a {unknown[0]!r} key. Its options are {sorted(known)}"
+        raise ValueError(msg)
+    if format != "csv":
+        return given
+    tabs = {"sep": "\t"} if paths and all(".tsv" in _suffixes(path) for path in paths) else {}
+    return {"csv": csv.csv_options({**tabs, **given})}
 
 
 def _suffixes(path: str) -> list[str]:

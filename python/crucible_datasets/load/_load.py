@@ -16,12 +16,12 @@ from crucible_datasets.features import Features
 from crucible_datasets.io import read_table
 from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
 from crucible_datasets.load._card import Config, configs_of, default_of, front_matter, split_patterns
-from crucible_datasets.load._formats import OPTIONS, READ, format_of, of_format, with_known_suffix
+from crucible_datasets.load._formats import READ, format_of, of_format, reader_options, with_known_suffix
 from crucible_datasets.load._patterns import discover, matching
 from crucible_datasets.load._place import Folder, Place, Repository
 from crucible_datasets.load._split_spec import Part, expanded, parse
 
-_PACKAGED = {"csv", "imagefolder", "audiofolder", "webdataset", "pandas", "xml"}
+_PACKAGED = {"imagefolder", "audiofolder", "webdataset", "pandas", "xml"}
 STREAMED = ("parquet", "json")
 DataFiles = str | list[Any] | dict[str, Any] | None
 
@@ -205,20 +205,6 @@ class _Loader:
         return table.slice(start, stop)
 
 
-def _options(format: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The options of a format as given, unknown ones refused.
-
-    Raises:
-        ValueError: an option that the format does not have, with those that it has.
-    """
-    known = OPTIONS.get(format, {})
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        msg = f"BuilderConfig for format {format!r} doesn't have a {unknown[0]!r} key. Options of {format!r} that are read: {sorted(known)}"
-        raise ValueError(msg)
-    return given
-
-
 def _streaming(plan: Plan, split: str | None) -> IterableDataset | IterableDatasetDict:
     if plan.format not in STREAMED:
         msg = f"Files of format {plan.format!r} are not streamed yet; the formats are {STREAMED}. Load them without streaming."
@@ -253,7 +239,7 @@ def load_dataset(
     """Loads a dataset of the hub, of a folder, or of files.
 
     Args:
-        path: a dataset id (`openai/gsm8k`), a folder, or the name of a format ("parquet", "json", "text", "arrow") for `data_files`.
+        path: a dataset id (`openai/gsm8k`), a folder, or the name of a format ("parquet", "json", "csv", "text", "arrow") for `data_files`.
         name: config; needed when the card names several and no default.
         data_dir: folder inside the repository or folder.
         data_files: a path or glob, a list of them, or a dict of them by split.
@@ -264,7 +250,7 @@ def load_dataset(
         token: a token, True for the stored one, False for none.
         streaming: whether to read while iterating instead of loading.
         config_kwargs: options of the format: `sample_by` ("line", "paragraph", "document") and `keep_linebreaks` for
-            text.
+            text; for CSV those of pandas' `read_csv` (`sep`, `header`, `names`, `na_values`, `quotechar`…).
 
     Returns:
         A `Dataset`, a list of them for a list of splits, a `DatasetDict` without `split`; with `streaming` an
@@ -285,7 +271,8 @@ def load_dataset(
         raise UnsupportedError(msg)
     else:
         plan = _plan(_place_of(path, revision, token), name, data_dir, data_files, features)
-    plan.options = _options(plan.format, config_kwargs)
+    paths = [path for files in plan.splits.values() for path in files]
+    plan.options = reader_options(plan.format, config_kwargs, paths)
     if streaming:
         if split is not None and not isinstance(split, str):
             msg = f"Bad split: {split}. A list of splits is not possible with streaming=True."

@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::source::{ByteSource, LocalSource};
 use crate::table::Table;
 
+pub mod csv;
 mod ipc;
 pub mod json;
 mod lines;
@@ -25,6 +26,7 @@ pub mod text;
 pub mod unify;
 mod unpack;
 
+pub use csv::CsvOptions;
 pub use text::{SampleBy, TextOptions};
 
 /// File formats that are read.
@@ -38,6 +40,8 @@ pub enum Format {
     Text,
     /// Arrow IPC, file or stream.
     Arrow,
+    /// Comma separated values, as pandas reads them; plain or compressed.
+    Csv,
 }
 
 impl FromStr for Format {
@@ -49,9 +53,11 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             "text" => Ok(Self::Text),
             "arrow" => Ok(Self::Arrow),
+            "csv" => Ok(Self::Csv),
             other => {
-                let message =
-                    format!("format {other:?} is not read; the formats are parquet, json, text and arrow");
+                let message = format!(
+                    "format {other:?} is not read; the formats are parquet, json, csv, text and arrow"
+                );
                 Err(DataError::new(DataErrorKind::Unsupported, message))
             }
         }
@@ -67,6 +73,8 @@ pub struct ReadOptions {
     pub features: Option<Value>,
     /// How text files are cut.
     pub text: TextOptions,
+    /// How CSV files are cut and what their texts mean.
+    pub csv: CsvOptions,
     /// Caps on sizes that files announce.
     pub limits: Limits,
     /// Asks the reading to stop.
@@ -93,6 +101,7 @@ pub fn read_files(paths: &[PathBuf], format: Format, options: &ReadOptions) -> R
         Format::Parquet => parquet::read_sources(&sources, options)?,
         Format::Json => json::read_sources(&sources, options)?,
         Format::Text => text::read_sources(&sources, options)?,
+        Format::Csv => csv::read_sources(&sources, options)?,
         Format::Arrow => ipc::read_sources(&sources, options)?,
     };
     let target = match &options.features {

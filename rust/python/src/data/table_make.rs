@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use crucible_data::decode::TextOptions;
+use crucible_data::decode::{CsvOptions, TextOptions};
 use crucible_data::{DataError, Format, ReadOptions, store};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -72,11 +72,11 @@ impl Table {
 
     /// Reads files of one format, in order. With `store`, a table above `memory_budget` bytes is written there once
     /// as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding. `sample_by` and
-    /// `keep_linebreaks` are for text.
+    /// `keep_linebreaks` are for text, `csv` is the JSON of `CsvOptions`.
     #[staticmethod]
     #[pyo3(signature = (
         paths, format, *, features=None, columns=None, store=None, memory_budget=None, sample_by="line",
-        keep_linebreaks=false
+        keep_linebreaks=false, csv=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "each by name, from one Python caller")]
     fn read(
@@ -89,7 +89,13 @@ impl Table {
         memory_budget: Option<usize>,
         sample_by: &str,
         keep_linebreaks: bool,
+        csv: Option<&str>,
     ) -> PyResult<Self> {
+        let csv = match csv {
+            Some(text) => serde_json::from_str(text)
+                .map_err(|e| PyErr::from(Error::schema(format!("csv options are wrong: {e}"))))?,
+            None => CsvOptions::default(),
+        };
         let text = TextOptions { sample_by: sample_by.parse().map_err(data)?, keep_linebreaks };
         let format: Format = format.parse().map_err(data)?;
         let features = features.map(features_value).transpose()?;
@@ -100,8 +106,14 @@ impl Table {
             {
                 return Ok(Self::new(table)); // an unreadable store is decoded and written anew
             }
-            let options =
-                ReadOptions { columns, features, text, cancel: cancel.clone(), ..ReadOptions::default() };
+            let options = ReadOptions {
+                columns,
+                features,
+                text,
+                csv,
+                cancel: cancel.clone(),
+                ..ReadOptions::default()
+            };
             let table = crucible_data::read_files(&paths, format, &options)?;
             match store {
                 Some(store) if table.nbytes() > budget => keep(&table, &store),

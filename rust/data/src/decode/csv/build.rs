@@ -1,0 +1,66 @@
+//! Records to columns of known types.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{BooleanBuilder, LargeStringBuilder, PrimitiveBuilder};
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type, UInt64Type};
+use arrow_array::{ArrayRef, Float64Array};
+use arrow_schema::DataType;
+
+use super::CsvOptions;
+use super::infer::Words;
+use super::numbers::{self, Whole};
+use super::records::Records;
+use crate::error::{DataError, DataErrorKind};
+
+/// One column of the records. Every value fits the type, since the type was inferred from all of them.
+pub(super) fn column(
+    records: &Records<'_>,
+    index: usize,
+    data_type: &DataType,
+    words: &Words,
+    options: &CsvOptions,
+) -> Result<ArrayRef, DataError> {
+    let values =
+        || (0..records.len()).map(|row| records.field(row, index).filter(|text| !words.is_missing(text)));
+    Ok(match data_type {
+        DataType::Int64 => primitive::<Int64Type>(values(), |text| match numbers::whole(text, options) {
+            Whole::Signed(n) => Some(n),
+            _ => None,
+        }),
+        DataType::UInt64 => primitive::<UInt64Type>(values(), |text| match numbers::whole(text, options) {
+            Whole::Signed(n) => u64::try_from(n).ok(),
+            Whole::Unsigned(n) => Some(n),
+            _ => None,
+        }),
+        DataType::Float64 => {
+            let floats = primitive::<Float64Type>(values(), |text| numbers::float(text, options));
+            debug_assert!(floats.as_any().is::<Float64Array>());
+            floats
+        }
+        DataType::Boolean => {
+            let mut builder = BooleanBuilder::with_capacity(records.len());
+            values().for_each(|text| builder.append_option(text.and_then(|t| words.boolean(t))));
+            Arc::new(builder.finish())
+        }
+        _ => {
+            let mut builder = LargeStringBuilder::with_capacity(records.len(), records.len() * 16);
+            for (row, text) in values().enumerate() {
+                let text = text.map(|t| simdutf8::basic::from_utf8(t)).transpose().map_err(|_| {
+                    DataError::new(DataErrorKind::Decode, "a CSV field is not UTF-8").with_row(row as u64)
+                })?;
+                builder.append_option(text);
+            }
+            Arc::new(builder.finish())
+        }
+    })
+}
+
+fn primitive<'a, T: ArrowPrimitiveType>(
+    values: impl Iterator<Item = Option<&'a [u8]>>,
+    read: impl Fn(&[u8]) -> Option<T::Native>,
+) -> ArrayRef {
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(values.size_hint().0);
+    values.for_each(|text| builder.append_option(text.and_then(&read)));
+    Arc::new(builder.finish())
+}
