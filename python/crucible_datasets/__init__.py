@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crucible_datasets.dataset import Column, Dataset, DatasetDict
-    from crucible_datasets.features import ClassLabel, Features, Image, LargeList, List, Sequence, Value
+    from crucible_datasets.features import ClassLabel, Features, Image, Json, LargeList, List, Sequence, Value
     from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
     from crucible_datasets.load import get_dataset_config_names, get_dataset_split_names, load_dataset
 
 _HOMES = {
     "crucible_datasets.dataset": "Column Dataset DatasetDict",
-    "crucible_datasets.features": "ClassLabel Features Image LargeList List Sequence Value",
+    "crucible_datasets.features": "ClassLabel Features Image Json LargeList List Sequence Value",
     "crucible_datasets.iterable": "IterableDataset IterableDatasetDict",
     "crucible_datasets.load": "get_dataset_config_names get_dataset_split_names load_dataset",
 }
@@ -35,6 +35,7 @@ __all__ = [
     "Image",
     "IterableDataset",
     "IterableDatasetDict",
+    "Json",
     "LargeList",
     "List",
     "Sequence",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from crucible_datasets.features._image import Image, decode_image
-from crucible_datasets.features._types import Feature, LargeList, List
+from crucible_datasets.features._types import Feature, Json, LargeList, List
 
 Decode = Callable[[Any], Any]
 
@@ -21,6 +22,8 @@ def decoder(feature: Feature, *, numpy: bool = False) -> Decode | None:
     if isinstance(feature, Image) and feature.decode:
         image = feature
         return lambda value: decode_image(value, image, numpy=numpy)
+    if isinstance(feature, Json) and feature.decode:
+        return lambda value: None if value is None else json.loads(value)
     if isinstance(feature, List | LargeList):
         inner = decoder(feature.feature, numpy=numpy)
         if inner is not None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from crucible_datasets.features._image import Image
-from crucible_datasets.features._types import ClassLabel, Feature, LargeList, List, Other, Sequence, Value
+from crucible_datasets.features._types import ClassLabel, Feature, Json, LargeList, List, Other, Sequence, Value
 
 
 def to_json(feature: Feature) -> Any:
@@ -23,6 +23,8 @@ def to_json(feature: Feature) -> Any:
     if isinstance(feature, Image):
         mode = {} if feature.mode is None else {"mode": feature.mode}
         return {**mode, **({} if feature.decode else {"decode": False}), "_type": "Image"}
+    if isinstance(feature, Json):
+        return {"_type": "Json"} if feature.decode else {"decode": False, "_type": "Json"}
     if isinstance(feature, Other):
         return feature.spec
     if isinstance(feature, dict):
@@ -57,6 +59,8 @@ def from_json(spec: Any) -> Feature:
         return LargeList(from_json(spec["feature"]))
     if kind == "Image":
         return Image(mode=spec.get("mode"), decode=spec.get("decode", True))
+    if kind == "Json":
+        return Json(decode=spec.get("decode", True))
     return Other({key: value for key, value in spec.items() if key != "id"})
 
 
@@ -97,7 +101,9 @@ def _from_yaml_dtype(dtype: Any) -> Feature:
         return ClassLabel(names=_names(options["names"]))
     if kind == "image":
         return Image(mode=options.get("mode"), decode=options.get("decode", True))
-    others = {"audio", "video", "pdf", "nifti", "mesh", "json", "translation", "translation_variable_languages"}
+    if kind == "json":
+        return Json(decode=options.get("decode", True))
+    others = {"audio", "video", "pdf", "nifti", "mesh", "translation", "translation_variable_languages"}
     if kind in others or str(kind).startswith("array"):
         name = "".join(part.capitalize() for part in kind.split("_"))
         return Other({**options, "_type": name.replace("2d", "2D").replace("3d", "3D")})
@@ -149,7 +155,7 @@ def encode(feature: Feature, value: Any) -> Any:
         return None
     if isinstance(feature, ClassLabel) and isinstance(value, str):
         return feature.str2int(value)
-    if isinstance(feature, Image):
+    if isinstance(feature, Image | Json):
         return feature.encode_example(value)
     if isinstance(feature, List | LargeList) and needs_encoding(feature.feature):
         return [encode(feature.feature, item) for item in value]
@@ -164,4 +170,4 @@ def needs_encoding(feature: Feature) -> bool:
         return needs_encoding(feature.feature)
     if isinstance(feature, dict):
         return any(needs_encoding(inner) for inner in feature.values())
-    return isinstance(feature, ClassLabel | Image)
+    return isinstance(feature, ClassLabel | Image | Json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -132,8 +133,31 @@ class LargeList:
 
 
 @dataclass
+class Json:
+    """Values of any type, stored as JSON text and shown as what the text says.
+
+    Args:
+        decode: False shows the text.
+    """
+
+    decode: bool = True
+
+    def encode_example(self, value: Any) -> str | None:
+        """The text of a value; a string that is JSON already stays as it is."""
+        if value is None:
+            return None
+        if isinstance(value, str):
+            try:
+                json.loads(value)
+            except ValueError:
+                return json.dumps(value, ensure_ascii=False)
+            return value
+        return json.dumps(value, ensure_ascii=False)
+
+
+@dataclass
 class Other:
-    """A feature that is stored and shown as it is: Audio, Video, Translation, Array2D, Json and the like.
+    """A feature that is stored and shown as it is: Audio, Video, Translation, Array2D and the like.
 
     Attributes:
         spec: its form in the Hub's JSON.

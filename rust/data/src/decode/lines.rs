@@ -29,14 +29,19 @@ pub(super) fn lines_before(source: &dyn ByteSource, end: u64) -> Result<u64, Dat
     Ok(lines)
 }
 
-/// Cuts a file into ranges of about `size` bytes that end at line ends.
-pub(super) fn line_ranges(source: &dyn ByteSource, size: u64) -> Result<Vec<Range<u64>>, DataError> {
+/// Cuts the bytes from `start` to `stop` (both starts of lines, or the end) into ranges of about `size` bytes that end
+/// at line ends.
+pub(super) fn line_ranges(
+    source: &dyn ByteSource,
+    mut start: u64,
+    stop: u64,
+    size: u64,
+) -> Result<Vec<Range<u64>>, DataError> {
     let mut ranges = Vec::new();
-    let mut start = 0;
-    while start < source.len() {
+    while start < stop {
         let end = match start.checked_add(size) {
-            Some(end) if end < source.len() => next_line(source, end)?,
-            _ => source.len(),
+            Some(end) if end < stop => next_line(source, end)?,
+            _ => stop,
         };
         ranges.push(start..end);
         start = end;

@@ -70,7 +70,7 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileB
     let source = unpacked(source, &options.limits)?;
     let how = options.text;
     let columns = if how.sample_by == SampleBy::Line {
-        line_ranges(source.as_ref(), CHUNK)?
+        line_ranges(source.as_ref(), 0, source.len(), CHUNK)?
             .into_par_iter()
             .map(|range| {
                 options.cancel.check()?;

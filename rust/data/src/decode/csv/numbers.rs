@@ -61,7 +61,7 @@ pub(super) fn float(text: &[u8], options: &CsvOptions) -> Option<f64> {
         return None;
     }
     let plain = |bytes: &[u8]| std::str::from_utf8(bytes).ok()?.parse::<f64>().ok();
-    let number = if options.decimal == b'.' && options.thousands.is_none() {
+    if options.decimal == b'.' && options.thousands.is_none() {
         plain(text)
     } else {
         let kept = text.iter().filter(|b| options.thousands != Some(**b));
@@ -71,8 +71,7 @@ pub(super) fn float(text: &[u8], options: &CsvOptions) -> Option<f64> {
             b => b,
         });
         plain(&pointed.collect::<Vec<u8>>())
-    };
-    number.filter(|n| n.is_finite())
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer
 use arrow_schema::{ArrowError, Field, Fields};
 
 use super::dates;
+use super::raw::{Path, Raw, Step};
 
 /// A value that does not fit a column: what the column holds, and what came.
 pub(super) struct Misfit {
@@ -18,6 +19,36 @@ pub(super) struct Misfit {
 }
 
 type Pushed = Result<(), Misfit>;
+
+/// What is learnt of a chunk beside its arrays.
+#[derive(Default)]
+pub(super) struct Facts {
+    /// For each string column, by its path, whether all its values are ISO dates.
+    pub(super) iso: HashMap<String, bool>,
+    /// The keys of each kind of nested object, sorted; `None` if its objects do not all have the same.
+    pub(super) keys: Vec<(Path, Option<Vec<Box<str>>>)>,
+    /// Where the walk over the columns is.
+    steps: Path,
+    text: String,
+}
+
+impl Facts {
+    fn inside<T>(&mut self, step: Step, work: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.text.len();
+        match &step {
+            Step::Key(key) => {
+                self.text.push('.');
+                self.text.push_str(key);
+            }
+            Step::Items => self.text.push_str("[]"),
+        }
+        self.steps.push(step);
+        let done = work(self);
+        self.steps.pop();
+        self.text.truncate(length);
+        done
+    }
+}
 
 /// Which values are there. Kept as a count until the first null.
 #[derive(Default)]
@@ -46,6 +77,7 @@ impl Validity {
 pub(super) struct Builder {
     validity: Validity,
     state: State,
+    raw: Option<Arc<Raw>>,
 }
 
 enum State {
@@ -53,8 +85,19 @@ enum State {
     Bool(Vec<bool>),
     Int(Vec<i64>),
     Float(Vec<f64>),
-    Text { data: Vec<u8>, offsets: Vec<i32> },
-    List { offsets: Vec<i32>, child: Box<Builder> },
+    Text {
+        data: Vec<u8>,
+        offsets: Vec<i32>,
+    },
+    /// Values of any types, as JSON text.
+    Raw {
+        data: Vec<u8>,
+        offsets: Vec<i32>,
+    },
+    List {
+        offsets: Vec<i32>,
+        child: Box<Builder>,
+    },
     Struct(StructBuilder),
 }
 
@@ -65,12 +108,41 @@ pub(super) struct StructBuilder {
     /// The row in which each field was last seen, plus one: finds keys that come twice.
     seen: Vec<usize>,
     index: HashMap<Box<str>, usize>,
+    /// Objects so far, nulls not counted.
+    objects: usize,
+    /// Whether some objects lack keys that others have.
+    ragged: bool,
+    raw: Option<Arc<Raw>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::nulls(0, None)
+    }
 }
 
 impl Builder {
-    fn nulls(len: usize) -> Self {
+    fn nulls(len: usize, raw: Option<Arc<Raw>>) -> Self {
         let bits = (len > 0).then(|| vec![false; len]);
-        Self { validity: Validity { len, bits }, state: State::Null }
+        let state = match &raw {
+            Some(raw) if raw.whole() => State::Raw { data: Vec::new(), offsets: vec![0; len + 1] },
+            _ => State::Null,
+        };
+        Self { validity: Validity { len, bits }, state, raw }
+    }
+
+    /// Whether values are kept as JSON text.
+    #[inline]
+    pub(super) fn is_raw(&self) -> bool {
+        matches!(self.state, State::Raw { .. })
+    }
+
+    pub(super) fn push_raw(&mut self, json: &[u8]) {
+        if let State::Raw { data, offsets } = &mut self.state {
+            data.extend_from_slice(json);
+            offsets.push(data.len() as i32);
+            self.validity.push(true);
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,7 +160,7 @@ impl Builder {
             State::Bool(v) => v.push(false),
             State::Int(v) => v.push(0),
             State::Float(v) => v.push(0.0),
-            State::Text { offsets, .. } | State::List { offsets, .. } => {
+            State::Text { offsets, .. } | State::Raw { offsets, .. } | State::List { offsets, .. } => {
                 offsets.push(offsets.last().copied().unwrap_or(0));
             }
             State::Struct(v) => v.fields.iter_mut().for_each(Self::push_null),
@@ -158,7 +230,9 @@ impl Builder {
     /// The items of a list; `end_list` follows.
     pub(super) fn list(&mut self) -> Result<&mut Self, Misfit> {
         if matches!(self.state, State::Null) {
-            self.state = State::List { offsets: vec![0; self.len() + 1], child: Box::new(Self::nulls(0)) };
+            let raw = self.raw.as_ref().and_then(|r| r.items()).cloned();
+            let child = Box::new(Self::nulls(0, raw));
+            self.state = State::List { offsets: vec![0; self.len() + 1], child };
         }
         if !matches!(self.state, State::List { .. }) {
             return Err(self.misfit("a list"));
@@ -180,7 +254,7 @@ impl Builder {
     pub(super) fn structure(&mut self) -> Result<(&mut StructBuilder, usize), Misfit> {
         let rows = self.len();
         if matches!(self.state, State::Null) {
-            self.state = State::Struct(StructBuilder::default());
+            self.state = State::Struct(StructBuilder::new(self.raw.clone()));
         }
         if !matches!(self.state, State::Struct(_)) {
             return Err(self.misfit("an object"));
@@ -195,28 +269,39 @@ impl Builder {
         self.validity.push(true);
     }
 
-    /// The array, and in `iso` for each string column (by its path) whether all its values are ISO dates.
-    fn finish(self, path: &str, iso: &mut HashMap<String, bool>) -> Result<ArrayRef, ArrowError> {
+    /// The array; what is learnt beside it goes to `facts`.
+    fn finish(self, facts: &mut Facts) -> Result<ArrayRef, ArrowError> {
         let rows = self.len();
         let nulls = self.validity.finish();
+        let texts = |data: Vec<u8>, offsets: Vec<i32>, nulls| {
+            StringArray::try_new(OffsetBuffer::new(offsets.into()), Buffer::from_vec(data), nulls)
+        };
         Ok(match self.state {
             State::Null => Arc::new(NullArray::new(rows)),
             State::Bool(v) => Arc::new(BooleanArray::new(BooleanBuffer::from(v), nulls)),
             State::Int(v) => Arc::new(Int64Array::try_new(ScalarBuffer::from(v), nulls)?),
             State::Float(v) => Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls)?),
             State::Text { data, offsets } => {
-                let offsets = OffsetBuffer::new(offsets.into());
-                let array = StringArray::try_new(offsets, Buffer::from_vec(data), nulls)?;
-                iso.insert(path.to_owned(), dates::all_dates(&array));
+                let array = texts(data, offsets, nulls)?;
+                facts.iso.insert(facts.text.clone(), dates::all_dates(&array));
                 Arc::new(array)
             }
+            State::Raw { data, offsets } => Arc::new(texts(data, offsets, nulls)?),
             State::List { offsets, child } => {
-                let child = child.finish(&format!("{path}[]"), iso)?;
+                let child = facts.inside(Step::Items, |facts| child.finish(facts))?;
                 let field = Arc::new(Field::new("item", child.data_type().clone(), true));
                 Arc::new(ListArray::try_new(field, OffsetBuffer::new(offsets.into()), child, nulls)?)
             }
             State::Struct(v) => {
-                let (fields, arrays) = v.finish(path, iso)?;
+                if v.objects > 0 {
+                    let keys = (!v.ragged).then(|| {
+                        let mut keys = v.names.clone();
+                        keys.sort_unstable();
+                        keys
+                    });
+                    facts.keys.push((facts.steps.clone(), keys));
+                }
+                let (fields, arrays) = v.finish(facts)?;
                 Arc::new(StructArray::try_new_with_length(fields, arrays, nulls, rows)?)
             }
         })
@@ -230,6 +315,7 @@ impl State {
             Self::Bool(_) => "booleans",
             Self::Int(_) | Self::Float(_) => "numbers",
             Self::Text { .. } => "strings",
+            Self::Raw { .. } => "JSON text",
             Self::List { .. } => "lists",
             Self::Struct(_) => "objects",
         }
@@ -237,6 +323,11 @@ impl State {
 }
 
 impl StructBuilder {
+    /// No fields yet; `raw` says which will be kept as JSON text.
+    pub(super) fn new(raw: Option<Arc<Raw>>) -> Self {
+        Self { raw, ..Self::default() }
+    }
+
     /// The field of a key: the one predicted by position, or looked up, or new (null in all `rows` before).
     /// `None` if the key was seen in this row already.
     #[inline]
@@ -258,9 +349,11 @@ impl StructBuilder {
             return place;
         }
         let place = self.names.len();
+        self.ragged |= self.objects > 0;
+        let raw = self.raw.as_ref().and_then(|r| r.key(key)).cloned();
         self.index.insert(key.into(), place);
         self.names.push(key.into());
-        self.fields.push(Builder::nulls(rows));
+        self.fields.push(Builder::nulls(rows, raw));
         self.seen.push(0);
         place
     }
@@ -268,21 +361,19 @@ impl StructBuilder {
     /// Nulls for the fields that a row of `count` keys did not have.
     #[inline]
     pub(super) fn end_row(&mut self, count: usize, rows: usize) {
+        self.objects += 1;
         if count < self.fields.len() {
+            self.ragged = true;
             for field in self.fields.iter_mut().filter(|f| f.len() <= rows) {
                 field.push_null();
             }
         }
     }
 
-    pub(super) fn finish(
-        self,
-        path: &str,
-        iso: &mut HashMap<String, bool>,
-    ) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
+    pub(super) fn finish(self, facts: &mut Facts) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
         let mut arrays = Vec::with_capacity(self.fields.len());
         for (name, field) in self.names.iter().zip(self.fields) {
-            arrays.push(field.finish(&format!("{path}.{name}"), iso)?);
+            arrays.push(facts.inside(Step::Key(name.clone()), |facts| field.finish(facts))?);
         }
         let fields = self
             .names

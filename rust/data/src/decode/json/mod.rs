@@ -1,8 +1,9 @@
 //! JSON to Arrow: lines cut into chunks that all threads parse, types widened when chunks are put together.
 //!
 //! A file is JSON lines (blank lines, CRLF, a BOM, several objects on a line), objects printed over several lines, or
-//! one array of objects; plain or compressed. Structs whose keys differ become the union of the keys; values of types
-//! without a common one (a number and a string in a column) are an error that names file, line and column.
+//! one array of objects; plain or compressed. As in `datasets`, values without a common type (a number and a string in a
+//! column) and objects whose keys differ within the first 10 MiB are kept as JSON text, the `Json` feature; objects that
+//! differ later become one struct with all keys.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -18,24 +19,47 @@ use super::unpack::{Packing, unpacked};
 use super::{FileBatches, ReadOptions, unify};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
+use crate::features::{features_json, metadata_of};
 use crate::limits::Limits;
 use crate::source::ByteSource;
 
 mod builder;
 mod dates;
+mod mixed;
 mod parser;
+mod raw;
 
-use builder::StructBuilder;
+use builder::{Facts, StructBuilder};
 use parser::{Fail, Parser, Why};
+use raw::{Path, Raw, Step};
 
 /// Files up to this size are parsed again as a whole when a chunk fails: an object may span lines, and a whole parse
 /// knows the line of an error.
 const WHOLE: u64 = 1 << 30;
 
-/// What a chunk gave: a batch in its own types, and which of its string columns hold only ISO dates.
+/// Bytes at the start of the first file in which objects with different keys make `Json` (the chunk of `datasets`).
+const HEAD: u64 = 10 << 20;
+/// Columns of a chunk that may turn out to be mixed.
+const MAX_MIXED: usize = 256;
+
+/// What a chunk gave: a batch in its own types, and what was learnt beside it.
 struct Chunk {
     batch: RecordBatch,
-    iso: HashMap<String, bool>,
+    facts: Facts,
+    /// Places that had to become JSON text.
+    mixed: Vec<Path>,
+    /// Whether it lies in the head of its file.
+    head: bool,
+}
+
+/// What is asked of the parsing of a chunk.
+#[derive(Clone)]
+struct Wanted {
+    depth: usize,
+    /// Places to keep as JSON text.
+    raw: Arc<Raw>,
+    /// Whether a mixed column becomes JSON text; else it is an error.
+    find: bool,
 }
 
 /// All rows of several files, ISO dates converted where a column has nothing else in any file.
@@ -43,25 +67,62 @@ pub(crate) fn read_sources(
     sources: &[Arc<dyn ByteSource>],
     options: &ReadOptions,
 ) -> Result<Vec<FileBatches>, DataError> {
-    let files = sources.iter().map(|s| read_file(s.clone(), options)).collect::<Result<Vec<_>, _>>()?;
+    let sources: Vec<_> =
+        sources.iter().map(|s| unpacked(s.clone(), &options.limits)).collect::<Result<_, _>>()?;
+    let mut raw = options.features.as_ref().map(Raw::of_features).unwrap_or_default();
+    let find = options.features.is_none();
+    let files = loop {
+        let wanted = Wanted { depth: options.limits.max_json_depth, raw: Arc::new(raw.clone()), find };
+        let files = sources
+            .iter()
+            .map(|s| read_file(s.as_ref(), options, &wanted))
+            .collect::<Result<Vec<Vec<Chunk>>, _>>()?;
+        // What one chunk cannot hold in a type, the others must not hold in one either.
+        let found = if find { mixed::places(&files) } else { Vec::new() };
+        if found.iter().filter(|path| raw.insert(path)).count() == 0 {
+            break files;
+        }
+    };
     let mut iso: HashMap<String, bool> = HashMap::new();
-    if options.features.is_none() {
-        for (path, all) in files.iter().flatten().flat_map(|c| &c.iso) {
+    if find {
+        for (path, all) in files.iter().flatten().flat_map(|c| &c.facts.iso) {
             *iso.entry(path.clone()).or_insert(true) &= all;
         }
     }
-    files
+    let read = files
         .into_par_iter()
-        .zip(sources)
+        .zip(&sources)
         .map(|(chunks, source)| {
             let batches = chunks.iter().map(|c| dated(&c.batch, &iso)).collect::<Result<Vec<_>, _>>()?;
             let mut fields = Vec::new();
             for batch in &batches {
                 unify::merge(&mut fields, batch.schema().fields()).map_err(|e| e.with_path(source.name()))?;
             }
-            Ok(FileBatches { schema: Arc::new(Schema::new(fields)), batches })
+            Ok((fields, batches))
         })
-        .collect()
+        .collect::<Result<Vec<_>, DataError>>()?;
+    let metadata = if raw.is_empty() || !find { HashMap::new() } else { json_features(&read, &raw)? };
+    Ok(read
+        .into_iter()
+        .map(|(fields, batches)| {
+            let schema = Arc::new(Schema::new(fields).with_metadata(metadata.clone()));
+            FileBatches { schema, batches }
+        })
+        .collect())
+}
+
+/// Features of all files together, with their `Json` places.
+fn json_features(
+    files: &[(Vec<Field>, Vec<RecordBatch>)],
+    raw: &Raw,
+) -> Result<HashMap<String, String>, DataError> {
+    let mut fields = Vec::new();
+    for (more, _) in files {
+        unify::merge(&mut fields, &more.clone().into())?;
+    }
+    let mut features = features_json(&Schema::new(fields))?;
+    raw.mark(&mut features);
+    Ok(metadata_of(&features))
 }
 
 fn dated(batch: &RecordBatch, iso: &HashMap<String, bool>) -> Result<RecordBatch, DataError> {
@@ -84,21 +145,26 @@ fn dated(batch: &RecordBatch, iso: &HashMap<String, bool>) -> Result<RecordBatch
     Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
-fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<Vec<Chunk>, DataError> {
-    let name = source.name().to_owned();
-    let source = unpacked(source, &options.limits)?;
-    let depth = options.limits.max_json_depth;
-    let head = source.read_range(0..source.len().min(SEARCH))?;
-    if first_letter(&head) == Some(b'[') {
-        return Ok(vec![whole(source.as_ref(), depth, true).map_err(|e| e.with_path(&name))?]);
+fn read_file(
+    source: &dyn ByteSource,
+    options: &ReadOptions,
+    wanted: &Wanted,
+) -> Result<Vec<Chunk>, DataError> {
+    let name = source.name();
+    let start = source.read_range(0..source.len().min(SEARCH))?;
+    if first_letter(&start) == Some(b'[') {
+        return Ok(vec![whole(source, wanted, true).map_err(|e| e.with_path(name))?]);
     }
-    let ranges = line_ranges(source.as_ref(), CHUNK)?;
+    let head = if source.len() > HEAD { next_line(source, HEAD)? } else { source.len() };
+    let mut ranges = line_ranges(source, 0, head, CHUNK)?;
+    ranges.extend(line_ranges(source, head, source.len(), CHUNK)?);
     let parsed: Result<Vec<Chunk>, (Range<u64>, DataError)> = ranges
         .into_par_iter()
         .map(|range| {
             let read = || {
                 options.cancel.check()?;
-                parse_rows(&source.read_range(range.clone())?, depth)
+                let chunk = parse(&source.read_range(range.clone())?, wanted, false)?;
+                Ok(Chunk { head: range.start < head, ..chunk })
             };
             read().map_err(|e| (range.clone(), e))
         })
@@ -107,48 +173,60 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<Vec<C
         Ok(chunks) => Ok(chunks),
         Err((_, error)) if error.kind() == DataErrorKind::Cancelled => Err(error),
         Err(_) if source.len() <= WHOLE => {
-            Ok(vec![whole(source.as_ref(), depth, false).map_err(|e| e.with_path(&name))?])
+            Ok(vec![whole(source, wanted, false).map_err(|e| e.with_path(name))?])
         }
-        Err((range, error)) => {
-            Err(error.line_shifted(lines_before(source.as_ref(), range.start)?).with_path(&name))
-        }
+        Err((range, error)) => Err(error.line_shifted(lines_before(source, range.start)?).with_path(name)),
     }
 }
 
-fn whole(source: &dyn ByteSource, depth: usize, array: bool) -> Result<Chunk, DataError> {
+fn whole(source: &dyn ByteSource, wanted: &Wanted, array: bool) -> Result<Chunk, DataError> {
     if source.len() >= i32::MAX as u64 {
         let message =
             "a JSON array, or objects over several lines, of 2 GiB or more: use JSON lines or Parquet";
         return Err(DataError::new(DataErrorKind::Limit, message));
     }
     let text = source.read_range(0..source.len())?;
-    parse(&text, depth, array)
+    parse(&text, wanted, array)
 }
 
-fn parse_rows(text: &[u8], depth: usize) -> Result<Chunk, DataError> {
-    parse(text, depth, false)
-}
-
-fn parse(text: &[u8], depth: usize, array: bool) -> Result<Chunk, DataError> {
+fn parse(text: &[u8], wanted: &Wanted, array: bool) -> Result<Chunk, DataError> {
     if let Err(error) = simdutf8::compat::from_utf8(text) {
         let line = lines_in(text.get(..error.valid_up_to()).unwrap_or_default()) + 1;
         return Err(DataError::new(DataErrorKind::Decode, "malformed JSON: not UTF-8").with_line(line));
     }
-    let mut root = StructBuilder::default();
-    let mut parser = Parser::new(text, depth);
-    let count = if array { parser.array_of_rows(&mut root) } else { parser.rows(&mut root) };
-    let count = count.map_err(|fail| explain(text, fail))?;
-    let mut iso = HashMap::new();
-    let (fields, columns) = root.finish("", &mut iso)?;
+    let mut raw = wanted.raw.clone();
+    let mut mixed: Vec<Path> = Vec::new();
+    let (root, count) = loop {
+        let mut root = StructBuilder::new((!raw.is_empty()).then(|| raw.clone()));
+        let mut parser = Parser::new(text, wanted.depth);
+        let count = if array { parser.array_of_rows(&mut root) } else { parser.rows(&mut root) };
+        match count {
+            Ok(count) => break (root, count),
+            Err(fail) => {
+                let misfit = matches!(fail.why, Why::Misfit(_)) && wanted.find && mixed.len() < MAX_MIXED;
+                let path: Path = fail.path.iter().rev().cloned().collect();
+                if !misfit || !Arc::make_mut(&mut raw).insert(&path) {
+                    return Err(explain(text, fail));
+                }
+                mixed.push(path);
+            }
+        }
+    };
+    let mut facts = Facts::default();
+    let (fields, columns) = root.finish(&mut facts)?;
     let options = RecordBatchOptions::new().with_row_count(Some(count));
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
-    Ok(Chunk { batch, iso })
+    Ok(Chunk { batch, facts, mixed, head: true })
 }
 
 fn explain(text: &[u8], fail: Fail) -> DataError {
     let before = text.get(..fail.at).unwrap_or(text);
     let line = lines_in(before) + 1;
-    let column = fail.path.iter().rev().cloned().collect::<Vec<_>>().join(".");
+    let keys = fail.path.iter().rev().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_ref()),
+        Step::Items => None,
+    });
+    let column = keys.collect::<Vec<_>>().join(".");
     let error = match fail.why {
         Why::Syntax(message) => {
             let byte = before.len() - memrchr(b'\n', before).map_or(0, |p| p + 1) + 1;
@@ -205,7 +283,8 @@ pub fn read_chunk(
         return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
     }
     let place = |e: DataError| e.with_path(source.name());
-    let chunk = match parse_rows(&text, Limits::default().max_json_depth) {
+    let wanted = Wanted { depth: Limits::default().max_json_depth, raw: Arc::default(), find: false };
+    let chunk = match parse(&text, &wanted, false) {
         Ok(chunk) => chunk,
         Err(error) => return Err(place(error.line_shifted(lines_before(source, start)?))),
     };

@@ -5,14 +5,15 @@
 use memchr::memchr2;
 
 use super::builder::{Builder, Misfit, StructBuilder};
+use super::raw::{Path, Step};
 
 /// Where and why parsing stopped.
 pub(super) struct Fail {
     /// Byte offset in the text.
     pub(super) at: usize,
     pub(super) why: Why,
-    /// Keys from the inside out.
-    pub(super) path: Vec<String>,
+    /// Steps from the inside out.
+    pub(super) path: Path,
 }
 
 pub(super) enum Why {
@@ -150,7 +151,7 @@ impl<'a> Parser<'a> {
                     return Err(Fail { at: start, why: Why::Twice(key.to_owned()), path: Vec::new() });
                 };
                 if let Err(mut fail) = self.value(field) {
-                    fail.path.push(key.to_owned());
+                    fail.path.push(Step::Key(key.into()));
                     return Err(fail);
                 }
                 count += 1;
@@ -170,6 +171,9 @@ impl<'a> Parser<'a> {
     #[inline]
     fn value(&mut self, into: &mut Builder) -> Parsed<()> {
         let start = self.at;
+        if into.is_raw() {
+            return self.raw(into);
+        }
         match self.peek() {
             Some(b'"') => {
                 let data = into.text().map_err(misfit_at(start))?;
@@ -207,6 +211,60 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// A value of any type, kept as its text.
+    fn raw(&mut self, into: &mut Builder) -> Parsed<()> {
+        let start = self.at;
+        if self.peek() == Some(b'n') {
+            self.word(b"null")?;
+            into.push_null();
+            return Ok(());
+        }
+        self.skip(&mut Vec::new())?;
+        into.push_raw(self.text.get(start..self.at).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Goes over a value, checking it; `scratch` takes the strings.
+    fn skip(&mut self, scratch: &mut Vec<u8>) -> Parsed<()> {
+        match self.peek() {
+            Some(b'"') => {
+                scratch.clear();
+                self.string(scratch)
+            }
+            Some(open @ (b'{' | b'[')) => {
+                self.deeper()?;
+                self.at += 1;
+                let close = if open == b'{' { b'}' } else { b']' };
+                self.blanks();
+                if self.peek() == Some(close) {
+                    self.at += 1;
+                } else {
+                    loop {
+                        self.blanks();
+                        if open == b'{' {
+                            self.key()?;
+                            self.blanks();
+                            self.expect(b':', "expected `:` after a key")?;
+                            self.blanks();
+                        }
+                        self.skip(scratch)?;
+                        self.blanks();
+                        match self.next() {
+                            Some(b',') => {}
+                            Some(byte) if byte == close => break,
+                            _ => return Err(self.syntax_before("expected `,` or the end after a value")),
+                        }
+                    }
+                }
+                self.depth -= 1;
+                Ok(())
+            }
+            Some(b'n') => self.word(b"null"),
+            // Numbers and words: as anywhere, into a column that nobody reads.
+            _ => self.value(&mut Builder::default()),
+        }
+    }
+
     fn items(&mut self, into: &mut Builder) -> Parsed<()> {
         self.deeper()?;
         self.at += 1; // [
@@ -216,7 +274,10 @@ impl<'a> Parser<'a> {
         } else {
             loop {
                 self.blanks();
-                self.value(into)?;
+                if let Err(mut fail) = self.value(into) {
+                    fail.path.push(Step::Items);
+                    return Err(fail);
+                }
                 self.blanks();
                 match self.next() {
                     Some(b',') => {}

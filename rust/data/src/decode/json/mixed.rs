@@ -1,0 +1,63 @@
+//! Which places must be JSON text, seen over all chunks and files.
+
+use std::collections::HashMap;
+
+use arrow_schema::{DataType, Field, Fields};
+
+use super::Chunk;
+use super::raw::{Path, Step};
+use crate::decode::unify;
+
+/// Places that chunks found mixed, objects whose keys differ in the head of the first file, and columns whose types in
+/// different chunks have no common one.
+pub(super) fn places(files: &[Vec<Chunk>]) -> Vec<Path> {
+    let mut found: Vec<Path> = files.iter().flatten().flat_map(|c| c.mixed.iter().cloned()).collect();
+    let mut keys: HashMap<String, &Vec<Box<str>>> = HashMap::new();
+    for (path, same) in files.first().into_iter().flatten().filter(|c| c.head).flat_map(|c| &c.facts.keys) {
+        let differs = match same {
+            None => true,
+            Some(names) => *keys.entry(format!("{path:?}")).or_insert(names) != names,
+        };
+        if differs {
+            found.push(path.clone());
+        }
+    }
+    if found.is_empty() {
+        let mut known: Vec<Field> = Vec::new();
+        for chunk in files.iter().flatten() {
+            let schema = chunk.batch.schema();
+            let before = found.len();
+            between(&known, schema.fields(), &mut Vec::new(), &mut found);
+            if found.len() == before && unify::merge(&mut known, schema.fields()).is_err() {
+                break; // the same conflict is reported with its file when the batches are put together
+            }
+        }
+    }
+    found
+}
+
+fn between(known: &[Field], more: &Fields, path: &mut Path, found: &mut Vec<Path>) {
+    for field in more {
+        if let Some(old) = known.iter().find(|k| k.name() == field.name()) {
+            path.push(Step::Key(field.name().as_str().into()));
+            conflict(old.data_type(), field.data_type(), path, found);
+            path.pop();
+        }
+    }
+}
+
+fn conflict(a: &DataType, b: &DataType, path: &mut Path, found: &mut Vec<Path>) {
+    match (a, b) {
+        (DataType::Struct(a), DataType::Struct(b)) => {
+            let known: Vec<Field> = a.iter().map(|f| f.as_ref().clone()).collect();
+            between(&known, b, path, found);
+        }
+        (DataType::List(a), DataType::List(b)) => {
+            path.push(Step::Items);
+            conflict(a.data_type(), b.data_type(), path, found);
+            path.pop();
+        }
+        _ if unify::widened(a, b).is_err() => found.push(path.clone()),
+        _ => {}
+    }
+}
