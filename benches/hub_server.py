@@ -1,6 +1,6 @@
-"""The loopback hub of the hub suite, in its own process: `python -m benches.hub_server ROOT LATENCY_MS`.
+"""The loopback hub of the hub suite, in its own process: `python -m benches.hub_server ROOT FAULT`.
 
-Prints its address, then answers one JSON line for each line it reads: the requests since the last one.
+FAULT is the JSON of one (see docs/server.md), or empty. Prints its address, then answers one JSON line for each line it reads: the requests since the last one.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 from hfhub import HubServer
 
 
-def main(root: str, latency_ms: str) -> None:
+def main(root: str, fault: str) -> None:
     with HubServer(root) as server:
-        if int(latency_ms):
-            server.add_fault(json.dumps({"path": "", "action": "delay", "ms": int(latency_ms)}))
+        if fault:
+            server.add_fault(fault)
         print(server.url, flush=True)
         for _line in sys.stdin:
             print(json.dumps(len(server.requests())), flush=True)

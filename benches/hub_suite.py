@@ -1,4 +1,4 @@
-"""The hub suite: downloads, warm snapshots and listings over loopback, with and without latency.
+"""The hub suite: downloads, warm snapshots and listings over loopback: as it is, with latency, and throttled.
 
 Contestants: this client; `huggingface_hub` as pinned (hf_xet installed, and switched off); 0.36.2 with hf_transfer where
 `.venv-hub036` has it; `aria2c` and `curl -Z` as the limit where they are installed (they check no hash).
@@ -25,7 +25,16 @@ from benches.hub_work import TASKS
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).resolve().parent / ".data" / "hub-transfer"
 OLD_PYTHON = ROOT / ".venv-hub036" / "bin" / "python"
-LATENCIES = (0, 20)
+ALL = [task for task, repo in TASKS.items() if repo != "line"]
+LINES = {
+    "loopback": ("", ALL),
+    "20 ms a request": ('{"path": "", "action": "delay", "ms": 20}', ALL),
+    "20 MB/s a connection": (
+        '{"path": "/lfs-cdn/", "action": "slow", "rate": 20000000}',
+        ["one file of 256 MiB"],
+    ),
+}
+"""The line: a fault of the server, and the tasks that are measured over it."""
 MB = 1 << 20
 
 
@@ -33,7 +42,7 @@ MB = 1 << 20
 class Line:
     """The measurements of one contestant at one task."""
 
-    latency_ms: int
+    line: str
     task: str
     contestant: str
     seconds: list[float] = field(default_factory=list)
@@ -55,7 +64,13 @@ def make_repositories() -> Path:
     if not done.exists():
         shutil.rmtree(DATA, ignore_errors=True)
         rng = random.Random(11)
-        shapes = {"large": (1, 1024 * MB), "medium": (40, 25 * MB), "small": (500, 20_000), "many": (10_000, 16)}
+        shapes = {
+            "large": (1, 1024 * MB),
+            "line": (1, 256 * MB),
+            "medium": (40, 25 * MB),
+            "small": (500, 20_000),
+            "many": (10_000, 16),
+        }
         for name, (count, size) in shapes.items():
             folder = DATA / "hub" / "datasets" / "bench" / name
             folder.mkdir(parents=True)
@@ -92,8 +107,8 @@ class Server:
 
 
 @contextmanager
-def serving(root: Path, latency_ms: int) -> Iterator[Server]:
-    command = [sys.executable, "-m", "benches.hub_server", str(root), str(latency_ms)]
+def serving(root: Path, fault: str) -> Iterator[Server]:
+    command = [sys.executable, "-m", "benches.hub_server", str(root), fault]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:  # type: ignore[call-overload]
         yield Server(process)
@@ -139,13 +154,13 @@ def scratch_parent() -> str | None:
 def run_hub_suite(rounds: int) -> list[Line]:
     """Measures every contestant, alternating within a round; prints the table."""
     source = make_repositories()
-    lines: dict[tuple[int, str, str], Line] = {}
+    lines: dict[tuple[str, str, str], Line] = {}
     with tempfile.TemporaryDirectory(prefix="crucible-hub-", dir=scratch_parent()) as scratch:
         root = Path(scratch, "served")
         shutil.copytree(source, root)
-        for latency in LATENCIES:
-            with serving(root, latency) as server:
-                for task in TASKS:
+        for name_of_line, (fault, tasks) in LINES.items():
+            with serving(root, fault) as server:
+                for task in tasks:
                     names = contestants(task)
                     warm = task.startswith("warm")
                     homes = {name: Path(scratch, f"home-{i}") for i, name in enumerate(names)}
@@ -158,7 +173,7 @@ def run_hub_suite(rounds: int) -> list[Line]:
                                 shutil.rmtree(homes[name], ignore_errors=True)
                             server.requests()
                             got = measure(name, task, server, root, homes[name])
-                            line = lines.setdefault((latency, task, name), Line(latency, task, name))
+                            line = lines.setdefault((name_of_line, task, name), Line(name_of_line, task, name))
                             line.seconds.append(got["seconds"])
                             line.cpu.append(got["cpu"])
                             line.rss_mb.append(got["rss_mb"])
@@ -167,14 +182,14 @@ def run_hub_suite(rounds: int) -> list[Line]:
                                 shutil.rmtree(homes[name], ignore_errors=True)
                     for home in homes.values():
                         shutil.rmtree(home, ignore_errors=True)
-                    show([line for line in lines.values() if (line.latency_ms, line.task) == (latency, task)])
+                    show([line for line in lines.values() if (line.line, line.task) == (name_of_line, task)])
     return list(lines.values())
 
 
 def show(lines: list[Line]) -> None:
     """One task's table. ratio = the contestant's time / ours."""
     ours = lines[0].median
-    print(f"\nhub: {lines[0].task}, {lines[0].latency_ms} ms a request")
+    print(f"\nhub: {lines[0].task}, {lines[0].line}")
     print(f"{'contestant':<26}{'median':>12}{'spread':>9}{'cpu':>9}{'rss':>9}{'requests':>10}{'ratio':>9}")
     for line in lines:
         spread = (max(line.seconds) - min(line.seconds)) / line.median

@@ -17,6 +17,7 @@ from typing import Any
 
 TASKS = {
     "one file of 1 GiB": "large",
+    "one file of 256 MiB": "line",
     "500 files of 20 KB": "small",
     "40 files of 25 MB": "medium",
     "warm snapshot, 500 files": "small",

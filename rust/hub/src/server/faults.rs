@@ -10,6 +10,7 @@
 //! | `stall` | nothing more comes `after` bytes of the body |
 //! | `corrupt` | the first byte of the body is another |
 //! | `delay` | the answer waits `ms` milliseconds |
+//! | `slow` | the body comes at `rate` bytes a second |
 //!
 //! Without `times` a fault lasts; without `method` it is for all methods.
 
@@ -42,6 +43,8 @@ pub struct Fault {
     after: usize,
     #[serde(default)]
     ms: u64,
+    #[serde(default)]
+    rate: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -53,6 +56,7 @@ enum Action {
     Stall,
     Corrupt,
     Delay,
+    Slow,
 }
 
 #[derive(Default)]
@@ -106,6 +110,10 @@ impl Fault {
                 tokio::time::sleep(Duration::from_millis(self.ms)).await;
                 response
             }
+            Action::Slow if response.status().is_success() => {
+                let (parts, body) = response.into_parts();
+                Response::from_parts(parts, slowed(body, self.rate.max(1)))
+            }
             Action::Cut | Action::Stall | Action::Corrupt if response.status().is_success() => {
                 let (parts, body) = response.into_parts();
                 Response::from_parts(parts, self.damaged(body))
@@ -148,4 +156,17 @@ impl Fault {
         });
         Body::from_stream(limited.chain(end))
     }
+}
+
+/// The body, each chunk held back until its time at this many bytes a second.
+fn slowed(body: Body, rate: u64) -> Body {
+    let (start, mut sent) = (tokio::time::Instant::now(), 0_u64);
+    Body::from_stream(body.into_data_stream().then(move |chunk| {
+        sent += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let due = start + Duration::from_secs_f64(sent as f64 / rate as f64);
+        async move {
+            tokio::time::sleep_until(due).await;
+            chunk
+        }
+    }))
 }
