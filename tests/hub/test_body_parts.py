@@ -153,6 +153,13 @@ def test_encoded_bodies(hub: FaultHub) -> None:
         get("notes.txt")
 
 
+def test_a_name_that_is_no_hash_comes_in_parts_too(hub: FaultHub) -> None:
+    hub.fault("large", faults.header("X-Linked-Etag", '"opaque-1"'), origin="hub")
+    assert get() == DATA
+    assert len(ranges(hub)) > 3
+    assert hub.served("large") == len(DATA)
+
+
 def test_wrong_bytes_are_fetched_from_another_connection_and_address(hub: FaultHub) -> None:
     hub.fault("large", faults.flip(5), origin="cdn", skip=1, times=1)
     assert get() == DATA

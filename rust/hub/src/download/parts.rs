@@ -173,32 +173,29 @@ pub(super) async fn bring(job: &Arc<Job>, target: &Target, size: u64) -> Result<
     Ok(Outcome::Named)
 }
 
-/// Runs the tasks of a file to their end and returns its hash.
+/// Runs the tasks of a file until all of it is there, and returns its hash.
 async fn work(
     shared: &Arc<Shared>,
     first: Option<(Range<usize>, Opened)>,
 ) -> Result<Option<String>, HubError> {
-    let mut tasks: JoinSet<Result<Option<String>, HubError>> = JoinSet::new();
-    let others = if first.is_some() { shared.connections.saturating_sub(1) } else { 0 };
+    let mut workers: JoinSet<Result<(), HubError>> = JoinSet::new();
+    let mut hashing: JoinSet<Result<Option<String>, HubError>> = JoinSet::new();
     let me = shared.clone();
-    tasks.spawn(async move { hash(&me).await });
+    hashing.spawn(async move { hash(&me).await });
     if first.is_some() {
+        for _ in 1..shared.connections {
+            let me = shared.clone();
+            workers.spawn(async move { worker(&me, None, true).await });
+        }
         let me = shared.clone();
-        tasks.spawn(async move { worker(&me, first, false).await.map(|()| None) });
-    }
-    for _ in 0..others {
-        let me = shared.clone();
-        tasks.spawn(async move { worker(&me, None, true).await.map(|()| None) });
+        workers.spawn(async move { worker(&me, first, false).await });
     }
     let mut clock = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
-    let mut found = None;
-    // Leaving early drops the set, which stops the others.
+    // Leaving drops the sets, which stops the others: those that wait for a connection have nothing left to do.
     loop {
         tokio::select! {
-            done = tasks.join_next() => match done {
-                Some(done) => found = done.map_err(failed)??.or(found),
-                None => return Ok(found),
-            },
+            Some(done) = workers.join_next() => done.map_err(failed)??,
+            Some(done) = hashing.join_next() => return done.map_err(failed)?,
             _ = clock.tick() => {
                 if let Some(journal) = locked(&shared.journal).as_ref() {
                     journal.beat();
@@ -316,11 +313,8 @@ impl Shared {
     }
 }
 
-/// Hashes the file in its order, behind the writers.
+/// Hashes the file in its order, behind the writers, up to its end. A name that is no hash is waited for alike.
 async fn hash(shared: &Shared) -> Result<Option<String>, HubError> {
-    if !Verifier::is_hash(&shared.job.etag) {
-        return Ok(None);
-    }
     let mut verifier = Verifier::new(&shared.job.etag, shared.job.size);
     let mut ready = shared.ready.subscribe();
     let segments = locked(&shared.plan).segments();
@@ -333,6 +327,10 @@ async fn hash(shared: &Shared) -> Result<Option<String>, HubError> {
             continue;
         }
         let upto = there.min(hashed + HASH_AT_ONCE);
+        if matches!(verifier, Verifier::Unknown) {
+            hashed = upto;
+            continue;
+        }
         let bytes = locked(&shared.plan).bytes(&(hashed..upto));
         let file = shared.file.clone();
         let step = spawn_blocking(move || {
