@@ -322,12 +322,12 @@ mod tests {
 
     #[test]
     fn ranks_share_the_commit_of_a_branch() {
-        let ttl = |pairs: &[(&str, &str)]| config(pairs).revision_ttl.as_secs_f64();
-        assert_eq!(ttl(&[]), 0.0);
-        assert_eq!(ttl(&[("WORLD_SIZE", "1")]), 0.0);
-        assert_eq!(ttl(&[("WORLD_SIZE", "8")]), 60.0);
-        assert_eq!(ttl(&[("WORLD_SIZE", "8"), ("HFHUB_REVISION_TTL", "0")]), 0.0);
-        assert_eq!(ttl(&[("HFHUB_REVISION_TTL", "1.5")]), 1.5);
+        let ttl = |pairs: &[(&str, &str)]| config(pairs).revision_ttl.as_millis();
+        assert_eq!(ttl(&[]), 0);
+        assert_eq!(ttl(&[("WORLD_SIZE", "1")]), 0);
+        assert_eq!(ttl(&[("WORLD_SIZE", "8")]), 60_000);
+        assert_eq!(ttl(&[("WORLD_SIZE", "8"), ("HFHUB_REVISION_TTL", "0")]), 0);
+        assert_eq!(ttl(&[("HFHUB_REVISION_TTL", "1.5")]), 1_500);
         assert_eq!(config(&[("HFHUB_LOCK_TIMEOUT", "0.5")]).lock_timeout, Duration::from_millis(500));
         assert_eq!(config(&[("HFHUB_LOCKS", "soft")]).locks, LockMode::Soft);
     }

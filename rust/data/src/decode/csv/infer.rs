@@ -136,6 +136,8 @@ impl Seen {
         }
         let whole = self.whole && !(self.unsigned && self.negative);
         match () {
+            // Text as in pandas: a float would lose digits.
+            () if whole && missing_matters && self.missing && self.unsigned => DataType::LargeUtf8,
             () if whole && missing_matters && self.missing => DataType::Float64,
             () if whole && self.unsigned => DataType::UInt64,
             () if whole => DataType::Int64,
