@@ -254,7 +254,7 @@ fn types(seen: &[Vec<Seen>], layout: &Layout, imposed: Option<&Schema>) -> Vec<D
         match (&by_head, all.data_type(false)) {
             // A missing value after the head is a null of a whole-number column.
             (DataType::Int64, DataType::Int64) | (DataType::UInt64, DataType::UInt64) => by_head,
-            (DataType::Boolean, DataType::Boolean) => by_head,
+            (DataType::Boolean, DataType::Boolean) | (DataType::LargeUtf8, _) => by_head,
             (DataType::Float64, DataType::Int64 | DataType::UInt64 | DataType::Float64) => by_head,
             (DataType::Int64, DataType::UInt64) if !head.has_missing() => DataType::UInt64,
             (_, wide) => wide,
