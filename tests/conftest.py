@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ import pytest
 
 from faulthub import FaultHub
 from hfhub import HubServer
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    # A shell starts background jobs deaf to Ctrl-C, and children inherit it: the tests of Ctrl-C would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the official client reads it when it is imported
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
