@@ -14,23 +14,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from crucible_datasets.dataset import Column, Dataset, DatasetDict
     from crucible_datasets.features import ClassLabel, Features, Image, Json, LargeList, List, Sequence, Value
+    from crucible_datasets.info import DatasetInfo, Version
     from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
-    from crucible_datasets.load import get_dataset_config_names, get_dataset_split_names, load_dataset
+    from crucible_datasets.load import (
+        BuilderConfig,
+        DatasetBuilder,
+        DownloadConfig,
+        DownloadMode,
+        VerificationMode,
+        get_dataset_config_info,
+        get_dataset_config_names,
+        get_dataset_default_config_name,
+        get_dataset_infos,
+        get_dataset_split_names,
+        load_dataset,
+        load_dataset_builder,
+    )
+    from crucible_datasets.splits import NamedSplit, ReadInstruction, Split, SplitDict, SplitInfo
 
 _HOMES = {
     "crucible_datasets.dataset": "Column Dataset DatasetDict",
     "crucible_datasets.features": "ClassLabel Features Image Json LargeList List Sequence Value",
+    "crucible_datasets.info": "DatasetInfo Version",
     "crucible_datasets.iterable": "IterableDataset IterableDatasetDict",
-    "crucible_datasets.load": "get_dataset_config_names get_dataset_split_names load_dataset",
+    "crucible_datasets.load": "BuilderConfig DatasetBuilder DownloadConfig DownloadMode VerificationMode get_dataset_config_info get_dataset_config_names get_dataset_default_config_name get_dataset_infos get_dataset_split_names load_dataset load_dataset_builder",
+    "crucible_datasets.splits": "NamedSplit ReadInstruction Split SplitDict SplitInfo",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __version__ = "0.1.0"
 __all__ = [
+    "BuilderConfig",
     "ClassLabel",
     "Column",
     "Dataset",
+    "DatasetBuilder",
     "DatasetDict",
+    "DatasetInfo",
+    "DownloadConfig",
+    "DownloadMode",
     "Features",
     "Image",
     "IterableDataset",
@@ -38,11 +60,22 @@ __all__ = [
     "Json",
     "LargeList",
     "List",
+    "NamedSplit",
+    "ReadInstruction",
     "Sequence",
+    "Split",
+    "SplitDict",
+    "SplitInfo",
     "Value",
+    "VerificationMode",
+    "Version",
+    "get_dataset_config_info",
     "get_dataset_config_names",
+    "get_dataset_default_config_name",
+    "get_dataset_infos",
     "get_dataset_split_names",
     "load_dataset",
+    "load_dataset_builder",
 ]
 
 

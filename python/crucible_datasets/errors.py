@@ -53,6 +53,45 @@ class DatasetGenerationError(DatasetBuildError):
     """A data file could not be read; the cause says which and where."""
 
 
+class NoDataError(DataFilesNotFoundError, DatasetGenerationError):
+    """The patterns of a split name no file."""
+
+
+class DatasetScriptError(DatasetsError, RuntimeError):
+    """The repository is a loading script, which is not run."""
+
+
+class UnknownOptionError(DatasetsError, TypeError, ValueError):
+    """An option that the format does not have."""
+
+
+class InvalidConfigNameError(DatasetsError, ValueError):
+    """A config's name with characters that no folder may have."""
+
+
+class SplitsNotFoundError(DatasetsError, ValueError):
+    """The names of the splits cannot be told."""
+
+
+class SplitsVerificationError(DatasetsError):
+    """The splits are not what the card says. `verification_mode="no_checks"` loads them all the same."""
+
+
+class UnexpectedSplitsError(SplitsVerificationError):
+    """Splits that the card does not name."""
+
+
+class ExpectedMoreSplitsError(SplitsVerificationError):
+    """The card names splits that are not there."""
+
+
+class NonMatchingSplitsSizesError(SplitsVerificationError):
+    """A split has another number of rows than the card says."""
+
+
+InvalidConfigName = InvalidConfigNameError
+
+
 __all__ = [
     "CrucibleError",
     "DataError",
@@ -60,17 +99,27 @@ __all__ = [
     "DataFilesNotFoundError",
     "DatasetBuildError",
     "DatasetGenerationError",
+    "DatasetScriptError",
     "DatasetNotFoundError",
     "DatasetUnreachableError",
     "DatasetsError",
     "DecodeError",
     "EmptyDatasetError",
+    "ExpectedMoreSplitsError",
     "FileNotFoundDatasetsError",
     "InternalError",
+    "InvalidConfigName",
+    "InvalidConfigNameError",
     "LimitError",
     "LocalEntryNotFoundError",
     "MissingColumnError",
+    "NoDataError",
+    "NonMatchingSplitsSizesError",
     "OutOfBoundsError",
     "SchemaError",
+    "SplitsNotFoundError",
+    "SplitsVerificationError",
+    "UnexpectedSplitsError",
+    "UnknownOptionError",
     "UnsupportedError",
 ]

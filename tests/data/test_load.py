@@ -11,6 +11,7 @@ import datasets as theirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from crucible_datasets.splits import ReadInstruction, Split
 
 import crucible_datasets as ours
 from crucible_datasets.errors import (
@@ -21,7 +22,6 @@ from crucible_datasets.errors import (
     EmptyDatasetError,
 )
 from crucible_datasets.load._patterns import discover, matching
-from crucible_datasets.load._split_spec import parse
 from hfhub import HubServer
 from hfhub.errors import LocalEntryNotFoundError
 
@@ -99,15 +99,16 @@ def test_globs() -> None:
      ("a[3:2]", 10, (3, 3)), ("a[:10%](pct1_dropremainder)", 101, (0, 10)), ("a", 10, (0, 10))],
 )  # fmt: skip
 def test_split_bounds(spec: str, rows: int, bounds: tuple[int, int]) -> None:
-    assert parse(spec)[0].bounds(rows) == bounds
+    [found] = ReadInstruction.from_spec(spec).to_absolute({"a": rows})
+    assert (found.from_, max(found.from_, found.to)) == bounds
 
 
 @pytest.mark.parametrize(
     "spec", ["train[3]", "train[1:8:2]", "train[:12.5%]", "train[:110%]", "train[:2", " train", "a + b", "", "train+"]
 )
 def test_wrong_split_expressions(spec: str) -> None:
-    with pytest.raises(ValueError, match=r"split|boundaries"):
-        parse(spec)
+    with pytest.raises(ValueError, match=r"[Ss]plit|boundaries|format"):
+        ReadInstruction.from_spec(Split(spec))
 
 
 @pytest.fixture
@@ -299,8 +300,8 @@ def test_cards(tmp_path: Path) -> None:
         pq.write_table(pa.table({"label": [0, 1], "items": [[1], [2, 3]]}), root / name / "train.parquet")
     (root / "README.md").write_text(CARD)
     assert ours.get_dataset_config_names(str(root)) == theirs.get_dataset_config_names(str(root)) == ["one", "two"]
-    with pytest.raises(ValueError, match=r"Config name is missing.*one.*two"):
-        ours.load_dataset(str(root))
+    # The only info names the default where the configs do not.
+    assert ours.get_dataset_default_config_name(str(root)) == theirs.get_dataset_default_config_name(str(root)) == "one"
     with pytest.raises(ValueError, match=r"three.*one.*two"):
         ours.load_dataset(str(root), "three")
     a, b = ours.load_dataset(str(root), "one", split="train"), theirs.load_dataset(str(root), "one", split="train")

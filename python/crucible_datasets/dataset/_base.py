@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.features import Features, decoder
 from crucible_datasets.formatting import Format
+from crucible_datasets.info import DatasetInfo, InfoMixin
 
 if TYPE_CHECKING:
     from _crucible._native import Table
 
 
-class Base:
+class Base(InfoMixin):
     """What every part of `Dataset` stands on. Immutable but for the format (`set_format`)."""
 
     def __init__(self, table: Table, features: Features | None = None, split: str | None = None) -> None:
@@ -25,7 +26,16 @@ class Base:
         """The same dataset over another view; features are kept unless given."""
         made = type(self)(table, self._features if features is None else features, self._split)
         made._format = self._format
+        made._info = self._info
         return made
+
+    def _of(self, info: DatasetInfo | None) -> Self:
+        """Takes down what is known of it."""
+        self._info = info
+        return self
+
+    def _current_features(self) -> Features:
+        return self.features
 
     def _decoding(self) -> dict[str, Any]:
         """Columns whose shown value is not the stored one."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from crucible_datasets.io._files import LocalFile, file_source, read_table
+from crucible_datasets.io._archives import members, unpacked
+from crucible_datasets.io._files import LocalFile, StorePlace, file_source, read_table
 from crucible_datasets.io._remote import RemoteFiles
+from crucible_datasets.io._web import WebFile
 
-__all__ = ["LocalFile", "RemoteFiles", "file_source", "read_table"]
+__all__ = ["LocalFile", "RemoteFiles", "StorePlace", "WebFile", "file_source", "members", "read_table", "unpacked"]

@@ -39,12 +39,30 @@ class LocalFile:
         return cls(str(path), f"{real}:{stat.st_size}:{stat.st_mtime_ns}")
 
 
-def _store_path(files: Sequence[LocalFile], format: str, features: Features | None, options: Mapping[str, Any]) -> Path:
-    """Where the decoded table of these files is kept: a name by content, format, options and features."""
+@dataclass(frozen=True)
+class StorePlace:
+    """Where decoded tables, downloads and unpacked archives are kept.
+
+    Attributes:
+        cache_dir: the folder; `HF_DATASETS_CACHE` when absent.
+        rebuild: whether what is kept is decoded again.
+    """
+
+    cache_dir: str | None = None
+    rebuild: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        return settings().datasets_cache if self.cache_dir is None else Path(self.cache_dir).expanduser()
+
+
+def _store_name(files: Sequence[LocalFile], format: str, features: Features | None, options: Mapping[str, Any]) -> str:
+    """The name of the decoded table of these files: by content, format, options and features."""
     types = None if features is None else features.to_dict()
     key = json.dumps([_STORE_VERSION, format, dict(sorted(options.items())), [f.content for f in files], types])
     digest = hashlib.sha256(key.encode()).hexdigest()[:40]
-    return settings().datasets_cache / "crucible" / f"{digest}.arrow"
+    return f"{digest}.arrow"
 
 
 def read_table(
@@ -54,6 +72,7 @@ def read_table(
     *,
     keep_in_memory: bool | None = None,
     options: Mapping[str, Any] | None = None,
+    store: StorePlace | None = None,
 ) -> Table:
     """Reads files of one format into one table.
 
@@ -63,6 +82,7 @@ def read_table(
         features: types to cast to.
         options: of the format: `sample_by` ("line", "paragraph" or "document") and `keep_linebreaks` for text, `csv` (the JSON of the native options) for CSV.
         keep_in_memory: True never writes a store, False always does, None goes by the memory budget.
+        store: where the store is, in its folder `crucible`.
 
     Raises:
         DecodeError, SchemaError, LimitError, DataFileNotFoundError: with the file.
@@ -71,10 +91,13 @@ def read_table(
     text, given = None if features is None else features.to_text(), dict(options or {})
     if keep_in_memory:
         return Table.read(paths, format, features=text, **given)
-    store = _store_path(files, format, features, given)
-    store.parent.mkdir(parents=True, exist_ok=True)
+    place = store or StorePlace()
+    path = place.folder / "crucible" / _store_name(files, format, features, given)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if place.rebuild:
+        path.unlink(missing_ok=True)
     budget = 0 if keep_in_memory is False else settings().memory_budget
-    return Table.read(paths, format, features=text, store=str(store), memory_budget=budget, **given)
+    return Table.read(paths, format, features=text, store=str(path), memory_budget=budget, **given)
 
 
 def file_source(path: str) -> Source:

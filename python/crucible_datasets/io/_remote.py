@@ -38,8 +38,16 @@ class RemoteFiles:
         """A small text file, None if there is none."""
         return self.client.read_text("dataset", self.repo_id, path, self.commit)
 
-    def download(self, paths: Sequence[str]) -> list[LocalFile]:
-        """Brings files into the cache."""
+    def download(self, paths: Sequence[str], *, force: bool = False) -> list[LocalFile]:
+        """Brings files into the cache.
+
+        Args:
+            paths: in the repository.
+            force: whether to download what is there too.
+        """
+        if force:
+            for path in dict.fromkeys(paths):
+                self.client.download_file("dataset", self.repo_id, path, self.commit, force=True)
         local = self.client.download_files("dataset", self.repo_id, list(paths), self.commit)
         return [LocalFile.of(path) for path in local]
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from crucible_datasets.iterable._dataset import IterableDataset, IterableDatasetDict
-from crucible_datasets.iterable._source import FileOrigin, HubOrigin, LocalOrigin
+from crucible_datasets.iterable._source import FileOrigin, HubOrigin, LocalOrigin, read_features
 
-__all__ = ["FileOrigin", "HubOrigin", "IterableDataset", "IterableDatasetDict", "LocalOrigin"]
+__all__ = ["FileOrigin", "HubOrigin", "IterableDataset", "IterableDatasetDict", "LocalOrigin", "read_features"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from crucible_datasets.features import Features
+from crucible_datasets.info import DatasetInfo, InfoMixin
 from crucible_datasets.iterable._nodes import (
     BatchedMapNode,
     BatchNode,
@@ -26,7 +27,7 @@ def _listed(columns: str | list[str] | None) -> list[str] | None:
     return [columns] if isinstance(columns, str) else columns
 
 
-class IterableDataset:
+class IterableDataset(InfoMixin):
     """Rows of files, read while they are iterated: nothing is downloaded whole, nothing is held.
 
     Made by `load_dataset(…, streaming=True)`. Each method gives a new dataset; the function of a `map` runs when the
@@ -55,10 +56,18 @@ class IterableDataset:
         """The plan and the place, nothing that runs."""
         return {**self.__dict__, "_live": None, "_pending": self.state_dict()}
 
+    def _of(self, info: DatasetInfo | None) -> IterableDataset:
+        """Takes down what is known of it."""
+        self._info = info
+        return self
+
+    def _current_features(self) -> Features | None:
+        return self.features
+
     def _then(self, *step: Any) -> IterableDataset:
-        return IterableDataset(
-            self._files, self._file_format, self._features, self._split, (*self._steps, step), self._columns
-        )
+        steps = (*self._steps, step)
+        made = IterableDataset(self._files, self._file_format, self._features, self._split, steps, self._columns)
+        return made._of(self._info)
 
     def _build(self) -> Node:
         node: Node = SourceNode(self._files, self._file_format, self._features, self._columns)
@@ -196,7 +205,9 @@ class IterableDataset:
         if self._steps:
             msg = "select_columns must come before map, filter, take, skip and batch: it decides what is read"
             raise ValueError(msg)
-        return IterableDataset(self._files, self._file_format, self._features, self._split, (), _listed(column_names))
+        columns = _listed(column_names)
+        made = IterableDataset(self._files, self._file_format, self._features, self._split, (), columns)
+        return made._of(self._info)
 
 
 class IterableDatasetDict(dict[str, IterableDataset]):

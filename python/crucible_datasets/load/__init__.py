@@ -2,6 +2,29 @@
 
 from __future__ import annotations
 
-from crucible_datasets.load._load import get_dataset_config_names, get_dataset_split_names, load_dataset
+from crucible_datasets.load._builder import DatasetBuilder
+from crucible_datasets.load._config import BuilderConfig
+from crucible_datasets.load._inspect import (
+    get_dataset_config_info,
+    get_dataset_config_names,
+    get_dataset_default_config_name,
+    get_dataset_infos,
+    get_dataset_split_names,
+)
+from crucible_datasets.load._load import load_dataset, load_dataset_builder
+from crucible_datasets.load._modes import DownloadConfig, DownloadMode, VerificationMode
 
-__all__ = ["get_dataset_config_names", "get_dataset_split_names", "load_dataset"]
+__all__ = [
+    "BuilderConfig",
+    "DatasetBuilder",
+    "DownloadConfig",
+    "DownloadMode",
+    "VerificationMode",
+    "get_dataset_config_info",
+    "get_dataset_config_names",
+    "get_dataset_default_config_name",
+    "get_dataset_infos",
+    "get_dataset_split_names",
+    "load_dataset",
+    "load_dataset_builder",
+]

@@ -1,17 +1,25 @@
-"""The YAML block of a dataset card: configs and features."""
+"""The YAML block of a dataset card (`configs`, `dataset_info`), and the older `dataset_infos.json`."""
 
 from __future__ import annotations
 
+import json
+import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
+from crucible_datasets.errors import InvalidConfigNameError
 from crucible_datasets.features import Features
-from crucible_datasets.load._patterns import check_split_name
+from crucible_datasets.info import DatasetInfo
+from crucible_datasets.load._data_files import split_patterns
+from crucible_datasets.load._place import Place
 
 _BLOCK = re.compile(r"\A﻿?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_BAD_IN_NAMES = r"<>:/\|?*"
+_NOT_OPTIONS = {"config_name", "data_files", "data_dir", "default", "features", "version", "description"}
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -23,7 +31,9 @@ class Config:
         data_files: patterns by split, None for discovery.
         data_dir: folder in which patterns and discovery work.
         default: whether the card flags it as the default.
-        features: types that the card imposes.
+        features: types that the config imposes.
+        version, description: of the config.
+        options: everything else: options of the format.
     """
 
     name: str
@@ -31,96 +41,120 @@ class Config:
     data_dir: str | None = None
     default: bool = False
     features: Features | None = None
+    version: str = "0.0.0"
+    description: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
-def front_matter(text: str | None) -> dict[str, Any]:
-    """The card's YAML, empty if there is none.
+@dataclass
+class Card:
+    """What a repository says of itself.
+
+    Attributes:
+        configs: in the card's order; empty where it names none.
+        infos: by config.
+    """
+
+    configs: dict[str, Config]
+    infos: dict[str, DatasetInfo]
+
+    @property
+    def default(self) -> str | None:
+        """The default config: the flagged one, the one named `default`, the only one; else the only info's.
+
+        Raises:
+            ValueError: several.
+        """
+        several = len(self.configs) > 1
+        found = [c.name for c in self.configs.values() if c.default or c.name == "default" or not several]
+        if len(found) > 1:
+            msg = f"Dataset has several default configs: '{found[0]}' and '{found[1]}'."
+            raise ValueError(msg)
+        if not found and len(self.infos) == 1:
+            only = next(iter(self.infos))
+            return only if not self.configs or only in self.configs else None
+        return found[0] if found else None
+
+
+def read_card(place: Place) -> Card:
+    """The card of a place; empty where there is none.
 
     Raises:
         yaml.YAMLError: broken YAML.
+        ValueError, TypeError: `configs` of another form.
     """
-    found = _BLOCK.match(text) if text else None
-    data = yaml.load(found[1], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if found else None
+    data = _front_matter(place.text("README.md"))
+    has = {path for path in place.paths() if "/" not in path}
+    if ".huggingface.yaml" in has and (alone := _parsed(place.text(".huggingface.yaml"))):
+        data = {**data, **alone}
+    infos = _infos(data.get("dataset_info"))
+    if "dataset_infos.json" in has:
+        infos = {**_legacy_infos(place.text("dataset_infos.json")), **infos}
+    return Card(_configs(data.get("configs")), infos)
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if text else None
     return data if isinstance(data, dict) else {}
 
 
-def split_patterns(data_files: Any) -> dict[str, list[str]]:
-    """The `data_files` of a card or of a call: patterns by split.
-
-    Raises:
-        ValueError: a form that is not one of str, list of str, dict, list of `{split, path}`.
-    """
-    if not data_files:
-        msg = f"Empty 'data_files': {data_files!r}"
-        raise ValueError(msg)
-    if isinstance(data_files, str):
-        return {"train": [data_files]}
-    if isinstance(data_files, dict):
-        return {check_split_name(str(k)): [v] if isinstance(v, str) else list(v) for k, v in data_files.items()}
-    items = list(data_files)
-    if all(isinstance(item, str) for item in items):
-        return {"train": items}
-    splits: dict[str, list[str]] = {}
-    for item in items:
-        if not isinstance(item, dict) or set(item) != {"split", "path"}:
-            msg = f"Expected data_files to be strings, or items with 'split' and 'path', but got {item!r}"
-            raise ValueError(msg)
-        name = check_split_name(str(item["split"]))
-        if name in splits:
-            msg = f"Some splits are duplicated in data_files: {name!r}"
-            raise ValueError(msg)
-        splits[name] = [item["path"]] if isinstance(item["path"], str) else list(item["path"])
-    return splits
+def _front_matter(text: str | None) -> dict[str, Any]:
+    found = _BLOCK.match(text) if text else None
+    return _parsed(found[1]) if found else {}
 
 
-def _infos(card: dict[str, Any]) -> dict[str, Any]:
-    info = card.get("dataset_info")
-    listed = info if isinstance(info, list) else [info] if isinstance(info, dict) else []
-    return {str(item.get("config_name", "default")): item for item in listed if isinstance(item, dict)}
+def _infos(given: Any) -> dict[str, DatasetInfo]:
+    listed = given if isinstance(given, list) else [given] if isinstance(given, dict) else []
+    out = {}
+    for entry in listed:
+        name = str(entry.get("config_name", "default"))
+        out[name] = DatasetInfo.from_yaml(entry)
+        out[name].config_name = name
+    return out
 
 
-def configs_of(card: dict[str, Any]) -> list[Config]:
-    """The configs that a card names, in its order; one `default` if it names none.
+def _legacy_infos(text: str | None) -> dict[str, DatasetInfo]:
+    """Infos of `dataset_infos.json`. An only one is the default's: old uploads named it after the repository."""
+    infos = {str(name): DatasetInfo.from_dict(info) for name, info in json.loads(text or "{}").items()}
+    return {"default": next(iter(infos.values()))} if len(infos) == 1 else infos
 
-    Raises:
-        ValueError: `configs` that are not a list of named entries, or two defaults.
-    """
-    infos = _infos(card)
 
-    def features(name: str, entry: dict[str, Any]) -> Features | None:
-        spec = entry.get("features") or infos.get(name, {}).get("features")
-        return Features.from_yaml(spec) if spec else None
-
-    entries = card.get("configs") or []
-    if not isinstance(entries, list):
-        msg = f"'configs' of the dataset card must be a list, got {type(entries).__name__}"
-        raise ValueError(msg)
+def _configs(entries: Any) -> dict[str, Config]:
     if not entries:
-        name = next(iter(infos)) if len(infos) == 1 else "default"
-        return [Config(name, features=features(name, {}))]
-    configs = {}
-    for entry in entries:
-        if not isinstance(entry, dict) or not isinstance(entry.get("config_name"), str):
-            msg = f"Each of 'configs' of the dataset card needs a 'config_name', got {entry!r}"
-            raise ValueError(msg)
-        name = entry["config_name"]
-        files = entry.get("data_files")
-        configs[name] = Config(
-            name,
-            None if files is None else split_patterns(files),
-            entry.get("data_dir"),
-            bool(entry.get("default")),
-            features(name, entry),
-        )
-    if sum(config.default for config in configs.values()) > 1:
-        msg = "The dataset card flags several configs as default"
+        return {}
+    if not isinstance(entries, list):
+        msg = f"Expected configs to be a list, but got '{entries}'"
         raise ValueError(msg)
-    return list(configs.values())
+    out: dict[str, Config] = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or "config_name" not in entry:
+            msg = f"Each config must include `config_name` field with a string name of a config, but got {entry}."
+            raise ValueError(msg)
+        config = _config(entry)
+        out[config.name] = config
+    return out
 
 
-def default_of(configs: list[Config]) -> Config | None:
-    """The flagged config, or the one named `default`, or the only one."""
-    flagged = [c for c in configs if c.default] or [c for c in configs if c.name == "default"]
-    if flagged:
-        return flagged[0]
-    return configs[0] if len(configs) == 1 else None
+def _config(entry: dict[str, Any]) -> Config:
+    name = entry["config_name"]
+    if not isinstance(name, str):
+        msg = f"config_name must be a string, got {name!r}; put it in quotes."
+        raise TypeError(msg)
+    if any(char in name for char in _BAD_IN_NAMES):
+        msg = f"Bad characters from black list '{_BAD_IN_NAMES}' found in '{name}'."
+        raise InvalidConfigNameError(msg)
+    files = entry.get("data_files")
+    if files is not None and not isinstance(files, (str, list)):
+        msg = f"Expected data_files in YAML to be either a string or a list of strings or a list of dicts with two keys: 'split' and 'path', but got {files}"
+        raise ValueError(msg)
+    features = entry.get("features")
+    return Config(
+        name,
+        None if files is None else split_patterns(files),
+        entry.get("data_dir"),
+        bool(entry.get("default")),
+        Features.from_yaml(features) if features else None,
+        str(entry.get("version") or "0.0.0"),
+        entry.get("description"),
+        {key: value for key, value in entry.items() if key not in _NOT_OPTIONS},
+    )

@@ -13,7 +13,10 @@ _DEFAULTS: dict[str, Any] = {
     "skiprows": None, "nrows": None, "na_values": None, "keep_default_na": True, "na_filter": True, "true_values": None,
     "false_values": None, "thousands": None, "decimal": ".", "on_bad_lines": "error",
 }  # fmt: skip
-_IGNORED = {"chunksize", "engine", "memory_map", "low_memory", "mangle_dupe_cols", "float_precision"}
+_IGNORED = {
+    "chunksize", "engine", "memory_map", "low_memory", "mangle_dupe_cols", "float_precision", "verbose", "error_bad_lines",
+    "warn_bad_lines",
+}  # fmt: skip
 """Taken and without effect: how pandas works, not what it reads."""
 _NOT_READ = {
     "index_col", "usecols", "prefix", "converters", "lineterminator", "encoding", "dialect", "skipfooter",

@@ -1,101 +1,169 @@
-"""Which format the files of a split have: by counting suffixes, as `datasets` does."""
+"""The formats that are read: their options, and how files become a table. A new reader is registered here.
+
+To add a format, `register(Format(...))`: its suffixes are in `_extensions.py` already, discovery, cards, archives and
+errors need nothing else.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from crucible_datasets.errors import DataFilesNotFoundError, UnsupportedError
+from _crucible._native import Table
+from crucible_datasets.errors import UnknownOptionError, UnsupportedError
+from crucible_datasets.features import Features
+from crucible_datasets.io import LocalFile, StorePlace, read_table
 from crucible_datasets.load import _csv as csv
 
-_FORMATS = {
-    ".parquet": "parquet", ".geoparquet": "parquet", ".gpq": "parquet",
-    ".json": "json", ".jsonl": "json", ".ndjson": "json",
-    ".csv": "csv", ".tsv": "csv", ".arrow": "arrow", ".txt": "text", ".tar": "webdataset", ".zip": "zip",
-    ".jpg": "imagefolder", ".jpeg": "imagefolder", ".png": "imagefolder",
-}  # fmt: skip
-_PREFERRED = [".parquet", ".arrow", ".jsonl", ".json", ".csv"]
-READ = ("parquet", "json", "csv", "text", "arrow")
-OPTIONS: dict[str, set[str]] = {"text": {"sample_by", "keep_linebreaks"}, "csv": csv.NAMES}
-"""Options of a format that `load_dataset` takes by name."""
+
+@dataclass(frozen=True)
+class ReadJob:
+    """What a format's reader gets.
+
+    Attributes:
+        files: files on this machine, archives unpacked, in order.
+        split: the split that they are.
+        format: the format's name.
+        options: what the format's `reader_options` made of the user's options.
+        features: types to cast to, None to infer.
+        keep_in_memory: True keeps the table on the heap, False maps it from a file, None goes by its size.
+        store: where decoded tables are kept.
+    """
+
+    files: Sequence[LocalFile]
+    split: str
+    format: str
+    options: Mapping[str, Any]
+    features: Features | None
+    keep_in_memory: bool | None
+    store: StorePlace = field(default_factory=StorePlace)
 
 
-def reader_options(format: str, given: dict[str, Any], paths: list[str]) -> dict[str, Any]:
-    """The options of a format for the reader, unknown ones refused.
+def _native(job: ReadJob) -> Table:
+    """Reads with the native reader of that name."""
+    return read_table(
+        job.files,
+        job.format,
+        job.features,
+        keep_in_memory=job.keep_in_memory,
+        options=job.options,
+        store=job.store,
+    )
 
-    Args:
-        format: one of `READ`.
-        given: options by their names in `datasets`.
-        paths: the data files; `.tsv` files are parted by tabs.
+
+def _as_given(options: dict[str, Any]) -> dict[str, Any]:
+    return options
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format.
+
+    Attributes:
+        name: its name in `load_dataset`.
+        options: options that it reads, by their names in `datasets`, with their defaults.
+        refused: options that `datasets` has and that are not read here, with the values that change nothing.
+        reader_options: makes the options of `ReadJob` of those that were given.
+        read: makes the table.
+        streamed: whether `IterableDataset` reads it.
+        unpacks: whether archives among its files are unpacked (not where the archive is the data).
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    refused: Mapping[str, Any] = field(default_factory=dict)
+    reader_options: Callable[[dict[str, Any]], dict[str, Any]] = _as_given
+    read: Callable[[ReadJob], Table] = _native
+    streamed: bool = False
+    unpacks: bool = True
+
+    def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that differ from what is read anyway.
+
+        Raises:
+            UnknownOptionError: an option that the format does not have, with those that it has.
+            UnsupportedError: an option that `datasets` has and that is not read here.
+        """
+        kept = {}
+        for name, value in given.items():
+            if name in self.options:
+                kept[name] = value
+            elif name not in self.refused and name not in _COMMON:
+                known = sorted({*self.options, *self.refused})
+                msg = f"BuilderConfig of format {self.name!r} doesn't have a '{name}' key. Its options are {known}."
+                raise UnknownOptionError(msg)
+            elif name in self.refused and value not in (None, self.refused[name]):
+                msg = f"The option {name}={value!r} of format {self.name!r} is not read. Options that are: {sorted(self.options)}"
+                raise UnsupportedError(msg)
+        return kept
+
+    def has(self, name: str) -> bool:
+        """Whether `datasets` has an option of this name for the format."""
+        return name in self.options or name in self.refused or name in _COMMON
+
+
+_COMMON = {"version", "description"}
+"""Of every config; they tell nothing about reading."""
+REGISTRY: dict[str, Format] = {}
+
+
+def register(format: Format) -> None:
+    """Makes a format known to `load_dataset`."""
+    REGISTRY[format.name] = format
+
+
+def reader_of(name: str) -> Format:
+    """A format by its name.
 
     Raises:
-        ValueError: an option that the format does not have, with those that it has.
-        UnsupportedError: an option that `datasets` has and that is not read here.
+        UnsupportedError: it is not read, with those that are.
     """
-    known = OPTIONS.get(format, set())
-    unknown = sorted(set(given) - known)
-    if unknown:
-        msg = f"BuilderConfig for format {format!r} doesn't have a {unknown[0]!r} key. Its options are {sorted(known)}"
-        raise ValueError(msg)
-    if format != "csv":
-        return given
-    tabs = {"sep": "\t"} if paths and all(".tsv" in _suffixes(path) for path in paths) else {}
-    return {"csv": csv.csv_options({**tabs, **given})}
-
-
-def _suffixes(path: str) -> list[str]:
-    name = path.rsplit("/", 1)[-1].lstrip(".")
-    return [f".{part}" for part in name.split(".")[1:]]
-
-
-def _known(path: str) -> list[str]:
-    """Known suffixes of a path. Capitals count for images only (`.JPG` is an image, `.CSV` is nothing)."""
-    return [
-        s.lower()
-        for s in _suffixes(path)
-        if _FORMATS.get(s.lower()) and (s == s.lower() or _FORMATS[s.lower()] == "imagefolder")
-    ]
-
-
-def with_known_suffix(paths: list[str]) -> list[str]:
-    """The paths that may be data files."""
-    return [path for path in paths if _known(path)]
-
-
-def format_of(splits: dict[str, list[str]]) -> str:
-    """The one format of all splits.
-
-    Raises:
-        DataFilesNotFoundError: no file of a known format.
-        ValueError: splits of other formats.
-        UnsupportedError: a format that is not read yet.
-    """
-    found = {split: _of_split(paths) for split, paths in splits.items()}
-    formats = {name for name in found.values() if name is not None}
-    if not formats:
-        msg = (
-            f"No (supported) data files found in {sum(map(len, splits.values()))} files; formats that are read: {READ}"
-        )
-        raise DataFilesNotFoundError(msg)
-    if len(set(found.values())) > 1:
-        msg = f"Couldn't infer the same data file format for all splits. Got {found}"
-        raise ValueError(msg)
-    name = formats.pop()
-    if name not in READ:
-        msg = f"The data files are of format {name!r}, which is not read yet; the formats are {READ}."
+    if name not in REGISTRY:
+        msg = f"The data files are of format {name!r}, which is not read yet; the formats are {sorted(REGISTRY)}."
         raise UnsupportedError(msg)
-    return name
+    return REGISTRY[name]
 
 
-def _of_split(paths: list[str]) -> str | None:
-    counts = Counter(suffix for path in paths for suffix in _known(path))
-    if not counts:
-        return None
-    rank = {suffix: len(_PREFERRED) - i for i, suffix in enumerate(_PREFERRED)}
-    best = max(counts, key=lambda s: (counts[s], rank.get(s, 0), s))
-    return _FORMATS[best]
+def _none(options: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Nothing but how to read was given."""
+    return {}
 
 
-def of_format(paths: list[str], format: str) -> list[str]:
-    """The paths of one format."""
-    return [path for path in paths if any(_FORMATS[suffix] == format for suffix in _known(path))]
+def _without_chunks(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _SIZES}
+
+
+_SIZES = {"chunksize": None, "batch_size": None, "block_size": None, "use_threads": True}
+"""How `datasets` reads, not what: taken, without effect."""
+
+register(
+    Format(
+        "parquet",
+        options={"batch_size": None, "fragment_scan_options": None},
+        refused={"columns": None, "filters": None, "on_bad_files": "error"},
+        reader_options=_none,
+        streamed=True,
+    )
+)
+register(
+    Format(
+        "json",
+        options={**_SIZES, "newlines_in_values": None, "parse_agent_traces": True},
+        refused={"encoding": "utf-8", "encoding_errors": None, "field": None, "on_mixed_types": "use_json"},
+        reader_options=_none,
+        streamed=True,
+    )
+)
+register(
+    Format("csv", options=dict.fromkeys(csv.NAMES), reader_options=lambda options: {"csv": csv.csv_options(options)})
+)
+register(
+    Format(
+        "text",
+        options={"chunksize": None, "keep_linebreaks": False, "sample_by": "line"},
+        refused={"encoding": "utf-8", "encoding_errors": None},
+        reader_options=_without_chunks,
+    )
+)
+register(Format("arrow"))

@@ -7,7 +7,10 @@ names, split words in file names, everything as `train`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+
+from crucible_datasets.splits import check_split_name
 
 KEYWORDS = {
     "train": ["train", "training"],
@@ -16,24 +19,12 @@ KEYWORDS = {
 }
 _SEPARATOR = "[-._ 0-9]"
 _SHARD = re.compile(r"data/(?P<split>[^/]*?)-[0-9]{5}-of-[0-9]{5}[^/]*\.[^/]*")
-_SPLIT_NAME = re.compile(r"\w+(\.\w+)*")
 _IGNORED = {
     "README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dummy_data.zip", "dataset_dict.json",
 }  # fmt: skip
 
 
-def check_split_name(name: str) -> str:
-    """A split's name.
-
-    Raises:
-        ValueError: it has other characters than letters, digits, `_` and inner dots.
-    """
-    if not _SPLIT_NAME.fullmatch(name):
-        msg = f"Split name should match '^\\w+(\\.\\w+)*$' but got '{name}'."
-        raise ValueError(msg)
-    return name
-
-
+@lru_cache(maxsize=512)
 def glob_regex(pattern: str) -> re.Pattern[str]:
     """A glob (`*`, `?`, `[…]`, `**` as a whole part) as a regular expression for whole paths.
 
@@ -72,24 +63,29 @@ def _part_regex(part: str) -> str:
     return out
 
 
-def _hidden(path: str) -> int:
-    return sum(part.startswith((".", "__")) for part in path.split("/")[:-1]) + path.rsplit("/", maxsplit=1)[
-        -1
-    ].startswith(".")
+def _special(path: str) -> tuple[int, int]:
+    """How many parts are hidden, and how many folders begin with `__`."""
+    parts = path.split("/")
+    hidden = sum(part.startswith(".") and set(part) != {"."} for part in parts)
+    return hidden, sum(part.startswith("__") for part in parts[:-1])
+
+
+def has_magic(pattern: str) -> bool:
+    """Whether a pattern may name several files; else it is the path of one."""
+    return any(char in pattern for char in "*?[")
 
 
 def matching(pattern: str, paths: Iterable[str]) -> list[str]:
     """Paths that a pattern names, sorted; hidden ones and known metadata files only where it names them."""
     while pattern.startswith("./"):
         pattern = pattern[2:]
-    regex = glob_regex(pattern)
-    hidden, last = _hidden(pattern), pattern.split("/")[-1]
+    regex, special, last = glob_regex(pattern), _special(pattern), pattern.split("/")[-1]
     return sorted(
         path
         for path in paths
         if regex.fullmatch(path)
-        and _hidden(path) <= hidden
-        and (path.split("/")[-1] not in _IGNORED or path.split("/")[-1] == last)
+        and _special(path) == special
+        and ((name := path.rsplit("/", 1)[-1]) not in _IGNORED or name == last)
     )
 
 
@@ -104,7 +100,19 @@ def _file_patterns(word: str) -> list[str]:
     return [f"**/{word}{s}*", f"**/*{s}{word}{s}*"]
 
 
-def discover(paths: list[str]) -> dict[str, list[str]]:
+def _families() -> list[dict[str, list[str]]]:
+    def by_word(family: Callable[[str], list[str]]) -> dict[str, list[str]]:
+        return {split: [p for word in words for p in family(word)] for split, words in KEYWORDS.items()}
+
+    logs = {"logs": ["**/*.eval"]}
+    tasks = {"test": ["**/task.toml", "**/instruction.md"]}
+    return [logs, tasks, by_word(_folder_patterns), by_word(_file_patterns), {"train": ["**"]}]
+
+
+_FAMILIES = _families()
+
+
+def discover(paths: Sequence[str]) -> dict[str, list[str]]:
     """Files by split when nobody says which: the first family of patterns that matches anything.
 
     Raises:
@@ -118,12 +126,11 @@ def discover(paths: list[str]) -> dict[str, list[str]]:
     if shards:
         order = [name for name in KEYWORDS if name in shards] + sorted(set(shards) - set(KEYWORDS))
         return {name: shards[name] for name in order}
-    for family in (_folder_patterns, _file_patterns):
+    for family in _FAMILIES:
         splits: dict[str, list[str]] = {}
-        for split, words in KEYWORDS.items():
-            files = [path for word in words for pattern in family(word) for path in matching(pattern, visible)]
-            if files:
+        for split, patterns in family.items():
+            if files := [path for pattern in patterns for path in matching(pattern, visible)]:
                 splits[split] = files
         if splits:
             return splits
-    return {"train": visible} if visible else {}
+    return {}

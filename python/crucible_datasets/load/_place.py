@@ -1,7 +1,9 @@
-"""Where a dataset lives: a folder, or a hub repository. Both list paths, read small texts, and hand out files."""
+"""Where data files live: a folder, a hub repository, the web. Each lists paths and hands out files."""
 
 from __future__ import annotations
 
+import os
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -12,7 +14,7 @@ from _crucible.errors import (
     RevisionNotFoundError,
 )
 from crucible_datasets.errors import DatasetNotFoundError, DatasetUnreachableError
-from crucible_datasets.io import LocalFile, RemoteFiles
+from crucible_datasets.io import LocalFile, RemoteFiles, StorePlace, WebFile
 from crucible_datasets.iterable import FileOrigin, HubOrigin, LocalOrigin
 
 E = TypeVar("E", bound=BaseException)
@@ -26,39 +28,98 @@ class Place(Protocol):
     def paths(self) -> list[str]:
         """All files."""
 
-    def card(self) -> str | None:
-        """The text of README.md."""
+    def text(self, path: str) -> str | None:
+        """A small text file, None if there is none."""
 
-    def files(self, paths: list[str]) -> list[LocalFile]:
+    def shown(self, path: str) -> str:
+        """A file's full path or address."""
+
+    def files(self, paths: list[str], store: StorePlace, *, force: bool = False) -> list[LocalFile]:
         """Files on this machine."""
 
-    def origins(self, paths: list[str]) -> list[FileOrigin]:
+    def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:
         """Files to stream."""
 
 
-class Folder:
-    """A local folder. Paths are relative to it; absolute ones are taken as they are."""
+def _listed(root: str) -> list[str]:
+    """All files below a folder, relative to it; folders that are links are not entered."""
+    out: list[str] = []
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(os.path.join(root, folder) if folder else root) as entries:  # noqa: PTH118  # every load lists
+            for entry in entries:
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path)
+                elif entry.is_file():
+                    out.append(path)
+    return sorted(out)
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+
+class Folder:
+    """A local folder. Paths are relative to it."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = os.path.abspath(os.path.expanduser(root))  # noqa: PTH100, PTH111  # links stay as they are
         self.name = str(root)
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return _listed(self.root) if os.path.isdir(self.root) else []  # noqa: PTH112
 
     def paths(self) -> list[str]:
         """All files below the folder; folders that are links are not entered."""
-        return sorted(p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file())
+        return self._paths
 
-    def card(self) -> str | None:
-        """The text of README.md."""
-        readme = self.root / "README.md"
-        return readme.read_text(encoding="utf-8") if readme.is_file() else None
+    def text(self, path: str) -> str | None:
+        """A small text file, None if there is none."""
+        try:
+            with open(self.shown(path), encoding="utf-8", newline="") as file:  # noqa: PTH123
+                return file.read()
+        except (FileNotFoundError, IsADirectoryError):
+            return None
 
-    def files(self, paths: list[str]) -> list[LocalFile]:
+    def shown(self, path: str) -> str:
+        """The full path."""
+        return os.path.join(self.root, path)  # noqa: PTH118
+
+    def files(self, paths: list[str], store: StorePlace, *, force: bool = False) -> list[LocalFile]:  # noqa: ARG002
         """The files."""
-        return [LocalFile.of(self.root / path) for path in paths]
+        return [LocalFile.of(self.shown(path)) for path in paths]
 
-    def origins(self, paths: list[str]) -> list[FileOrigin]:
+    def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:  # noqa: ARG002
         """The files, to stream."""
-        return [LocalOrigin(str(self.root / path)) for path in paths]
+        return [LocalOrigin(self.shown(path)) for path in paths]
+
+
+class Web:
+    """Files at `http(s)://` addresses. A path is an address."""
+
+    name = "the web"
+
+    def __init__(self, token: str | bool | None) -> None:
+        self._token = token
+
+    def paths(self) -> list[str]:
+        """Addresses cannot be listed."""
+        return []
+
+    def text(self, path: str) -> str | None:  # noqa: ARG002
+        """Nothing is known of the web."""
+        return None
+
+    def shown(self, path: str) -> str:
+        """The address."""
+        return path
+
+    def files(self, paths: list[str], store: StorePlace, *, force: bool = False) -> list[LocalFile]:
+        """Downloads the files."""
+        return [WebFile(path, self._token).download(store, force=force) for path in paths]
+
+    def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:
+        """The files, downloaded."""
+        return [LocalOrigin(file.path) for file in self.files(paths, store)]
 
 
 class Repository:
@@ -71,6 +132,7 @@ class Repository:
 
     def __init__(self, repo_id: str, revision: str | None, token: str | bool | None) -> None:
         self.name = repo_id
+        self.revision = revision
         try:
             self._remote = RemoteFiles(repo_id, revision, token)
         except LocalEntryNotFoundError as error:
@@ -87,25 +149,38 @@ class Repository:
                 f"Dataset '{repo_id}' doesn't exist on the Hub or cannot be seen: {error}", error
             ) from error
 
-    def paths(self) -> list[str]:
-        """All files."""
+    @property
+    def commit(self) -> str:
+        """The commit."""
+        return self._remote.commit
+
+    @cached_property
+    def _paths(self) -> list[str]:
         return sorted(self._remote.paths())
 
-    def card(self) -> str | None:
-        """The text of README.md."""
+    def paths(self) -> list[str]:
+        """All files."""
+        return self._paths
+
+    def text(self, path: str) -> str | None:
+        """A small text file, None if there is none."""
         try:
-            return self._remote.text("README.md")
+            return self._remote.text(path)
         except GatedRepoError as error:
             raise self._gated(error) from error
 
-    def files(self, paths: list[str]) -> list[LocalFile]:
+    def shown(self, path: str) -> str:
+        """The file's `hf://` address with the commit."""
+        return f"hf://datasets/{self.name}@{self.commit}/{path}"
+
+    def files(self, paths: list[str], store: StorePlace, *, force: bool = False) -> list[LocalFile]:  # noqa: ARG002
         """Downloads the files."""
         try:
-            return self._remote.download(paths)
+            return self._remote.download(paths, force=force)
         except GatedRepoError as error:
             raise self._gated(error) from error
 
-    def origins(self, paths: list[str]) -> list[FileOrigin]:
+    def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:  # noqa: ARG002
         """The files, to stream."""
         remote = self._remote
         return [HubOrigin(remote.client, remote.repo_id, remote.commit, path) for path in paths]
