@@ -65,7 +65,7 @@ class UnknownOptionError(DatasetsError, TypeError, ValueError):
     """An option that the format does not have."""
 
 
-class InvalidConfigNameError(DatasetsError, ValueError):
+class InvalidConfigName(DatasetsError, ValueError):  # noqa: N818  # the official name
     """A config's name with characters that no folder may have."""
 
 
@@ -89,9 +89,6 @@ class NonMatchingSplitsSizesError(SplitsVerificationError):
     """A split has another number of rows than the card says."""
 
 
-InvalidConfigName = InvalidConfigNameError
-
-
 __all__ = [
     "CrucibleError",
     "DataError",
@@ -109,7 +106,6 @@ __all__ = [
     "FileNotFoundDatasetsError",
     "InternalError",
     "InvalidConfigName",
-    "InvalidConfigNameError",
     "LimitError",
     "LocalEntryNotFoundError",
     "MissingColumnError",

@@ -11,7 +11,6 @@ import datasets as theirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from crucible_datasets.splits import ReadInstruction, Split
 
 import crucible_datasets as ours
 from crucible_datasets.errors import (
@@ -22,6 +21,7 @@ from crucible_datasets.errors import (
     EmptyDatasetError,
 )
 from crucible_datasets.load._patterns import discover, matching
+from crucible_datasets.splits import ReadInstruction, Split
 from hfhub import HubServer
 from hfhub.errors import LocalEntryNotFoundError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import zipfile
 from collections.abc import Sequence
@@ -9,7 +10,6 @@ from pathlib import Path
 
 from _crucible.errors import DecodeError
 from crucible_datasets.io._files import LocalFile, StorePlace
-from hfhub.cache import extract_archive
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
@@ -29,6 +29,8 @@ def unpacked(files: Sequence[LocalFile], store: StorePlace) -> list[LocalFile]:
         if not file.path.endswith(_ARCHIVES):
             out.append(file)
             continue
+        # Late: few data files are archives.
+        extract_archive = importlib.import_module("hfhub.cache").extract_archive
         folder = Path(extract_archive(file.path, cache_dir=store.folder / "extracted"))
         found = [os.path.relpath(path, folder) for path in _walk(folder)]
         out += [LocalFile(str(folder / path), f"{file.content}!{path}") for path in found]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from _crucible._native import Table
-from _crucible.errors import DataError
+from _crucible.errors import DataError, SchemaError
 from crucible_datasets.dataset import Dataset, DatasetDict
 from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
 from crucible_datasets.features import Features
@@ -93,18 +93,29 @@ class DatasetBuilder:
         """The table of a split; each is read once."""
         if split not in self._tables:
             try:
-                self._tables[split] = self._read(split, keep_in_memory)
+                self._tables[split] = self._like_the_first(split, keep_in_memory)
             except DataError as error:
                 msg = f"An error occurred while generating the dataset: {error}"
                 raise DatasetGenerationError(msg) from error
             self._note(split)
         return self._tables[split]
 
-    def _read(self, split: str, keep_in_memory: bool | None) -> Table:
+    def _like_the_first(self, split: str, keep_in_memory: bool | None) -> Table:
+        """The table of a split, in the types of the first split that was read where nothing else says types."""
+        table = self._read(split, self._imposed, keep_in_memory)
+        first = next(iter(self._tables.values()), None)
+        if self._imposed is not None or first is None or first.features == table.features:
+            return table
+        try:
+            return self._read(split, Features.from_text(first.features), keep_in_memory)
+        except SchemaError:
+            return table  # other columns, or values that do not fit
+
+    def _read(self, split: str, features: Features | None, keep_in_memory: bool | None) -> Table:
         files = local_files(self.config.files_of(split), self._store, force=self._force)
         if self._format.unpacks:
             files = unpacked(files, self._store)
-        job = ReadJob(files, split, self.name, self._options, self._imposed, keep_in_memory, self._store)
+        job = ReadJob(files, split, self.name, self._options, features, keep_in_memory, self._store)
         return self._format.read(job)
 
     def _note(self, split: str) -> None:
@@ -222,6 +233,10 @@ class DatasetBuilder:
 
     def _dataset(self, split: Any, in_memory: bool | None) -> Dataset:
         instruction, shown = self._instruction(split)
+        wanted = {part.splitname for part in instruction.parts}
+        for name in self.split_names:
+            if name in wanted:
+                self._table(name, in_memory)
         views = []
         for part in instruction.parts:
             table = self._table(part.splitname, in_memory)

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from crucible_datasets.errors import InvalidConfigNameError
+from crucible_datasets.errors import InvalidConfigName
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.load._data_files import split_patterns
@@ -142,7 +142,7 @@ def _config(entry: dict[str, Any]) -> Config:
         raise TypeError(msg)
     if any(char in name for char in _BAD_IN_NAMES):
         msg = f"Bad characters from black list '{_BAD_IN_NAMES}' found in '{name}'."
-        raise InvalidConfigNameError(msg)
+        raise InvalidConfigName(msg)
     files = entry.get("data_files")
     if files is not None and not isinstance(files, (str, list)):
         msg = f"Expected data_files in YAML to be either a string or a list of strings or a list of dicts with two keys: 'split' and 'path', but got {files}"

@@ -62,7 +62,9 @@ def load_dataset_builder(
         customised = any(value is not None for value in given.values())
         chosen = module.config(name, customised=customised)
         own = data_files is None and data_dir is None
-        info = module.card.infos.get(chosen.name) if own else None
+        # As in `datasets`: infos apply to the config that was named, or to the card's default.
+        stated = name if name is not None else module.card.default
+        info = module.card.infos.get(stated) if own and stated is not None else None
         folder = data_dir or (chosen.data_dir if data_files is None else None)
         finder = Finder(module.place, folder, token)
         config = of_place(chosen, finder, data_dir, data_files, config_kwargs, features, store)
