@@ -9,9 +9,11 @@
 //! | [`table`], [`order`], [`view`] | batches, an order of rows, and both together |
 //! | [`store`] | Arrow IPC: memory-mapped files and bytes |
 //! | [`image`] | pixels |
+//! | [`blocks`] | the allocator of large blocks |
 //!
 //! Work is parallel by rayon: call it inside the pool of your choice.
 
+pub mod blocks;
 pub mod cancel;
 pub mod decode;
 pub mod encode;
@@ -25,6 +27,7 @@ pub mod store;
 pub mod table;
 pub mod view;
 
+pub use blocks::LargeBlocks;
 pub use cancel::Cancel;
 pub use decode::{Format, ReadOptions, read_files};
 pub use error::{DataError, DataErrorKind};

@@ -23,6 +23,9 @@ mod objects;
 mod source;
 mod testing;
 
+#[global_allocator]
+static ALLOCATOR: crucible_data::LargeBlocks = crucible_data::LargeBlocks;
+
 /// Features JSON of an object with `__arrow_c_schema__`.
 #[pyfunction]
 fn features_from_arrow_schema(schema: &Bound<'_, PyAny>) -> PyResult<String> {

@@ -1,0 +1,372 @@
+//! An allocator for large blocks: huge pages, growth without a copy, and freed blocks kept for the next one.
+//!
+//! Decoding fills fresh memory; with pages of 4 KiB the kernel needs as long to hand them out as snappy needs to
+//! unpack them. Blocks of a megabyte and more come from `mmap` here, aligned so that their whole 2 MiB parts can be
+//! huge pages; a block grows by `mremap`; and a few freed blocks stay, because decompression asks for the same sizes
+//! again and again. Everything smaller, and everything on other systems, goes to the system's allocator.
+//!
+//! No locks: a forked child may inherit any state of this and goes on.
+#![expect(unsafe_code, reason = "an allocator hands out raw memory")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// Blocks from this size on are mapped here.
+#[cfg(target_os = "linux")]
+const LARGE: usize = 1 << 20;
+
+/// The allocator; make it the `#[global_allocator]`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LargeBlocks;
+
+#[cfg(target_os = "linux")]
+fn is_large(size: usize, align: usize) -> bool {
+    size >= LARGE && align <= mapped::PAGE
+}
+
+// SAFETY: every block is either the system's or one of `mapped`, and its size (part of the layout that the caller must
+// give back) says which; sizes and alignments are those asked for or larger.
+#[cfg(target_os = "linux")]
+unsafe impl GlobalAlloc for LargeBlocks {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if is_large(layout.size(), layout.align()) {
+            return mapped::alloc(layout.size()).0;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if is_large(layout.size(), layout.align()) {
+            let (block, fresh) = mapped::alloc(layout.size());
+            if !fresh && !block.is_null() {
+                // SAFETY: the block has at least that many bytes.
+                unsafe { block.write_bytes(0, layout.size()) };
+            }
+            return block;
+        }
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if is_large(layout.size(), layout.align()) {
+            // SAFETY: a block of this size is one of `mapped`.
+            return unsafe { mapped::free(block, layout.size()) };
+        }
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let (was, is) = (is_large(layout.size(), layout.align()), is_large(size, layout.align()));
+        if was && is {
+            // SAFETY: a block of the old size is one of `mapped`.
+            return unsafe { mapped::resize(block, layout.size(), size) };
+        }
+        if !was && !is {
+            // SAFETY: the caller's promise.
+            return unsafe { System.realloc(block, layout, size) };
+        }
+        // SAFETY: the caller promises a size that is not zero and does not overflow; both blocks hold what is copied.
+        unsafe {
+            let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            if !moved.is_null() {
+                moved.copy_from_nonoverlapping(block, layout.size().min(size));
+                self.dealloc(block, layout);
+            }
+            moved
+        }
+    }
+}
+
+// SAFETY: the system's allocator, unchanged.
+#[cfg(not(target_os = "linux"))]
+unsafe impl GlobalAlloc for LargeBlocks {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+/// Blocks by `mmap`. A block's room follows from its size, so nothing is written down about a block in use.
+#[cfg(target_os = "linux")]
+mod mapped {
+    use std::ffi::c_void;
+    use std::ptr::null_mut;
+    use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+    use rustix::mm::{
+        Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, mremap_fixed, munmap,
+    };
+
+    /// Alignment of every block. Pages may be larger (arm64); then rooms are multiples of them as well, since the
+    /// steps between rooms are at least 256 KiB.
+    pub(super) const PAGE: usize = 4096;
+    const HUGE: usize = 2 << 20;
+    /// Largest freed block that is kept, and bytes that are kept in all.
+    const KEPT_BLOCK: usize = 16 << 20;
+    const KEPT_BYTES: usize = 32 << 20;
+    /// Steps between one power of two and the next.
+    const STEPS: usize = 4;
+    /// Rooms of kept blocks: four doublings from 1 MiB to 16 MiB in four steps each, and 16 MiB itself.
+    const ROOMS: usize = 4 * STEPS + 1;
+    const PLACES: usize = 4;
+
+    static KEPT: [[AtomicPtr<u8>; PLACES]; ROOMS] =
+        [const { [const { AtomicPtr::new(null_mut()) }; PLACES] }; ROOMS];
+    static KEPT_NOW: AtomicUsize = AtomicUsize::new(0);
+
+    /// Bytes that are mapped for a size: the next of four steps in its doubling. What is not touched costs nothing.
+    fn room(size: usize) -> usize {
+        let step = (1_usize << size.ilog2()) / STEPS;
+        size.checked_next_multiple_of(step).unwrap_or(usize::MAX)
+    }
+
+    fn places(room: usize) -> Option<&'static [AtomicPtr<u8>; PLACES]> {
+        if room > KEPT_BLOCK {
+            return None;
+        }
+        let doubling = room.ilog2() as usize;
+        let within = (room - (1 << doubling)) / ((1 << doubling) / STEPS);
+        KEPT.get((doubling - super::LARGE.ilog2() as usize) * STEPS + within)
+    }
+
+    /// A block, null without memory, and whether it is fresh (zero).
+    pub(super) fn alloc(size: usize) -> (*mut u8, bool) {
+        let room = room(size);
+        for place in places(room).into_iter().flatten() {
+            let block = place.swap(null_mut(), Ordering::Acquire);
+            if !block.is_null() {
+                KEPT_NOW.fetch_sub(room, Ordering::Relaxed);
+                return (block, false);
+            }
+        }
+        (map(room), true)
+    }
+
+    /// # Safety
+    /// A block of `alloc` or `resize` for `size`, not used any more.
+    pub(super) unsafe fn free(block: *mut u8, size: usize) {
+        let room = room(size);
+        if let Some(places) = places(room) {
+            if KEPT_NOW.fetch_add(room, Ordering::Relaxed) + room <= KEPT_BYTES {
+                for place in places {
+                    let put = place.compare_exchange(null_mut(), block, Ordering::Release, Ordering::Relaxed);
+                    if put.is_ok() {
+                        return;
+                    }
+                }
+            }
+            KEPT_NOW.fetch_sub(room, Ordering::Relaxed);
+        }
+        // SAFETY: the block is mapped with this room and nobody uses it.
+        unsafe { unmap(block, room) };
+    }
+
+    /// # Safety
+    /// As `free`, with the block in use; the old pointer is dead unless null comes back.
+    pub(super) unsafe fn resize(block: *mut u8, old: usize, new: usize) -> *mut u8 {
+        let (from, to) = (room(old), room(new));
+        if from == to {
+            return block;
+        }
+        if to < from {
+            // SAFETY: the tail belongs to the block, and nobody uses it.
+            unsafe { unmap(block.wrapping_add(to), from - to) };
+            return block;
+        }
+        if to > isize::MAX as usize {
+            return null_mut();
+        }
+        // Growing in place keeps the place: right only where that is aligned for what it becomes.
+        if to < HUGE || block.addr().is_multiple_of(HUGE) {
+            // SAFETY: the block is mapped with room `from`; growing in place touches no other mapping.
+            let grown = unsafe { mremap(block.cast(), from, to, MremapFlags::empty()) };
+            if grown.is_ok() {
+                return with_huge_pages(block, to);
+            }
+        }
+        let target = map(to);
+        if target.is_null() {
+            return target;
+        }
+        // SAFETY: both are whole blocks of their rooms; the target is fresh and is replaced by the moved pages.
+        let moved = unsafe { mremap_fixed(block.cast(), from, to, MremapFlags::MAYMOVE, target.cast()) };
+        if let Ok(moved) = moved {
+            return with_huge_pages(moved.cast(), to); // the moved mapping brings its own advice along
+        }
+        // SAFETY: the target is fresh, and the block stays as it was.
+        unsafe { unmap(target, to) };
+        null_mut()
+    }
+
+    /// Fresh memory; aligned for huge pages where it can have one.
+    fn map(room: usize) -> *mut u8 {
+        let Some(block) = anonymous(room) else {
+            return null_mut();
+        };
+        if room < HUGE {
+            return block;
+        }
+        let block = if block.addr().is_multiple_of(HUGE) { block } else { aligned(block, room) };
+        with_huge_pages(block, room)
+    }
+
+    fn with_huge_pages(block: *mut u8, room: usize) -> *mut u8 {
+        if room >= HUGE && !block.is_null() {
+            // SAFETY: the range is the block's. A kernel without huge pages refuses, which changes nothing.
+            let _ = unsafe { madvise(block.cast(), room, Advice::LinuxHugepage) };
+        }
+        block
+    }
+
+    /// Maps anew with room to spare and cuts the rest off.
+    fn aligned(block: *mut u8, room: usize) -> *mut u8 {
+        // SAFETY: fresh and unused.
+        unsafe { unmap(block, room) };
+        let Some(wide) = room.checked_add(HUGE).and_then(anonymous) else {
+            return null_mut();
+        };
+        let before = wide.addr().next_multiple_of(HUGE) - wide.addr();
+        let block = wide.wrapping_add(before);
+        // SAFETY: both ends are parts of the fresh mapping outside the block.
+        unsafe {
+            if before > 0 {
+                unmap(wide, before);
+            }
+            unmap(block.wrapping_add(room), HUGE - before);
+        }
+        block
+    }
+
+    fn anonymous(length: usize) -> Option<*mut u8> {
+        if length > isize::MAX as usize {
+            return None;
+        }
+        // SAFETY: a new private mapping at a place of the kernel's choice.
+        let made = unsafe {
+            mmap_anonymous(null_mut(), length, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE)
+        };
+        made.ok().map(<*mut c_void>::cast)
+    }
+
+    /// # Safety
+    /// A mapped range that nobody uses.
+    unsafe fn unmap(start: *mut u8, length: usize) {
+        // SAFETY: the caller's promise. It fails only when the kernel has no room for a split; then the range leaks.
+        let _ = unsafe { munmap(start.cast(), length) };
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #![allow(clippy::unwrap_used, reason = "tests")]
+        use super::*;
+
+        #[test]
+        fn rooms_are_few_and_close() {
+            let mut last = 0;
+            for size in (super::super::LARGE..40 << 20).step_by(4093) {
+                let room = room(size);
+                assert!(room >= size && room - size <= size / 4, "{size} -> {room}");
+                assert!(room >= last && room.is_multiple_of(256 << 10));
+                assert_eq!(super::room(room), room);
+                assert_eq!(places(room).is_some(), room <= KEPT_BLOCK, "{room}");
+                last = room;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, 64).unwrap()
+    }
+
+    /// Bytes that are looked at: both ends and one of each page between.
+    fn spots(size: usize) -> impl Iterator<Item = usize> {
+        (0..size).step_by(4096).chain([size - 1])
+    }
+
+    fn mark(at: usize, seed: usize) -> u8 {
+        ((at / 4096 + seed) % 251) as u8 + 1
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn keeps_what_is_written(steps in prop::collection::vec((0_usize..6, 1_usize..24 << 20), 1..24)) {
+            let mut held: Vec<(*mut u8, usize, usize)> = Vec::new();
+            for (seed, &(what, size)) in steps.iter().enumerate() {
+                // SAFETY: blocks are used within their sizes and freed once with the layout they have.
+                unsafe {
+                    match (what, held.pop()) {
+                        (0, Some((block, old, _))) => LargeBlocks.dealloc(block, layout(old)),
+                        (1 | 2, Some((block, old, mark_of))) => {
+                            let block = LargeBlocks.realloc(block, layout(old), size);
+                            prop_assert!(!block.is_null() && block.addr().is_multiple_of(64));
+                            for at in spots(old).filter(|&at| at < size.min(old)) {
+                                prop_assert_eq!(*block.add(at), mark(at, mark_of), "at {} of {} to {}", at, old, size);
+                            }
+                            spots(size).for_each(|at| *block.add(at) = mark(at, seed));
+                            held.push((block, size, seed));
+                        }
+                        (3, last) => {
+                            held.extend(last);
+                            let block = LargeBlocks.alloc_zeroed(layout(size));
+                            prop_assert!(spots(size).all(|at| *block.add(at) == 0));
+                            spots(size).for_each(|at| *block.add(at) = mark(at, seed));
+                            held.push((block, size, seed));
+                        }
+                        (_, last) => {
+                            held.extend(last);
+                            let block = LargeBlocks.alloc(layout(size));
+                            spots(size).for_each(|at| *block.add(at) = mark(at, seed));
+                            held.push((block, size, seed));
+                        }
+                    }
+                    for &(block, size, seed) in &held {
+                        prop_assert!(spots(size).all(|at| *block.add(at) == mark(at, seed)));
+                    }
+                }
+            }
+            for (block, size, _) in held {
+                // SAFETY: as above.
+                unsafe { LargeBlocks.dealloc(block, layout(size)) };
+            }
+        }
+    }
+
+    #[test]
+    fn no_memory_is_null() {
+        // SAFETY: nothing is used of what is not there.
+        unsafe {
+            assert!(LargeBlocks.alloc(layout(isize::MAX as usize - 4096)).is_null());
+            let block = LargeBlocks.alloc(layout(3 << 20));
+            block.write(7);
+            assert!(LargeBlocks.realloc(block, layout(3 << 20), isize::MAX as usize - 4096).is_null());
+            assert_eq!(block.read(), 7);
+            LargeBlocks.dealloc(block, layout(3 << 20));
+        }
+    }
+}
