@@ -25,6 +25,11 @@ pub trait ByteSource: Send + Sync {
     /// `Io` with the name, also when the range ends past the end.
     fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError>;
 
+    /// Whether reading little at a time costs little: then nothing is read ahead of its use.
+    fn is_near(&self) -> bool {
+        false
+    }
+
     /// The bytes of several ranges, in their order. A remote source merges neighbours into one request.
     ///
     /// # Errors
@@ -65,23 +70,36 @@ fn io(name: &str, error: std::io::Error) -> DataError {
     DataError::new(kind, format!("cannot read: {error}")).with_path(name).with_source(error)
 }
 
+/// `length` bytes at an offset, into memory that is not cleared before.
 #[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+fn read_at(file: &File, length: usize, mut offset: u64) -> std::io::Result<Vec<u8>> {
+    let mut buffer = Vec::with_capacity(length);
+    while buffer.len() < length {
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut buffer), offset) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => offset += read as u64,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    buffer.truncate(length); // there may be more room than was asked for
+    Ok(buffer)
 }
 
 #[cfg(windows)]
-fn read_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+fn read_at(file: &File, length: usize, mut offset: u64) -> std::io::Result<Vec<u8>> {
     use std::os::windows::fs::FileExt;
-    while !buffer.is_empty() {
-        let read = file.seek_read(buffer, offset)?;
+    let mut buffer = vec![0; length];
+    let mut rest = buffer.as_mut_slice();
+    while !rest.is_empty() {
+        let read = file.seek_read(rest, offset)?;
         if read == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        buffer = buffer.get_mut(read..).unwrap_or_default();
+        rest = rest.get_mut(read..).unwrap_or_default();
         offset += read as u64;
     }
-    Ok(())
+    Ok(buffer)
 }
 
 impl ByteSource for LocalSource {
@@ -93,11 +111,13 @@ impl ByteSource for LocalSource {
         &self.name
     }
 
+    fn is_near(&self) -> bool {
+        true
+    }
+
     fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
         let length = checked(&range, self.len, &self.name)?;
-        let mut buffer = vec![0; length];
-        read_at(&self.file, &mut buffer, range.start).map_err(|e| io(&self.name, e))?;
-        Ok(buffer.into())
+        Ok(read_at(&self.file, length, range.start).map_err(|e| io(&self.name, e))?.into())
     }
 }
 

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 use bytes::{Buf, Bytes};
+use fetched::Fetched;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
-use parquet::file::reader::{ChunkReader, Length};
 use rayon::prelude::*;
 
 use super::{FileBatches, ReadOptions, column_index, nullable};
@@ -25,6 +25,8 @@ use crate::error::{DataError, DataErrorKind};
 use crate::features::METADATA_KEY;
 use crate::limits::Limits;
 use crate::source::ByteSource;
+
+mod fetched;
 
 /// Uncompressed bytes of one decoded batch at the most: keeps 32-bit string offsets far from their end.
 const BATCH_BYTES: i64 = 1 << 30;
@@ -165,11 +167,8 @@ impl ParquetReader {
     /// Reads the chunks of some root columns.
     fn fetch(&self, row_group: usize, columns: &[usize]) -> Result<Fetched, DataError> {
         let ranges = self.chunk_ranges(row_group, columns)?;
-        let bytes = self
-            .source
-            .read_ranges(&ranges)
-            .map_err(|e| e.with_path(self.source.name()).with_row_group(row_group))?;
-        Ok(Fetched { len: self.source.len(), parts: ranges.into_iter().zip(bytes).collect() })
+        Fetched::read(&self.source, ranges)
+            .map_err(|e| e.with_path(self.source.name()).with_row_group(row_group))
     }
 
     /// Decodes some root columns of a row group. Every group of columns of a row group yields the same batch sizes.
@@ -345,6 +344,10 @@ fn kept_features(schema: &Schema) -> Schema {
 fn caught<T>(name: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, DataError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(ParquetError::External(cause))) if cause.is::<DataError>() => Err(match cause.downcast() {
+            Ok(error) => *error, // the source's own
+            Err(other) => DataError::new(DataErrorKind::Io, other.to_string()).with_path(name),
+        }),
         Ok(Err(error)) => {
             let kind = match error {
                 ParquetError::NYI(_) => DataErrorKind::Unsupported,
@@ -355,44 +358,5 @@ fn caught<T>(name: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Resu
         Err(_) => {
             Err(DataError::new(DataErrorKind::Decode, "broken Parquet: the decoder gave up").with_path(name))
         }
-    }
-}
-
-/// The fetched ranges of a file, as the parquet crate wants to read them.
-#[derive(Clone)]
-struct Fetched {
-    len: u64,
-    parts: Vec<(Range<u64>, Bytes)>,
-}
-
-impl Fetched {
-    fn from(&self, start: u64) -> Result<Bytes, ParquetError> {
-        self.parts
-            .iter()
-            .find(|(range, _)| range.contains(&start))
-            .map(|(range, bytes)| bytes.slice((start - range.start) as usize..))
-            .ok_or_else(|| ParquetError::General(format!("byte {start} was not fetched")))
-    }
-}
-
-impl Length for Fetched {
-    fn len(&self) -> u64 {
-        self.len
-    }
-}
-
-impl ChunkReader for Fetched {
-    type T = bytes::buf::Reader<Bytes>;
-
-    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
-        Ok(self.from(start)?.reader())
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
-        let rest = self.from(start)?;
-        if rest.len() < length {
-            return Err(ParquetError::EOF(format!("{length} bytes wanted at {start}, {} there", rest.len())));
-        }
-        Ok(rest.slice(..length))
     }
 }
