@@ -265,6 +265,10 @@ class SchemaError(DataError, ValueError):
     """Types or columns do not fit."""
 
 
+class CastError(SchemaError, TypeError):
+    """A value is of another kind than its column."""
+
+
 class MissingColumnError(DataError, KeyError):
     """A column that was asked for does not exist."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from _crucible.errors import (
+    CastError,
     CrucibleError,
     DataError,
     DataFileNotFoundError,
@@ -90,6 +91,7 @@ class NonMatchingSplitsSizesError(SplitsVerificationError):
 
 
 __all__ = [
+    "CastError",
     "CrucibleError",
     "DataError",
     "DataFileNotFoundError",

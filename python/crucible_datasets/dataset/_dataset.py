@@ -8,12 +8,12 @@ from typing import Any, Self
 
 from _crucible._native import Table
 from _crucible._optional import require
-from crucible_datasets.dataset._order import OrderMixin
+from crucible_datasets.dataset._map import MapMixin
 from crucible_datasets.features import Features
 from crucible_datasets.features._features import encode, needs_encoding
 
 
-class Dataset(OrderMixin):
+class Dataset(MapMixin):
     """Rows in memory or in a memory-mapped file, with random access.
 
     Made by `load_dataset`, `from_list`, `from_dict` or `from_arrow`; not by its constructor.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from crucible_datasets.dataset._dataset import Dataset
+from crucible_datasets.features import Features
 
 
 class DatasetDict(dict[str, Dataset]):
@@ -101,7 +104,130 @@ class DatasetDict(dict[str, Dataset]):
         for dataset in self.values():
             dataset.set_format(type, columns, **format_kwargs)
 
+    def map(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        with_split: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        drop_last_batch: bool = False,
+        remove_columns: str | list[str] | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Features | None = None,
+        disable_nullable: bool = False,
+        fn_kwargs: Mapping[str, Any] | None = None,
+        num_proc: int | None = None,
+        desc: str | None = None,
+        try_original_type: bool | None = True,
+        on_mixed_types: str | None = None,
+    ) -> DatasetDict:
+        """`Dataset.map` of each split.
+
+        Args:
+            function: as in `Dataset.map`.
+            with_indices: as in `Dataset.map`.
+            with_rank: as in `Dataset.map`.
+            with_split: whether the name of the split is passed as the last positional argument.
+            input_columns: as in `Dataset.map`.
+            batched: as in `Dataset.map`.
+            batch_size: as in `Dataset.map`.
+            drop_last_batch: as in `Dataset.map`.
+            remove_columns: as in `Dataset.map`.
+            keep_in_memory: as in `Dataset.map`.
+            load_from_cache_file: as in `Dataset.map`.
+            cache_file_names: by split, as `cache_file_name` of `Dataset.map`.
+            writer_batch_size: as in `Dataset.map`.
+            features: as in `Dataset.map`.
+            disable_nullable: as in `Dataset.map`.
+            fn_kwargs: as in `Dataset.map`.
+            num_proc: as in `Dataset.map`.
+            desc: as in `Dataset.map`.
+            try_original_type: as in `Dataset.map`.
+            on_mixed_types: as in `Dataset.map`; here None is the default.
+        """
+        names = cache_file_names or {}
+        made = {}
+        for split, dataset in self.items():
+            called = partial(_with_split, function, split) if with_split and function is not None else function
+            if with_split and inspect.iscoroutinefunction(function):
+                called = partial(_with_split_async, function, split)
+            made[split] = dataset.map(
+                called,
+                with_indices=with_indices,
+                with_rank=with_rank,
+                input_columns=input_columns,
+                batched=batched,
+                batch_size=batch_size,
+                drop_last_batch=drop_last_batch,
+                remove_columns=remove_columns,
+                keep_in_memory=keep_in_memory,
+                load_from_cache_file=load_from_cache_file,
+                cache_file_name=names.get(split),
+                writer_batch_size=writer_batch_size,
+                features=features,
+                disable_nullable=disable_nullable,
+                fn_kwargs=fn_kwargs,
+                num_proc=num_proc,
+                desc=desc,
+                try_original_type=try_original_type,
+                on_mixed_types=on_mixed_types,
+            )
+        return type(self)(made)
+
+    def filter(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+        fn_kwargs: Mapping[str, Any] | None = None,
+        num_proc: int | None = None,
+        desc: str | None = None,
+    ) -> DatasetDict:
+        """`Dataset.filter` of each split; arguments as there, `cache_file_names` by split."""
+        names = cache_file_names or {}
+        return type(self)(
+            {
+                split: dataset.filter(
+                    function,
+                    with_indices=with_indices,
+                    with_rank=with_rank,
+                    input_columns=input_columns,
+                    batched=batched,
+                    batch_size=batch_size,
+                    keep_in_memory=keep_in_memory,
+                    load_from_cache_file=load_from_cache_file,
+                    cache_file_name=names.get(split),
+                    writer_batch_size=writer_batch_size,
+                    fn_kwargs=fn_kwargs,
+                    num_proc=num_proc,
+                    desc=desc,
+                )
+                for split, dataset in self.items()
+            }
+        )
+
     def __repr__(self) -> str:
         parts = "\n".join(f"{name}: {dataset!r}" for name, dataset in self.items())
         body = "\n".join("    " + line for line in parts.split("\n"))
         return f"DatasetDict({{\n{body}\n}})"
+
+
+def _with_split(function: Callable[..., Any], split: str, *args: Any, **kwargs: Any) -> Any:
+    return function(*args, split, **kwargs)
+
+
+async def _with_split_async(function: Callable[..., Any], split: str, *args: Any, **kwargs: Any) -> Any:
+    return await function(*args, split, **kwargs)

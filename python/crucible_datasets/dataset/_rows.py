@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from _crucible._optional import require
 from crucible_datasets.dataset._base import Base
 from crucible_datasets.dataset._column import Column
+from crucible_datasets.features import decoder
 from crucible_datasets.formatting import make_format, to_numpy_batch, to_numpy_column, to_numpy_value
 
 if TYPE_CHECKING:
@@ -154,6 +156,23 @@ class RowsMixin(Base):
         values = table.column(name, 0, table.num_rows)
         decode = self._decoding().get(name)
         return values if decode is None else [decode(value) for value in values]
+
+    def _python_column(self, table: Table, name: str) -> list[Any]:
+        """All values of a column of a view of this dataset, as the python format shows them."""
+        values = table.column(name, 0, table.num_rows)
+        decode = decoder(self._features[name])
+        return values if decode is None else [decode(value) for value in values]
+
+    def _all_columns(self) -> Self:
+        """This dataset in its format, without a restriction of columns."""
+        return self if self._format.columns is None else self.with_format(self._format.type, **self._format.kwargs)
+
+    def _reformat(self, before: list[str]) -> None:
+        """Fits restricted columns of the format to the columns that are there: new ones are shown."""
+        if self._format.columns is not None:
+            hidden = set(before) - set(self._format.columns)
+            shown = tuple(name for name in self.column_names if name not in hidden)
+            self._format = replace(self._format, columns=shown)
 
     def _column_array(self, name: str) -> Any:
         """The whole column for numpy: the table's own memory where that is possible."""

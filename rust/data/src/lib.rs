@@ -23,6 +23,7 @@ pub mod image;
 pub mod limits;
 pub mod order;
 pub mod source;
+pub mod stack;
 pub mod store;
 pub mod table;
 pub mod view;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 
 use crate::error::{DataError, DataErrorKind};
@@ -33,11 +33,7 @@ impl Table {
             }
             rows += batch.num_rows();
             offsets.push(rows);
-            kept.push(if batch.schema_ref() == &schema {
-                batch
-            } else {
-                batch.with_schema(schema.clone())?
-            });
+            kept.push(if batch.schema_ref() == &schema { batch } else { under(&schema, &batch)? });
         }
         Ok(Self { schema, batches: kept, offsets, path: None })
     }
@@ -58,9 +54,19 @@ impl Table {
         self.schema.clone()
     }
 
+    /// The columns, borrowed.
+    pub fn schema_ref(&self) -> &SchemaRef {
+        &self.schema
+    }
+
     /// The batches, none of them empty.
     pub fn batches(&self) -> &[RecordBatch] {
         &self.batches
+    }
+
+    /// First row of each batch, and the number of rows at the end.
+    pub(crate) fn offsets(&self) -> &[usize] {
+        &self.offsets
     }
 
     /// The mapped file behind the table, if all of it is one.
@@ -95,7 +101,7 @@ impl Table {
         let batches = self
             .batches
             .iter()
-            .map(|b| Ok(b.project(columns)?.with_schema(schema.clone())?))
+            .map(|b| under(&schema, &b.project(columns)?))
             .collect::<Result<Vec<_>, DataError>>()?;
         Ok(Self { schema, batches, offsets: self.offsets.clone(), path: None })
     }
@@ -150,6 +156,12 @@ impl Table {
         }
         Self::try_new(first.schema(), tables.iter().flat_map(|t| t.batches.clone()).collect())
     }
+}
+
+/// The batch under another schema of the same types. Unlike `with_schema`, the metadata may be any other.
+fn under(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, DataError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), batch.columns().to_vec(), &options)?)
 }
 
 /// Features of columns that are gone are dropped from the schema's metadata.

@@ -47,6 +47,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hub::remote::RemoteStream>()?;
     module.add_class::<hub::server::HubServer>()?;
     module.add_class::<data::table::Table>()?;
+    module.add_class::<data::lazy::LazyRow>()?;
     module.add_class::<data::stream::ParquetFile>()?;
     module.add_class::<data::stream::JsonLinesFile>()?;
     module.add_function(wrap_pyfunction!(hub::cache::hash_files, module)?)?;
@@ -55,6 +56,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(hub::client::resolve_token, module)?)?;
     module.add_function(wrap_pyfunction!(hub::request::network_state, module)?)?;
     module.add_function(wrap_pyfunction!(features_from_arrow_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(data::merge::merge_rows, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::probe, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode_many, module)?)?;

@@ -2,7 +2,10 @@
 
 pub(crate) mod image;
 pub(crate) mod indices;
+pub(crate) mod lazy;
+pub(crate) mod merge;
 pub(crate) mod numeric;
+pub(crate) mod stack;
 pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod table_make;

@@ -28,7 +28,7 @@ impl Table {
         Self::from_view(View::new(Arc::new(table)))
     }
 
-    fn from_view(view: View) -> Self {
+    pub(crate) fn from_view(view: View) -> Self {
         let makers = view.table().batches().iter().map(|_| OnceLock::new()).collect();
         Self { view, makers }
     }
@@ -38,7 +38,7 @@ impl Table {
         Self { view, makers: self.makers.clone() }
     }
 
-    fn check(&self, start: usize, stop: usize) -> PyResult<()> {
+    pub(crate) fn check(&self, start: usize, stop: usize) -> PyResult<()> {
         let rows = self.view.num_rows();
         if start <= stop && stop <= rows {
             return Ok(());
@@ -48,7 +48,7 @@ impl Table {
         )))
     }
 
-    fn column_index(&self, name: &str) -> PyResult<usize> {
+    pub(crate) fn column_index(&self, name: &str) -> PyResult<usize> {
         let schema = self.view.table().schema();
         schema.index_of(name).map_err(|_| {
             let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
@@ -58,9 +58,19 @@ impl Table {
         })
     }
 
+    /// The number of a column.
+    pub(crate) fn find_column(&self, name: &str) -> Option<usize> {
+        self.view.table().schema_ref().fields().iter().position(|f| f.name() == name)
+    }
+
+    /// Names of the columns.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.view.table().schema_ref().fields().iter().map(|f| f.name().clone()).collect()
+    }
+
     /// The maker of the batch that holds view row `index`, and the row in it.
     #[inline]
-    fn place(&self, py: Python<'_>, index: usize) -> PyResult<(&BatchMaker, usize)> {
+    pub(crate) fn place(&self, py: Python<'_>, index: usize) -> PyResult<(&BatchMaker, usize)> {
         let (batch, row) = self.view.locate(index).map_err(data)?;
         let missing = || Error::Internal(format!("batch {batch} is missing"));
         let cell = self.makers.get(batch).ok_or_else(missing)?;
@@ -296,7 +306,7 @@ impl Table {
 }
 
 impl Table {
-    fn values<'py>(
+    pub(crate) fn values<'py>(
         &self,
         py: Python<'py>,
         column: usize,

@@ -1,0 +1,212 @@
+"""Calls of a user's function over a dataset, block by block: what `map` and `filter` share."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import itertools
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from _crucible._native import LazyRow
+
+if TYPE_CHECKING:
+    from crucible_datasets.dataset._rows import RowsMixin
+
+MutableMapping.register(LazyRow)
+
+_AT_ONCE = 1000
+"""Async calls that run at the same time."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A user's function and how it is called.
+
+    Attributes:
+        function: called with the row (or batch), or with the `input_columns` one by one; then the index, the rank.
+        with_indices: whether the index (or the list of indices) is passed.
+        with_rank: whether the rank is passed.
+        input_columns: columns passed instead of the row.
+        batched: whether a call gets `batch_size` rows.
+        batch_size: rows of a call.
+        drop_last_batch: whether a shorter last batch is left out.
+        fn_kwargs: more keyword arguments.
+        rank: number of the process, None without processes.
+        offset: added to the indices.
+    """
+
+    function: Callable[..., Any]
+    with_indices: bool = False
+    with_rank: bool = False
+    input_columns: list[str] | None = None
+    batched: bool = False
+    batch_size: int = 1000
+    drop_last_batch: bool = False
+    fn_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    rank: int | None = None
+    offset: int = 0
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)
+
+
+@dataclass
+class Block:
+    """Neighbouring rows and what the function returned for them.
+
+    Attributes:
+        start: first row.
+        stop: end.
+        inputs: what was passed, one a call: lazy rows, formatted rows, or None where columns were passed.
+        results: what was returned, one a call.
+    """
+
+    start: int
+    stop: int
+    inputs: list[Any] | None
+    results: list[Any]
+
+
+def row_blocks(source: RowsMixin, call: Call, block_rows: int, *, what: str) -> Iterator[Block]:
+    """Calls the function on each row; a block at a time."""
+    run = _runner(call)
+    for start in range(0, len(source), block_rows):
+        stop = min(start + block_rows, len(source))
+        inputs, passed = _row_inputs(source, call, start, stop)
+        if call.with_indices:
+            passed.append(range(start + call.offset, stop + call.offset))
+        if call.with_rank:
+            passed.append(itertools.repeat(call.rank, stop - start))
+        results = run(zip(*passed, strict=False), partial(_row_place, what, start))
+        yield Block(start, stop, inputs, results)
+
+
+def batch_blocks(source: RowsMixin, call: Call, *, what: str) -> Iterator[Block]:
+    """Calls the function on each batch; a block is a batch (several when the function is async)."""
+    rows = len(source)
+    size = call.batch_size
+    spans = [
+        (start, min(start + size, rows))
+        for start in range(0, rows, size)
+        if not call.drop_last_batch or start + size <= rows
+    ]
+    run = _runner(call)
+    step = _AT_ONCE if call.is_async else 1
+    for first in range(0, len(spans), step):
+        group = spans[first : first + step]
+        prepared = [_batch_inputs(source, call, start, stop) for start, stop in group]
+        passed = [
+            (
+                *arguments,
+                *([list(range(start + call.offset, stop + call.offset))] if call.with_indices else []),
+                *([call.rank] if call.with_rank else []),
+            )
+            for (_, arguments), (start, stop) in zip(prepared, group, strict=True)
+        ]
+        results = run(passed, partial(_batch_place, what, group))
+        for (inputs, _), (start, stop), result in zip(prepared, group, results, strict=True):
+            yield Block(start, stop, [inputs], [result])
+
+
+def _row_place(what: str, start: int, done: int) -> str:
+    return f"{what}: row {start + done}"
+
+
+def _batch_place(what: str, spans: list[tuple[int, int]], done: int) -> str:
+    start, stop = spans[done]
+    return f"{what}: rows {start} to {stop - 1}"
+
+
+def _row_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple[list[Any] | None, list[Iterable[Any]]]:
+    table = source._table
+    plain = source._format.type is None
+    if call.input_columns is None:
+        if plain:
+            rows: list[Any] = table.lazy_rows(start, stop, source._decoding())
+        else:
+            shown = source._all_columns()
+            rows = [shown._format_row(index) for index in range(start, stop)]
+        return rows, [rows]
+    if plain:
+        part = table.slice(start, stop)
+        return None, [source._python_column(part, name) for name in call.input_columns]
+    shown = source._all_columns()
+    formatted = [shown._format_row(index) for index in range(start, stop)]
+    return None, [[row[name] for row in formatted] for name in call.input_columns]
+
+
+def _batch_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple[Any, tuple[Any, ...]]:
+    plain = source._format.type is None
+    if call.input_columns is None and plain:
+        batch: Any = source._table.lazy_batch(start, stop, source._decoding())
+        return batch, (batch,)
+    part = source._table.slice(start, stop)
+    if plain:
+        return None, tuple(source._python_column(part, name) for name in call.input_columns or [])
+    batch = source._all_columns()._format_batch(part)
+    if call.input_columns is None:
+        return batch, (batch,)
+    return None, tuple(batch[name] for name in call.input_columns)
+
+
+Run: TypeAlias = Callable[[Iterable[tuple[Any, ...]], Callable[[int], str]], list[Any]]
+
+
+def _runner(call: Call) -> Run:
+    """What makes the calls of a block; an exception gets a note with the place."""
+    function, kwargs = call.function, dict(call.fn_kwargs)
+
+    def run(arguments: Iterable[tuple[Any, ...]], place: Callable[[int], str]) -> list[Any]:
+        results: list[Any] = []
+        append = results.append
+        try:
+            if kwargs:
+                for args in arguments:
+                    append(function(*args, **kwargs))
+            else:
+                for args in arguments:
+                    append(function(*args))
+        except Exception as error:
+            error.add_note(f"The function failed in {place(len(results))}")
+            raise
+        return results
+
+    def run_async(arguments: Iterable[tuple[Any, ...]], place: Callable[[int], str]) -> list[Any]:
+        work = _gather([function(*args, **kwargs) for args in arguments], place)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(work)
+        with ThreadPoolExecutor(1) as pool:  # a loop runs here already (a notebook): it cannot be waited in
+            return pool.submit(asyncio.run, work).result()
+
+    return run_async if call.is_async else run
+
+
+async def _gather(calls: list[Awaitable[Any]], place: Callable[[int], str]) -> list[Any]:
+    tasks = [asyncio.ensure_future(call) for call in calls]
+    try:
+        for index, task in enumerate(tasks):
+            try:
+                await task
+            except Exception as error:
+                error.add_note(f"The function failed in {place(index)}")
+                raise
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [task.result() for task in tasks]
+
+
+def loaded(module: str, name: str) -> type | None:
+    """A class of a package if the package is in use: values of it cannot exist otherwise."""
+    found = sys.modules.get(module)
+    return getattr(found, name, None)

@@ -1,0 +1,243 @@
+"""`BlockWriter`: what a function returned, block by block, as one table. The first block fixes the types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from _crucible._native import Table
+from crucible_datasets.errors import CastError, SchemaError
+from crucible_datasets.features import ClassLabel, Feature, Features, Image, Json, LargeList, List, Value
+
+_TINY = 256
+"""Batches with fewer rows than this on average are put together at the end."""
+_ROWS = 1000
+
+
+class BlockWriter:
+    """Collects blocks of equal columns.
+
+    Args:
+        source: features of the dataset that is mapped: a column of the same name keeps its type where its values fit.
+        features: features of the result, if the caller declares them.
+        try_original_type: whether columns of the source keep their types.
+        on_mixed_types: "use_json" stores values of several types as JSON.
+    """
+
+    def __init__(
+        self,
+        source: Features,
+        features: Features | None,
+        *,
+        try_original_type: bool = True,
+        on_mixed_types: str | None = "use_json",
+    ) -> None:
+        self._source = source
+        self._declared = features
+        self._try = try_original_type
+        self._mixed = on_mixed_types
+        self._fixed: Features | None = None
+        self._parts: list[Table] = []
+        self._rows = 0
+        self._bare = False
+
+    def add(self, kept: Table, columns: Mapping[str, Sequence[Any]], rows: int) -> None:
+        """Adds a block.
+
+        Args:
+            kept: columns of the source that stay as they are.
+            columns: the others, by name.
+            rows: rows of the block.
+
+        Raises:
+            KeyError: other columns than in the first block, or than the declared features.
+            SchemaError: values that do not fit the types of the first block.
+            CastError: the same, where the kinds of values differ.
+        """
+        if rows == 0:
+            self._bare = self._bare or not (kept.column_names or columns)
+            return
+        names = [*kept.column_names, *columns]
+        order = [name for name in self._source if name in names]
+        order += [name for name in columns if name not in self._source]
+        target = self._declared if self._declared is not None else self._fixed
+        if target is not None:
+            self._same_columns(order, target)
+            order = list(target)
+        fitted: dict[str, Feature] = {}
+        tables = []
+        for name, values in columns.items():
+            table = self._eaten(name, values) if target is None else self._cast(name, values, target[name])
+            fitted[name] = _feature(table, name) if target is None else target[name]
+            tables.append(table)
+        if kept.column_names:
+            kept = self._kept(kept, target)
+            tables.append(kept)
+        if target is None:
+            fitted.update({name: self._source[name] for name in kept.column_names})
+            target = Features({name: fitted[name] for name in order})
+        self._put(tables, order, target, rows)
+
+    def add_table(self, table: Table) -> None:
+        """Adds a block of Arrow columns.
+
+        Raises:
+            KeyError: other columns than in the first block, or than the declared features.
+            SchemaError: values that do not fit the types of the first block.
+        """
+        target = self._declared if self._declared is not None else self._fixed
+        if target is None:
+            found = Features.from_text(table.features)
+            target = Features({name: self._named(name, feature) for name, feature in found.items()})
+        self._same_columns(table.column_names, target)
+        if table.num_rows:
+            part = table.with_features(target.to_text())
+            self._put([part], list(target), target, table.num_rows)
+
+    def finish(self) -> tuple[Table, Features] | None:
+        """The table and its features; None if there was no block."""
+        if self._fixed is None:
+            return (Table.from_columns({}), Features()) if self._bare else None
+        table = Table.concat(self._parts)
+        if self._rows < _TINY * len(self._parts):
+            table = table.coalesced(_ROWS)
+        return table, self._fixed
+
+    def _put(self, tables: list[Table], order: list[str], target: Features, rows: int) -> None:
+        part = tables[0] if len(tables) == 1 else Table.side_by_side(tables)
+        self._parts.append(part if part.column_names == order else part.select_columns(order))
+        self._fixed = target
+        self._rows += rows
+
+    def _same_columns(self, names: Sequence[str], target: Features) -> None:
+        for name in names:
+            if name not in target:
+                raise KeyError(name)
+        missing = [name for name in target if name not in names]
+        if missing:
+            what = "features" if self._declared is not None else "first block"
+            msg = f"the columns {missing} of the {what} are missing in the block at row {self._rows}"
+            raise SchemaError(msg)
+
+    def _kept(self, kept: Table, target: Features | None) -> Table:
+        if target is None:
+            return kept
+        names = kept.column_names
+        if all(target[name] == self._source[name] for name in names):
+            return kept
+        return kept.with_features(Features({name: target[name] for name in names}).to_text())
+
+    def _eaten(self, name: str, values: Sequence[Any]) -> Table:
+        """A column of the first block: the source's type if the values fit, else their own."""
+        original = self._source.get(name) if self._try else None
+        if original is not None and _encodes(original):
+            try:
+                fitting = _encoded(original, values)
+                return Table.from_columns({name: fitting}, Features({name: original}).to_text())
+            except (ValueError, TypeError, AttributeError):
+                original = None  # no picture any more: the values' own type
+        table = self._inferred(name, values)
+        own = _feature(table, name)
+        if original is not None and _may_become(own, original):
+            try:
+                return table.with_features(Features({name: original}).to_text())
+            except SchemaError:
+                if isinstance(original, ClassLabel) and own == Value("string"):
+                    raise
+        return table.with_features(Features({name: self._named(name, own)}).to_text())
+
+    def _named(self, name: str, feature: Feature) -> Feature:
+        """The source's feature where the stored type is the same."""
+        original = self._source.get(name)
+        return original if original is not None and _stored(original) == _stored(feature) else feature
+
+    def _inferred(self, name: str, values: Sequence[Any]) -> Table:
+        first = next((value for value in values if value is not None), None)
+        if _is_picture(first):
+            feature: Feature = Image()
+            return Table.from_columns({name: _encoded(feature, values)}, Features({name: feature}).to_text())
+        try:
+            return Table.from_columns({name: values})
+        except SchemaError as error:
+            if self._mixed != "use_json":
+                raise CastError(str(error)) from error
+            feature = Json()
+            return Table.from_columns({name: _encoded(feature, values)}, Features({name: feature}).to_text())
+
+    def _cast(self, name: str, values: Sequence[Any], feature: Feature) -> Table:
+        """A column of a later block, or of declared features."""
+        text = Features({name: feature}).to_text()
+        if _encodes(feature):
+            return Table.from_columns({name: _encoded(feature, values)}, text)
+        table = Table.from_columns({name: values})
+        own = _feature(table, name)
+        if feature == Value("null") and own != feature:
+            msg = (
+                f"Couldn't write column '{name}': its type is null, because the first {self._rows} values were all "
+                f"None. Set the type of '{name}' with features=, or make sure that the first block has a value."
+            )
+            raise CastError(msg)
+        try:
+            return table.with_features(text)
+        except SchemaError as error:
+            if _kind(own) != _kind(feature) or _kind(own) in {"struct", "list"}:
+                msg = f"Couldn't cast column '{name}' of {own} to {feature}: {error}"
+                raise CastError(msg) from error
+            raise
+
+
+def _feature(table: Table, name: str) -> Feature:
+    return Features.from_text(table.features)[name]
+
+
+def _kind(feature: Feature) -> str:
+    if isinstance(feature, dict):
+        return "struct"
+    if isinstance(feature, List | LargeList):
+        return "list"
+    return "leaf"
+
+
+def _is_picture(value: Any) -> bool:
+    return any(base.__module__ == "PIL.Image" for base in type(value).__mro__)
+
+
+def _encodes(feature: Feature) -> bool:
+    """Whether values have another stored form that only the feature knows."""
+    if isinstance(feature, List | LargeList):
+        return _encodes(feature.feature)
+    if isinstance(feature, dict):
+        return any(_encodes(inner) for inner in feature.values())
+    return isinstance(feature, Image | Json)
+
+
+def _encoded(feature: Feature, values: Sequence[Any]) -> list[Any]:
+    whole = Features({"value": feature})
+    return [whole.encode_example({"value": value})["value"] for value in values]
+
+
+def _stored(feature: Feature) -> Feature:
+    """The feature of the stored values."""
+    if isinstance(feature, ClassLabel):
+        return Value("int64")
+    if isinstance(feature, Image):
+        return {"bytes": Value("binary"), "path": Value("string")}
+    if isinstance(feature, List):
+        return List(_stored(feature.feature), feature.length)
+    if isinstance(feature, LargeList):
+        return LargeList(_stored(feature.feature))
+    if isinstance(feature, dict):
+        return {name: _stored(inner) for name, inner in feature.items()}
+    return feature
+
+
+def _may_become(own: Feature, original: Feature) -> bool:
+    """Whether values of a type may be tried in the source's: a number does not become text on its own."""
+    if isinstance(own, Value) and isinstance(original, Value):
+        text = original.dtype in {"string", "large_string"}
+        return not text or own.dtype in {"string", "large_string", "null", "binary"}
+    if isinstance(own, List | LargeList) and isinstance(original, List | LargeList):
+        return _may_become(own.feature, original.feature)
+    if isinstance(own, dict) and isinstance(original, dict):
+        return set(own) <= set(original) and all(_may_become(inner, original[name]) for name, inner in own.items())
+    return True
