@@ -153,7 +153,7 @@ class DatasetInfo:
         out: dict[str, Any] = {}
         for name in (f.name for f in fields(self)):
             value = getattr(self, name)
-            if value is None or value == "":
+            if value is None:
                 continue
             if isinstance(value, Features):
                 value = value.to_dict()

@@ -12,13 +12,14 @@ from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.io import StorePlace, unpacked
-from crucible_datasets.iterable import IterableDataset, IterableDatasetDict, read_features
+from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
 from crucible_datasets.load._config import BuilderConfig
 from crucible_datasets.load._data_files import file_origins, local_files
 from crucible_datasets.load._export import export
 from crucible_datasets.load._formats import REGISTRY, Format, ReadJob
 from crucible_datasets.load._modes import DownloadConfig, DownloadMode, VerificationMode
 from crucible_datasets.load._module import Module
+from crucible_datasets.load._peek import peek_features
 from crucible_datasets.load._verify import verify_names, verify_size
 from crucible_datasets.splits import NamedSplit, ReadInstruction, SplitDict, SplitInfo
 
@@ -139,8 +140,9 @@ class DatasetBuilder:
     def features_of_first_file(self) -> Features | None:
         """Features as the first file tells them without being read whole; None where only reading tells."""
         for split in self.split_names:
-            for origin in file_origins(self.config.files_of(split)[:1], self._store):
-                return read_features(origin, self.name)
+            for file in self.config.files_of(split)[:1]:
+                [origin] = file_origins([file], self._store)
+                return peek_features(origin, file.path, self.name)
         return None
 
     def _verify(self, mode: VerificationMode) -> None:

@@ -187,7 +187,10 @@ def of_place(
     paths = {split: [file.path for file in files] for split, files in splits.items()}
     name, implied = format_of(paths, finder.place.name, inside)
     format = reader_of(name)
-    if not keep_all:
+    if data_files is not None:
+        # As in `datasets`: what was named is read, whatever its suffix; only the known suffixes tell the format.
+        splits = finder.splits(split_patterns(data_files), known_only=False)
+    elif not keep_all:
         splits = {split: [f for f in files if belongs(f.path, name)] for split, files in splits.items()}
     from_card = {key: value for key, value in chosen.options.items() if format.has(key)}
     if ignored := sorted(set(chosen.options) - set(from_card)):
@@ -204,7 +207,7 @@ def of_place(
 def _splits(chosen: Config, finder: Finder, data_dir: str | None, data_files: DataFiles) -> tuple[Splits, bool]:
     """The files, and whether all are kept even if their suffixes tell another format (they were named one by one)."""
     if data_files is not None:
-        return finder.splits(split_patterns(data_files), known_only=False), True
+        return finder.splits(split_patterns(data_files), known_only=True), True
     if data_dir is None and chosen.data_files is not None:
         splits = finder.splits(chosen.data_files, known_only=True)
         return splits, not any(has_magic(p) for patterns in chosen.data_files.values() for p in patterns)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from _crucible.errors import CrucibleError
-from crucible_datasets.errors import SplitsNotFoundError
+from crucible_datasets.errors import SplitsNotFoundError, UnsupportedError
 from crucible_datasets.info import DatasetInfo
-from crucible_datasets.load._data_files import DataFiles
+from crucible_datasets.io import StorePlace
+from crucible_datasets.load._config import of_place
+from crucible_datasets.load._data_files import DataFiles, Finder
 from crucible_datasets.load._load import load_dataset_builder
 from crucible_datasets.load._modes import DownloadConfig, DownloadMode
 from crucible_datasets.load._module import Module, find_module
@@ -15,9 +18,16 @@ from crucible_datasets.splits import SplitDict, SplitInfo
 
 
 def _module(path: str, revision: str | None, config: DownloadConfig | None, token: str | bool | None) -> Module:
+    """What a path names, once it is known that there is data."""
     if token is None and config is not None:
         token = config.token
-    return find_module(path, None, revision, token)
+    module = find_module(path, None, revision, token)
+    module.default()
+    if module.packaged is None:
+        first = next(iter(module.configs().values()))
+        with suppress(UnsupportedError):
+            of_place(first, Finder(module.place, first.data_dir, token), None, None, {}, None, StorePlace())
+    return module
 
 
 def get_dataset_config_names(
@@ -41,6 +51,7 @@ def get_dataset_config_names(
 
     Raises:
         DatasetNotFoundError: no such dataset or revision.
+        EmptyDatasetError, DataFilesNotFoundError, ValueError: the first config has no data, or several formats.
     """
     return list(_module(path, revision, download_config, token).configs())
 
