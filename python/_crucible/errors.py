@@ -181,7 +181,15 @@ class OfflineModeIsEnabled(HubError, ConnectionError):  # noqa: N818  # the offi
 
 
 class IntegrityError(HubError):
-    """Wrong length or hash; nothing was stored."""
+    """Wrong length or hash; nothing was stored.
+
+    Attributes:
+        expected: the hash that was promised: sha256 with 64 digits, git's sha1 with 40; None if not a hash was wrong.
+        actual: the hash of what came.
+    """
+
+    expected: str | None = None
+    actual: str | None = None
 
 
 class DiskFullError(HubError):

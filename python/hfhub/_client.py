@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
+import sys
 from collections.abc import Mapping
 
 from _crucible._native import HubClient
 from hfhub.auth._sources import for_client
 
-_AGENT = f"python/{platform.python_version()}"
+_AGENT = f"python/{sys.version.split()[0]}"  # not `platform`: slow to import
 
 
 def client(

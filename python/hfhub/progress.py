@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from _crucible._hub_settings import bar_settings
 from _crucible._optional import require
-from _crucible._settings import bar_settings
 
 #: Called with bytes, bytes expected, files, files expected; 0 for what is not known.
 Report = Callable[[int, int, int, int], object]

@@ -186,8 +186,8 @@ FOLDERS: list[dict[str, str]] = [
 
 def test_folders_are_the_official_ones(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The extension, Python and the official client look in the same places."""
+    from _crucible._hub_settings import auth_settings
     from _crucible._native import default_config
-    from _crucible._settings import auth_settings
 
     monkeypatch.delenv("HF_HOME")
     monkeypatch.setenv("BASE", "/base")
@@ -258,7 +258,7 @@ def test_colab(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tokens_do_not_show(home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    from _crucible._settings import auth_settings
+    from _crucible._hub_settings import auth_settings
 
     caplog.set_level("DEBUG")
     monkeypatch.setenv("HF_TOKEN", "hf_verysecret")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
+import re
 import threading
 from pathlib import Path
 
@@ -96,11 +99,22 @@ def test_corrupt_bytes_are_fetched_again(hub: HubServer) -> None:
     assert Path(path).read_text() == "# small\n"
 
 
-def test_corrupt_bytes_twice_are_an_error_and_leave_nothing(hub: HubServer, hf_env: Path) -> None:
+def test_corrupt_bytes_twice_are_an_error_and_leave_nothing(hub: HubServer, hub_root: Path, hf_env: Path) -> None:
     hub.add_fault(json.dumps({"path": "big.bin", "method": "GET", "action": "corrupt"}))
     with pytest.raises(IntegrityError, match="wrong bytes twice") as caught:
         hf_hub_download("org/small", "data/big.bin", repo_type="dataset")
-    assert isinstance(caught.value, OSError)
+    error = caught.value
+    assert isinstance(error, OSError)
+    promised = hashlib.sha256((hub_root / "datasets/org/small/data/big.bin").read_bytes()).hexdigest()
+    assert error.expected == promised
+    assert error.actual is not None
+    assert re.fullmatch("[0-9a-f]{64}", error.actual)
+    assert error.actual != promised
+    assert (error.repo_id, error.path) == ("org/small", "data/big.bin")
+    assert str(error.url).endswith("/data/big.bin")
+    assert "?" not in str(error.url)
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.expected, again.actual, again.url) == (error.expected, error.actual, error.url)
     assert not list((hf_env / "hub").glob("*/blobs/*"))
     assert not [p for p in (hf_env / "hub").glob("*/snapshots/**/*") if not p.is_dir()]
 

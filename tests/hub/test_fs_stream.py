@@ -62,8 +62,12 @@ def test_the_last_chunk_comes_only_if_the_hash_is_right(hub: HubServer, name: st
         with pytest.raises(IntegrityError, match="hash"):
             got.extend(stream(name, chunk_size=chunk_size))
         chunks = stream(name, chunk_size=chunk_size)
-        with pytest.raises(IntegrityError, match="hash"):
+        with pytest.raises(IntegrityError, match="hash") as caught:
             deque(chunks, maxlen=0)
+        assert (caught.value.path, caught.value.repo_id) == (name, "org/small")
+        assert caught.value.expected in str(caught.value)
+        assert caught.value.actual in str(caught.value)
+        assert caught.value.expected != caught.value.actual
         assert next(chunks, None) is None
 
 

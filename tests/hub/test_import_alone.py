@@ -116,6 +116,18 @@ def test_what_is_slow_to_import_is_imported_when_it_is_used(bare: Run) -> None:
     assert not added & slow
 
 
+def test_a_download_function_needs_few_modules(bare: Run) -> None:
+    """What only some calls need (dry runs, asset folders, settings of data) is not imported with the function."""
+    before = set(bare("import json, sys; print(json.dumps(list(sys.modules)))"))
+    after = set(bare("import json, sys; from hfhub import hf_hub_download; print(json.dumps(list(sys.modules)))"))
+    slow = {"ast", "asyncio", "dataclasses", "inspect", "json", "logging", "pathlib", "platform", "ssl", "urllib"}
+    assert not (after - before) & slow
+    names = ["DryRunFileInfo", "cached_assets_path"]
+    assert (
+        bare(f"import json, hfhub.download as d; print(json.dumps([getattr(d, n).__name__ for n in {names}]))") == names
+    )
+
+
 def test_a_forked_child_of_a_bare_environment_downloads(bare: Run) -> None:
     assert (
         bare("""

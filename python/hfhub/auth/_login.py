@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from getpass import getpass
 from pathlib import Path
 
-from _crucible._settings import auth_settings
+from _crucible._hub_settings import auth_settings
 from hfhub._client import client
 from hfhub.api import HfApi
 from hfhub.auth import _git, _oauth, _store

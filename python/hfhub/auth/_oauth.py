@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from _crucible._settings import auth_settings
+from _crucible._hub_settings import auth_settings
 from _crucible.errors import DeviceCodeError, HubError
 from hfhub._client import client
 

@@ -8,7 +8,7 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from _crucible._settings import AuthSettings
+from _crucible._hub_settings import AuthSettings
 from _crucible.errors import HubError, OIDCError
 from hfhub._client import client
 

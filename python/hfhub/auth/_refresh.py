@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from _crucible._settings import AuthSettings, auth_settings
+from _crucible._hub_settings import AuthSettings, auth_settings
 from _crucible.errors import DeviceCodeError, HubError
 from hfhub.auth import _store
 from hfhub.auth._oauth import refresh

@@ -14,7 +14,7 @@ import importlib
 import sys
 from types import ModuleType
 
-from _crucible._settings import AuthSettings, auth_settings
+from _crucible._hub_settings import AuthSettings, auth_settings
 
 
 def clean(token: str | None) -> str | None:

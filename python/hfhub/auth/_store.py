@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from _crucible._settings import auth_settings
+from _crucible._hub_settings import auth_settings
 from _crucible.errors import LockTimeoutError
 from hfhub.auth._sources import clean
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from _crucible._native import HubClient, default_config
 from hfhub._client import client
+
+if TYPE_CHECKING:
+    from hfhub.download._plan import DryRunFileInfo
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -71,6 +75,12 @@ def downloader(
         headers=more,
         etag_timeout=etag_timeout,
     )
+
+
+def planned(*facts: Any) -> DryRunFileInfo:
+    """What a dry run says of a file. Few want it, and `dataclasses` is slow to import."""
+    made: DryRunFileInfo = importlib.import_module("hfhub.download._plan").DryRunFileInfo(*facts)
+    return made
 
 
 def listed(patterns: list[str] | str | None) -> list[str] | None:

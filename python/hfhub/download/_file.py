@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hfhub._client import kind
-from hfhub.download._arguments import downloader, folder, takes_removed_arguments
-from hfhub.download._plan import DryRunFileInfo
+from hfhub.download._arguments import downloader, folder, planned, takes_removed_arguments
 from hfhub.download._revision import pinned
 from hfhub.progress import file_bar
+
+if TYPE_CHECKING:
+    from hfhub.download._plan import DryRunFileInfo
 
 
 @overload
@@ -145,7 +147,7 @@ def hf_hub_download(
             local_files_only=local_files_only,
             local_dir=target,
         )
-        return DryRunFileInfo(*plan)
+        return planned(*plan)
     with file_bar(path, tqdm_class) as progress:
         return native.download_file(
             kind(repo_type),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hfhub._client import kind
-from hfhub.download._arguments import downloader, folder, listed, takes_removed_arguments
-from hfhub.download._plan import DryRunFileInfo
+from hfhub.download._arguments import downloader, folder, listed, planned, takes_removed_arguments
 from hfhub.download._revision import pinned
 from hfhub.progress import snapshot_bars
+
+if TYPE_CHECKING:
+    from hfhub.download._plan import DryRunFileInfo
 
 Patterns = list[str] | str | None
 
@@ -145,7 +147,7 @@ def snapshot_download(
             local_files_only=local_files_only,
             local_dir=target,
         )
-        return [DryRunFileInfo(*plan) for plan in plans]
+        return [planned(*plan) for plan in plans]
     with snapshot_bars(tqdm_class) as progress:
         return native.download_snapshot(
             kind(repo_type),

@@ -96,6 +96,10 @@ pub struct Context {
     pub snapshot_path: Option<String>,
     /// Files that an incomplete snapshot lacks.
     pub missing: Vec<String>,
+    /// The hash that was promised.
+    pub expected: Option<String>,
+    /// The hash of what came.
+    pub actual: Option<String>,
 }
 
 /// An error of the hub client.
@@ -142,6 +146,15 @@ impl HubError {
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         let hint = hint.into();
         self.with(|c| c.hint = Some(hint))
+    }
+
+    /// Keeps both hashes of wrong bytes.
+    #[must_use]
+    pub(crate) fn of_hashes(self, expected: &str, actual: &str) -> Self {
+        self.with(|c| {
+            c.expected = Some(expected.to_owned());
+            c.actual = Some(actual.to_owned());
+        })
     }
 
     /// Keeps the cause.

@@ -256,9 +256,12 @@ impl Place {
 
     /// An error with the facts of this file.
     pub(crate) fn named(&self, kind: HubErrorKind, message: String, url: &Url) -> HubError {
-        let error = HubError::new(kind, message);
-        error.with(|c| {
-            c.url = Some(shown(url));
+        self.about(kind, message).with(|c| c.url = Some(shown(url)))
+    }
+
+    /// A failure of this file, wherever it was.
+    pub(crate) fn about(&self, kind: HubErrorKind, message: String) -> HubError {
+        HubError::new(kind, message).with(|c| {
             if let Target::Hub { repo, path } = &self.target {
                 c.repo_id = Some(repo.id.clone());
                 c.revision = Some(repo.revision.clone());

@@ -116,16 +116,21 @@ impl RemoteStream {
 
     fn finish(&mut self) -> Result<(), HubError> {
         self.finished = true;
-        self.body = None;
+        let body = self.body.take();
         let Some((verifier, promised)) = self.verifier.take() else {
             return Ok(());
         };
         match verifier.finish() {
             Some(found) if found != promised => {
                 self.pending.clear();
-                let name = self.file.place().target().shown();
+                let place = self.file.place();
+                let name = place.target().shown();
                 let message = format!("{name}: the hash of what came is {found}, {promised} was promised");
-                Err(HubError::new(HubErrorKind::Integrity, message).with_hint(
+                let error = match &body {
+                    Some(body) => place.named(HubErrorKind::Integrity, message, &body.url),
+                    None => place.about(HubErrorKind::Integrity, message),
+                };
+                Err(error.of_hashes(&promised, &found).with_hint(
                     "The chunks handed out before are wrong: a proxy or mirror in between may be damaged.",
                 ))
             }

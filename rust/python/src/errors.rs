@@ -158,6 +158,8 @@ fn hub_exception(py: Python<'_>, error: &HubError) -> PyResult<PyErr> {
         facts.set_item("headers", context.headers.iter().cloned().collect::<HashMap<_, _>>())?;
     }
     facts.set_item("snapshot_path", &context.snapshot_path)?;
+    facts.set_item("expected", &context.expected)?;
+    facts.set_item("actual", &context.actual)?;
     if !context.missing.is_empty() {
         facts.set_item("missing", &context.missing)?;
     }

@@ -77,7 +77,12 @@ impl HubClient {
 
 fn wrong_bytes(job: &Job, error: &HubError) -> HubError {
     let message = format!("{} of {}: wrong bytes twice: {error}", job.path, job.repo.shown());
-    job.mismatch(message).with_hint(
+    let facts = error.context();
+    let made = job.mismatch(message).with(|c| {
+        c.expected.clone_from(&facts.expected);
+        c.actual.clone_from(&facts.actual);
+    });
+    made.with_hint(
         "Nothing was stored. A proxy or mirror in between may be damaged; try again or change HF_ENDPOINT.",
     )
 }

@@ -17,7 +17,7 @@ use super::watchdog::Patience;
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
 use crate::http::answer::{error_of, header};
-use crate::http::client::{Redirects, parse, same_origin};
+use crate::http::client::{Redirects, parse, same_origin, shown};
 use crate::progress::{Meter, Progress};
 use crate::repo::RepoRef;
 
@@ -104,6 +104,7 @@ impl Job {
             c.repo_id = Some(self.repo.id.clone());
             c.revision = Some(self.repo.revision.clone());
             c.path = Some(self.path.clone());
+            c.url = Some(shown(&self.resolve));
         })
     }
 
@@ -116,7 +117,8 @@ impl Job {
     pub(super) fn compare(&self, found: Option<&str>) -> Result<(), HubError> {
         match found {
             Some(hash) if hash != self.etag => {
-                Err(self.mismatch(format!("the hash is {hash}, {} was promised", self.etag)))
+                let error = self.mismatch(format!("the hash is {hash}, {} was promised", self.etag));
+                Err(error.of_hashes(&self.etag, hash))
             }
             _ => Ok(()),
         }
