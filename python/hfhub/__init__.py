@@ -92,6 +92,7 @@ if TYPE_CHECKING:
         prune,
         scan_cache_dir,
         verify_cache,
+        verify_repo_checksums,
     )
     from hfhub.download import (
         _CACHED_NO_EXIST,
@@ -123,7 +124,7 @@ _HOMES = {
     "hfhub.auth": "auth_list auth_switch get_token interpreter_login login logout",
     "hfhub.cache": (
         "CachedFileInfo CachedRepoInfo CachedRevisionInfo DeleteCacheStrategy HFCacheInfo cache_stats extract "
-        "extract_archive prune scan_cache_dir verify_cache"
+        "extract_archive prune scan_cache_dir verify_cache verify_repo_checksums"
     ),
     "hfhub.fs": "RemoteFile download_stream install_fsspec open_file open_range",
     "hfhub.fs.hffs": "HfFileSystem",
@@ -233,6 +234,7 @@ __all__ = [
     "space_info",
     "try_to_load_from_cache",
     "verify_cache",
+    "verify_repo_checksums",
     "whoami",
 ]
 

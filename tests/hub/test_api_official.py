@@ -398,6 +398,7 @@ def test_signatures() -> None:
         "hf_hub_url",
         "get_hf_file_metadata",
         "list_dataset_parquet_files",
+        "verify_repo_checksums",
         "login",
         "logout",
         "auth_switch",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hfhub import download as _download
 from hfhub.api._wire import Wire
+
+if TYPE_CHECKING:
+    from hfhub.cache import FolderVerification
 
 _Folder = str | os.PathLike[str] | None
 _Patterns = list[str] | str | None
@@ -105,3 +109,25 @@ class DownloadPart(Wire):
             token=self.token if token is None else token,
             endpoint=self._endpoint,
         )
+
+    def verify_repo_checksums(
+        self,
+        repo_id: str,
+        *,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        local_dir: _Folder = None,
+        cache_dir: _Folder = None,
+        token: str | bool | None = None,
+    ) -> FolderVerification:
+        """`hfhub.verify_repo_checksums` with the endpoint and token of this object; arguments and errors as there."""
+        made: FolderVerification = importlib.import_module("hfhub.cache").verify_repo_checksums(
+            repo_id,
+            repo_type=repo_type,
+            revision=revision,
+            local_dir=local_dir,
+            cache_dir=cache_dir,
+            token=self.token if token is None else token,
+            endpoint=self._endpoint,
+        )
+        return made

@@ -1,7 +1,11 @@
-"""The cache: look-ups, scan, deletion, pruning, statistics, verification, extraction. Requests are made for repairs alone."""
+"""The cache: look-ups, scan, deletion, pruning, statistics, verification, extraction.
+
+Requests are made for repairs and for `verify_repo_checksums` alone.
+"""
 
 from __future__ import annotations
 
+from hfhub.cache._checksums import FolderVerification, Mismatch, verify_repo_checksums
 from hfhub.cache._delete import DeleteCacheStrategy
 from hfhub.cache._extract import extract, extract_archive
 from hfhub.cache._lookup import try_to_load_from_cache
@@ -28,7 +32,9 @@ __all__ = [
     "CachedRevisionInfo",
     "CorruptedCacheException",
     "DeleteCacheStrategy",
+    "FolderVerification",
     "HFCacheInfo",
+    "Mismatch",
     "PruneReport",
     "VerifyReport",
     "cache_stats",
@@ -38,4 +44,5 @@ __all__ = [
     "scan_cache_dir",
     "try_to_load_from_cache",
     "verify_cache",
+    "verify_repo_checksums",
 ]

@@ -14,7 +14,7 @@ from _crucible._native import hash_files
 from hfhub.cache import _locks, _shared
 from hfhub.cache._scan import TYPES, cache_folder, files_below
 from hfhub.download import hf_hub_download
-from hfhub.errors import LocalEntryNotFoundError
+from hfhub.errors import HFValidationError, LocalEntryNotFoundError
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BATCH_FILES = 256
@@ -83,7 +83,7 @@ class _Item:
         return BadFile(self.repo_type, self.repo_id, uses, self.path, reason, self.expected or "", actual)
 
 
-def _listing(repo: Path, commit: str) -> dict[str, Any]:
+def listing_of(repo: Path, commit: str) -> dict[str, Any]:
     """The cached listing of a commit: hashes by path. Unreadable is absent."""
     try:
         found = json.loads((repo / "trees" / f"{commit}.json").read_bytes())
@@ -92,7 +92,7 @@ def _listing(repo: Path, commit: str) -> dict[str, Any]:
         return {}
 
 
-def _listed_hash(listing: dict[str, Any], path: str) -> str | None:
+def listed_hash(listing: dict[str, Any], path: str) -> str | None:
     entry = listing.get(path)
     name = (entry.get("lfs_sha256") or entry.get("blob_id")) if isinstance(entry, dict) else None
     return name if isinstance(name, str) and _HASH.fullmatch(name) else None
@@ -106,7 +106,7 @@ def _items(repo: Path, kind: str, repo_id: str, revision: str | None) -> Iterato
     for folder in sorted(snapshots.iterdir()) if snapshots.is_dir() else []:
         if not folder.is_dir() or (only is not None and folder.name != only):
             continue
-        listing = _listing(repo, folder.name)
+        listing = listing_of(repo, folder.name)
         for entry in files_below(folder):
             path = Path(entry.path)
             use = path.relative_to(folder).as_posix()
@@ -114,7 +114,7 @@ def _items(repo: Path, kind: str, repo_id: str, revision: str | None) -> Iterato
             item = found.get(blob)
             if item is None:
                 named = blob.name if blob.parent == repo / "blobs" and _HASH.fullmatch(blob.name) else None
-                item = found[blob] = _Item(kind, repo_id, blob, named or _listed_hash(listing, use))
+                item = found[blob] = _Item(kind, repo_id, blob, named or listed_hash(listing, use))
             item.uses.append((folder.name, use))
     if revision is None:
         for entry in files_below(repo / "blobs"):
@@ -215,7 +215,7 @@ def verify_cache(
     names are those of a mirror, the cached listing of the commit (`trees/`) is asked.
 
     Args:
-        repo_id: `namespace/name`; all repositories when absent.
+        repo_id: `namespace/name`; all repositories when absent. To repair a `local_dir` it is needed.
         repo_type: "model" (when absent), "dataset" or "space"; with `repo_id` only.
         revision: branch, tag or commit as cached; all snapshots, and blobs that none uses, when absent.
         cache_dir: the cache; `HF_HUB_CACHE` when absent.
@@ -231,8 +231,12 @@ def verify_cache(
     Raises:
         CacheNotFound: no such cache.
         LocalEntryNotFoundError: the repository or revision is not in it.
+        HFValidationError: the repair of a `local_dir` without `repo_id`.
         HubError: the repair failed; what was fetched before stays.
     """
+    if repair and local_dir is not None and repo_id is None:
+        msg = "the notes in a local_dir do not say which repository its files are from: a repair needs repo_id"
+        raise HFValidationError(msg)
     cache = None if local_dir is not None else cache_folder(cache_dir)
     items = list(_all_items(cache, local_dir, repo_id, repo_type, revision))
     if repo_id is not None and not items and cache is not None:

@@ -17,6 +17,7 @@ from hfhub.cache import (
     prune,
     scan_cache_dir,
     verify_cache,
+    verify_repo_checksums,
 )
 from hfhub.cache._delete import DeleteCacheStrategy
 from hfhub.cache._text import age_text, parse_duration, parse_size
@@ -203,6 +204,13 @@ def _verify(arguments: argparse.Namespace) -> Outcome:
         print(f"\r{done} of {total} files", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
     place = None if arguments.repo_id is None else target(arguments.repo_id, arguments.repo_type, arguments.revision)
+    against_hub = arguments.remote or arguments.fail_on_missing_files or arguments.fail_on_extra_files
+    if arguments.local_dir is not None and arguments.cache_dir is not None:
+        msg = "give --local-dir or --cache-dir, not both"
+        raise UsageError(msg)
+    if place is None and (against_hub or (arguments.repair and arguments.local_dir is not None)):
+        msg = "a comparison with the hub, and the repair of a --local-dir, need REPO_ID"
+        raise UsageError(msg)
     report = verify_cache(
         None if place is None else place.repo_id,
         repo_type=None if place is None else place.kind,
@@ -227,7 +235,31 @@ def _verify(arguments: argparse.Namespace) -> Outcome:
     )
     if report.bad and not arguments.repair:
         lines.append("--repair fetches the bad ones anew")
-    return Outcome(report, "\n".join(lines), code=0 if report.ok else 1)
+    code = 0 if report.ok else 1
+    if place is None or not against_hub:
+        return Outcome(report, "\n".join(lines), code=code)
+    remote = verify_repo_checksums(
+        place.repo_id,
+        repo_type=place.kind,
+        revision=place.revision,
+        cache_dir=arguments.cache_dir,
+        local_dir=arguments.local_dir,
+        repair=arguments.repair,
+        token=arguments.token,
+    )
+    lines.append(f"{remote.checked_count} files compared with the hub at {remote.revision}:")
+    lines += [f"  differs: {m['path']}: the hub has {m['expected']}, here is {m['actual']}" for m in remote.mismatches]
+    for what, paths, fails in (
+        ("missing", remote.missing_paths, arguments.fail_on_missing_files),
+        ("not on the hub", remote.extra_paths, arguments.fail_on_extra_files),
+    ):
+        lines += [f"  {what}: {path}" for path in paths]
+        code = 1 if fails and paths else code
+    if remote.mismatches:
+        code = 1
+    elif not (remote.missing_paths or remote.extra_paths):
+        lines.append("  the same on both sides")
+    return Outcome({**vars(report), "remote": remote}, "\n".join(lines), code=code)
 
 
 def _prune(arguments: argparse.Namespace) -> Outcome:
@@ -348,13 +380,19 @@ def add_to(parser: argparse.ArgumentParser, name: str) -> None:
         "verify",
         _verify,
         "hash cached files again and name what is bad; exit code 1 if anything is",
-        "  hfhub cache verify\n  hfhub cache verify openai/gsm8k --repair\n  hfhub cache verify --local-dir ./gsm8k",
+        "  hfhub cache verify\n  hfhub cache verify openai/gsm8k --repair\n  hfhub cache verify --local-dir ./gsm8k\n"
+        "  hfhub cache verify openai/gsm8k --type dataset --local-dir ./gsm8k --fail-on-missing-files",
     )
     made.add_argument("repo_id", nargs="?", metavar="REPO_ID", help="default: all")
     made.add_argument("--type", "--repo-type", dest="repo_type", choices=["dataset", "model", "space"])
     made.add_argument("--revision", help="branch, tag or commit (default: all that is cached)")
     _parser.cache_dir(made)
     made.add_argument("--local-dir", help="check a folder of downloaded files in place of the cache")
+    made.add_argument("--remote", action="store_true", help="compare also with the hub's listing of the revision")
+    made.add_argument(
+        "--fail-on-missing-files", action="store_true", help="so, and a file that only the hub has is bad"
+    )
+    made.add_argument("--fail-on-extra-files", action="store_true", help="so, and a file that the hub lacks is bad")
     made.add_argument("--repair", action="store_true", help="fetch what is bad anew, and nothing else")
     made.add_argument("-q", "--quiet", action="store_true", help="no progress")
     _parser.token(made)
