@@ -7,8 +7,10 @@ import sys
 from collections.abc import Mapping
 
 from _crucible._native import HubClient
+from _crucible.errors import HFValidationError
 from hfhub.auth._sources import for_client
 
+_KINDS = ("model", "dataset", "space", "")
 _AGENT = f"python/{sys.version.split()[0]}"  # not `platform`: slow to import
 
 
@@ -45,5 +47,12 @@ def client(
 
 
 def kind(repo_type: str | None) -> str:
-    """The native name of an official `repo_type` (None means model)."""
+    """The native name of an official `repo_type` (None means model).
+
+    Raises:
+        HFValidationError: there is no such type.
+    """
+    if repo_type is not None and repo_type not in _KINDS:
+        msg = f"repo_type={repo_type!r} must be 'model', 'dataset', 'space' or None (a model)"
+        raise HFValidationError(msg)
     return repo_type or "model"

@@ -94,6 +94,28 @@ def test_arguments_and_defaults_are_the_official_ones() -> None:
         assert {n: p.kind for n, p in mine.items()} == {n: p.kind for n, p in other.items()}, name
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"repo_id": 5}, "5"),
+        ({"repo_type": "datasets"}, "datasets"),
+        ({"repo_type": "Model"}, "Model"),
+        ({"repo_type": "datasets", "dry_run": True}, "datasets"),
+    ],
+)
+def test_arguments_that_cannot_be_right(sides: list[Side], arguments: dict[str, Any], named: str) -> None:
+    given = {"repo_id": "org/ds", **arguments}
+    for library in (ours, official):
+        for call in (
+            lambda: library.hf_hub_download(filename="a.txt", **given),
+            lambda: library.snapshot_download(**given),
+        ):  # noqa: B023
+            with pytest.raises(ValueError, match=named):
+                call()
+    with pytest.raises(ours.errors.HFValidationError, match="pattern must be a text, not int"):
+        ours.snapshot_download("org/ds", allow_patterns=[3])  # type: ignore[list-item]
+
+
 def test_arguments_that_were_removed_are_ignored_with_a_warning(repo: Repository, sides: list[Side]) -> None:
     for side in sides:
         with pytest.warns(Warning, match="local_dir_use_symlinks"):

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from _crucible._native import HubClient, default_config
+from _crucible.errors import HFValidationError
 from hfhub._client import client
 
 if TYPE_CHECKING:
@@ -87,4 +88,9 @@ def listed(patterns: list[str] | str | None) -> list[str] | None:
     """Patterns as a list, `/` between parts as on the hub."""
     if patterns is None:
         return None
-    return [pattern.replace("\\", "/") for pattern in ([patterns] if isinstance(patterns, str) else patterns)]
+    given = [patterns] if isinstance(patterns, str) else list(patterns)
+    for pattern in given:
+        if not isinstance(pattern, str):
+            msg = f"a pattern must be a text, not {type(pattern).__name__}: {pattern!r}"
+            raise HFValidationError(msg)
+    return [pattern.replace("\\", "/") for pattern in given]

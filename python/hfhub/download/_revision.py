@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from _crucible.errors import LocalEntryNotFoundError, RevisionResolutionError
+from _crucible.errors import HFValidationError, LocalEntryNotFoundError, RevisionResolutionError
 from hfhub._client import kind
 from hfhub.download._arguments import downloader
 
@@ -51,7 +51,14 @@ def _fits(revision: str, repo_id: str, repo_type: str | None) -> bool:
 
 
 def pinned(revision: str | None, repo_id: str, repo_type: str | None) -> str | None:
-    """The commit of a `ResolvedRevision` (ours or the official one) of this repository; other revisions as they are."""
+    """The commit of a `ResolvedRevision` (ours or the official one) of this repository; other revisions as they are.
+
+    Raises:
+        HFValidationError: a repository id that is no text.
+    """
+    if not isinstance(repo_id, str):
+        msg = f"a repository id must be a text, not {type(repo_id).__name__}: {repo_id!r}"
+        raise HFValidationError(msg)
     resolved = getattr(revision, "resolved", None)
     if revision is None or not isinstance(resolved, str):
         return revision
