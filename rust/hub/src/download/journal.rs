@@ -1,12 +1,12 @@
 //! What is there of an unfinished large file, for the next process: `.locks/<folder>/<etag>.hfhub`.
 //!
 //! The first line is JSON: the temporary file, its size, and who writes it. Then one line for each segment that is
-//! complete (`<index> <blake3>`), written in one piece when it is, so a kill costs a line at most. `released` as the last
+//! complete (`<index> <crc32>`), written in one piece when it is, so a kill costs a line at most. `released` as the last
 //! line says that the writer gave up in an orderly way. The modification time is the writer's heartbeat.
 //!
 //! Whoever holds the lock of the blob may go on with the file if its writer is gone (or silent for a minute): it takes
-//! the file by renaming it, which only one can, and hashes the segments again. A lie in here costs a download, never a
-//! wrong blob: the whole file's hash decides.
+//! the file by renaming it, which only one can, and checks the segments again. Their sum is a quick one: it finds what a
+//! kill or a lost disk cache tore. A lie in here costs a download, never a wrong blob: the whole file's hash decides.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -21,7 +21,7 @@ use super::plan::{Plan, segment_length};
 use super::target::Target;
 use crate::cache::store::{self, Incomplete};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const RELEASED: &str = "released";
 /// A writer that was silent for so long is taken for dead.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -51,8 +51,8 @@ struct Writer {
     started: String,
 }
 
-/// Segments with their hashes.
-type Claims = BTreeMap<usize, blake3::Hash>;
+/// Segments with their check sums (CRC-32).
+type Claims = BTreeMap<usize, u32>;
 
 /// A journal that is being written.
 pub(super) struct Journal {
@@ -137,7 +137,7 @@ impl Journal {
         let mut text = serde_json::to_string(&header).ok()?;
         text.push('\n');
         for (index, hash) in claims {
-            text.push_str(&line(*index, hash));
+            text.push_str(&line(*index, *hash));
         }
         store::write_atomically(path, &text).ok()?;
         let file = OpenOptions::new().append(true).open(path).ok()?;
@@ -145,8 +145,8 @@ impl Journal {
     }
 
     /// A segment is complete. That this cannot be noted is no reason to stop.
-    pub(super) fn done(&mut self, segment: usize, hash: &blake3::Hash) {
-        if self.file.write_all(line(segment, hash).as_bytes()).is_ok() {
+    pub(super) fn done(&mut self, segment: usize, sum: u32) {
+        if self.file.write_all(line(segment, sum).as_bytes()).is_ok() {
             self.segments += 1;
         }
     }
@@ -173,8 +173,8 @@ impl Journal {
     }
 }
 
-fn line(segment: usize, hash: &blake3::Hash) -> String {
-    format!("{segment} {}\n", hash.to_hex())
+fn line(segment: usize, sum: u32) -> String {
+    format!("{segment} {sum:08x}\n")
 }
 
 /// A journal's text: what it is about, the segments, and whether it was released.
@@ -190,7 +190,7 @@ fn parse(text: &str) -> Option<(Header, Claims, bool)> {
         if line == RELEASED {
             released = true;
         } else if let Some((index, hash)) = line.split_once(' ')
-            && let (Ok(index), Ok(hash)) = (index.parse(), blake3::Hash::from_hex(hash))
+            && let (Ok(index), Ok(hash)) = (index.parse(), u32::from_str_radix(hash, 16))
         {
             claims.insert(index, hash);
         }
@@ -237,7 +237,7 @@ fn verified(file: &Incomplete, claims: &Claims, size: u64, stop: &AtomicBool) ->
             return None;
         }
         let bytes = plan.bytes(&(*index..*index + 1));
-        let mut hasher = blake3::Hasher::new();
+        let mut hasher = crc32fast::Hasher::new();
         let read = file.read_range(bytes, &mut buffer, |block| {
             hasher.update(block);
         });
@@ -271,8 +271,8 @@ mod tests {
         file.write(&bytes).unwrap();
         let temp = file.path().to_owned();
         let mut journal = Journal::start(target, &temp, "e", bytes.len() as u64).unwrap();
-        journal.done(0, &blake3::hash(&bytes[..4 * MIB]));
-        journal.done(2, &blake3::hash(&bytes[8 * MIB..]));
+        journal.done(0, crc32fast::hash(&bytes[..4 * MIB]));
+        journal.done(2, crc32fast::hash(&bytes[8 * MIB..]));
         file.keep();
         (temp, journal.path.clone())
     }

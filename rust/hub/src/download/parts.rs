@@ -231,7 +231,7 @@ struct Cursor {
     end: u64,
     segment: usize,
     segment_end: u64,
-    hasher: blake3::Hasher,
+    sum: crc32fast::Hasher,
 }
 
 /// Brings one part; after a failure what is missing of it is asked for again.
@@ -247,7 +247,7 @@ async fn bring_part(shared: &Shared, part: Range<usize>, mut opened: Option<Open
         end: bytes.end,
         segment: part.start,
         segment_end: segment.end,
-        hasher: blake3::Hasher::new(),
+        sum: crc32fast::Hasher::new(),
     };
     loop {
         let before = cursor.at;
@@ -282,7 +282,7 @@ async fn drain(shared: &Shared, mut opened: Opened, cursor: &mut Cursor) -> Resu
         while !rest.is_empty() {
             let room = usize::try_from(cursor.segment_end - cursor.at).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at(room.min(rest.len()));
-            cursor.hasher.update(now);
+            cursor.sum.update(now);
             cursor.at += now.len() as u64;
             rest = later;
             if cursor.at == cursor.segment_end {
@@ -297,14 +297,14 @@ async fn drain(shared: &Shared, mut opened: Opened, cursor: &mut Cursor) -> Resu
 impl Shared {
     fn segment_done(&self, cursor: &mut Cursor) {
         if let Some(journal) = locked(&self.journal).as_mut() {
-            journal.done(cursor.segment, &cursor.hasher.finalize());
+            journal.done(cursor.segment, cursor.sum.clone().finalize());
         }
         let mut plan = locked(&self.plan);
         let ready = plan.done(cursor.segment);
         cursor.segment += 1;
         cursor.segment_end = plan.bytes(&(cursor.segment..cursor.segment + 1)).end;
         drop(plan);
-        cursor.hasher.reset();
+        cursor.sum.reset();
         self.ready.send_if_modified(|known| {
             let more = ready > *known;
             *known = ready.max(*known);

@@ -40,10 +40,11 @@ fn full(folder: &Path, needed: u64, free: u64) -> HubError {
         .with_hint("Free space, or point HF_HUB_CACHE (or local_dir) to a larger disk, and try again.")
 }
 
-/// Takes the space of a file that will have `size` bytes, where the file system can; its length is set in any case.
+/// Takes the space of a file that will have `size` bytes, where the file system can; its length is set in any case. In
+/// memory it is not taken: that is as much work as writing the file, and would have to end before the first write.
 pub(super) fn allocate(file: &File, path: &Path, size: u64) -> Result<(), HubError> {
     #[cfg(target_os = "linux")]
-    {
+    if !in_memory(file) {
         use rustix::io::Errno;
         match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, size) {
             Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
@@ -54,6 +55,12 @@ pub(super) fn allocate(file: &File, path: &Path, size: u64) -> Result<(), HubErr
         }
     }
     file.set_len(size).map_err(|e| HubError::io("set the length of", path, e))
+}
+
+#[cfg(target_os = "linux")]
+fn in_memory(file: &File) -> bool {
+    const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|s| s.f_type == TMPFS)
 }
 
 #[cfg(test)]
