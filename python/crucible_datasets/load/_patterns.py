@@ -7,7 +7,7 @@ names, split words in file names, everything as `train`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from crucible_datasets.splits import check_split_name
@@ -18,7 +18,8 @@ KEYWORDS = {
     "test": ["test", "testing", "eval", "evaluation"],
 }
 _SEPARATOR = "[-._ 0-9]"
-_SHARD = re.compile(r"data/(?P<split>[^/]*?)-[0-9]{5}-of-[0-9]{5}[^/]*\.[^/]*")
+_SHARD = re.compile(r"data/(?P<split>[^/]*)-[0-9]{5}-of-[0-9]{5}[^/]*\.[^/]*")
+_SPECIAL_FILES = (("logs", ["**/*.eval"]), ("test", ["**/task.toml", "**/instruction.md"]))
 _IGNORED = {
     "README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dummy_data.zip", "dataset_dict.json",
 }  # fmt: skip
@@ -63,8 +64,13 @@ def _part_regex(part: str) -> str:
     return out
 
 
+_PLAIN = (0, 0)
+
+
 def _special(path: str) -> tuple[int, int]:
     """How many parts are hidden, and how many folders begin with `__`."""
+    if "/." not in path and "/__" not in path and not path.startswith((".", "__")):
+        return _PLAIN
     parts = path.split("/")
     hidden = sum(part.startswith(".") and set(part) != {"."} for part in parts)
     return hidden, sum(part.startswith("__") for part in parts[:-1])
@@ -100,16 +106,24 @@ def _file_patterns(word: str) -> list[str]:
     return [f"**/{word}{s}*", f"**/*{s}{word}{s}*"]
 
 
-def _families() -> list[dict[str, list[str]]]:
-    def by_word(family: Callable[[str], list[str]]) -> dict[str, list[str]]:
-        return {split: [p for word in words for p in family(word)] for split, words in KEYWORDS.items()}
+def _by_folder(patterns: Sequence[str], folders: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Paths that patterns of folder names match: those of a folder all do, or none."""
+    out: list[str] = []
+    unique = set(folders) - {""}
+    for pattern in patterns:
+        regex = glob_regex(pattern)
+        if hit := {folder for folder in unique if regex.fullmatch(f"{folder}/-")}:
+            out += [path for path, folder in zip(paths, folders, strict=True) if folder in hit]
+    return out
 
-    logs = {"logs": ["**/*.eval"]}
-    tasks = {"test": ["**/task.toml", "**/instruction.md"]}
-    return [logs, tasks, by_word(_folder_patterns), by_word(_file_patterns), {"train": ["**"]}]
 
-
-_FAMILIES = _families()
+def _by_name(patterns: Sequence[str], names: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Paths that patterns of file names match."""
+    out: list[str] = []
+    for pattern in patterns:
+        regex = glob_regex(pattern.removeprefix("**/"))
+        out += [path for path, name in zip(paths, names, strict=True) if regex.fullmatch(name)]
+    return out
 
 
 def discover(paths: Sequence[str]) -> dict[str, list[str]]:
@@ -126,11 +140,17 @@ def discover(paths: Sequence[str]) -> dict[str, list[str]]:
     if shards:
         order = [name for name in KEYWORDS if name in shards] + sorted(set(shards) - set(KEYWORDS))
         return {name: shards[name] for name in order}
-    for family in _FAMILIES:
+    for split, patterns in _SPECIAL_FILES:
+        if files := [path for one in patterns for path in matching(one, visible)]:
+            return {split: files}
+    folders = [path.rpartition("/")[0] for path in visible]
+    names = [path.rpartition("/")[2] for path in visible]
+    for family, texts, find in ((_folder_patterns, folders, _by_folder), (_file_patterns, names, _by_name)):
         splits: dict[str, list[str]] = {}
-        for split, patterns in family.items():
-            if files := [path for pattern in patterns for path in matching(pattern, visible)]:
+        for split, words in KEYWORDS.items():
+            present = [word for word in words if any(word in text for text in set(texts))]
+            if files := find([pattern for word in present for pattern in family(word)], texts, visible):
                 splits[split] = files
         if splits:
             return splits
-    return {}
+    return {"train": visible} if visible else {}
