@@ -13,7 +13,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crucible_datasets.dataset import Column, Dataset, DatasetDict
-    from crucible_datasets.features import ClassLabel, Features, Image, Json, LargeList, List, Sequence, Value
+    from crucible_datasets.features import (
+        Array2D,
+        Array3D,
+        Array4D,
+        Array5D,
+        Audio,
+        BioSequence,
+        BioStructure,
+        ClassLabel,
+        Features,
+        Image,
+        Json,
+        LargeList,
+        List,
+        Mesh,
+        Nifti,
+        Pdf,
+        Sequence,
+        Translation,
+        TranslationVariableLanguages,
+        Value,
+        Video,
+    )
     from crucible_datasets.info import DatasetInfo, Version
     from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
     from crucible_datasets.load import (
@@ -34,7 +56,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "crucible_datasets.dataset": "Column Dataset DatasetDict",
-    "crucible_datasets.features": "ClassLabel Features Image Json LargeList List Sequence Value",
+    "crucible_datasets.features": "Array2D Array3D Array4D Array5D Audio BioSequence BioStructure ClassLabel Features Image Json LargeList List Mesh Nifti Pdf Sequence Translation TranslationVariableLanguages Value Video",
     "crucible_datasets.info": "DatasetInfo Version",
     "crucible_datasets.iterable": "IterableDataset IterableDatasetDict",
     "crucible_datasets.load": "BuilderConfig DatasetBuilder DownloadConfig DownloadMode VerificationMode get_dataset_config_info get_dataset_config_names get_dataset_default_config_name get_dataset_infos get_dataset_split_names load_dataset load_dataset_builder",
@@ -44,6 +66,13 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 
 __version__ = "0.1.0"
 __all__ = [
+    "Array2D",
+    "Array3D",
+    "Array4D",
+    "Array5D",
+    "Audio",
+    "BioSequence",
+    "BioStructure",
     "BuilderConfig",
     "ClassLabel",
     "Column",
@@ -60,15 +89,21 @@ __all__ = [
     "Json",
     "LargeList",
     "List",
+    "Mesh",
     "NamedSplit",
+    "Nifti",
+    "Pdf",
     "ReadInstruction",
     "Sequence",
     "Split",
     "SplitDict",
     "SplitInfo",
+    "Translation",
+    "TranslationVariableLanguages",
     "Value",
     "VerificationMode",
     "Version",
+    "Video",
     "get_dataset_config_info",
     "get_dataset_config_names",
     "get_dataset_default_config_name",

@@ -9,8 +9,7 @@ from typing import Any, Self
 from _crucible._native import Table
 from _crucible._optional import require
 from crucible_datasets.dataset._map import MapMixin
-from crucible_datasets.features import Features
-from crucible_datasets.features._features import encode, needs_encoding
+from crucible_datasets.features import Features, encode_column
 
 
 class Dataset(MapMixin):
@@ -35,9 +34,8 @@ class Dataset(MapMixin):
         """
         if features is None:
             return cls(Table.from_rows(mapping), None, split)
-        if any(needs_encoding(feature) for feature in features.values()):
-            mapping = [features.encode_example(row) for row in mapping]
-        return cls(Table.from_rows(mapping, features.to_text()), features, split)
+        columns = {name: [row.get(name) for row in mapping] for name in (mapping[0] if mapping else ())}
+        return cls.from_dict(columns, features, split)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any], features: Features | None = None, split: str | None = None) -> Self:
@@ -55,8 +53,8 @@ class Dataset(MapMixin):
         if features is None:
             return cls(Table.from_columns(columns), None, split)
         for name, feature in features.items():
-            if name in columns and needs_encoding(feature):
-                columns[name] = [encode(feature, value) for value in columns[name]]
+            if name in columns:
+                columns[name] = encode_column(feature, columns[name])
         return cls(Table.from_columns(columns, features.to_text()), features, split)
 
     @classmethod

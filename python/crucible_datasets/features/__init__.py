@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from crucible_datasets.features._align import (
+    _align_features,
+    _check_if_features_can_be_aligned,
+    require_decoding,
+    require_storage_cast,
+    require_storage_embed,
+)
+from crucible_datasets.features._arrays import Array2D, Array3D, Array4D, Array5D
 from crucible_datasets.features._decode import decoder
+from crucible_datasets.features._encode import encode, encode_column, needs_encoding
 from crucible_datasets.features._features import Features
 from crucible_datasets.features._image import Image, decode_image
-from crucible_datasets.features._types import ClassLabel, Feature, Json, LargeList, List, Other, Sequence, Value
+from crucible_datasets.features._media import Audio, BioSequence, BioStructure, Mesh, Nifti, Pdf, Video
+from crucible_datasets.features._translation import Translation, TranslationVariableLanguages
+from crucible_datasets.features._types import ClassLabel, Feature, Json, LargeList, List, Sequence, Value
 
 __all__ = [
+    "Array2D",
+    "Array3D",
+    "Array4D",
+    "Array5D",
+    "Audio",
+    "BioSequence",
+    "BioStructure",
     "ClassLabel",
     "Feature",
     "Features",
@@ -15,9 +33,22 @@ __all__ = [
     "Json",
     "LargeList",
     "List",
-    "Other",
+    "Mesh",
+    "Nifti",
+    "Pdf",
     "Sequence",
+    "Translation",
+    "TranslationVariableLanguages",
     "Value",
+    "Video",
+    "_align_features",
+    "_check_if_features_can_be_aligned",
     "decode_image",
     "decoder",
+    "encode",
+    "encode_column",
+    "needs_encoding",
+    "require_decoding",
+    "require_storage_cast",
+    "require_storage_embed",
 ]

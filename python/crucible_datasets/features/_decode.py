@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crucible_datasets.features._image import Image, decode_image
+from crucible_datasets.features._media import Media
 from crucible_datasets.features._types import Feature, Json, LargeList, List
 
 Decode = Callable[[Any], Any]
@@ -24,6 +25,8 @@ def decoder(feature: Feature, *, numpy: bool = False) -> Decode | None:
         return lambda value: decode_image(value, image, numpy=numpy)
     if isinstance(feature, Json) and feature.decode:
         return lambda value: None if value is None else json.loads(value)
+    if isinstance(feature, Media) and feature.decode:
+        return lambda value: None if value is None else feature.decode_example(value)
     if isinstance(feature, List | LargeList):
         inner = decoder(feature.feature, numpy=numpy)
         if inner is not None:

@@ -1,113 +1,37 @@
-"""`Features`: a dict of column names and features, and its forms in JSON and YAML."""
+"""`Features`: a dict of column names and features, and its forms in JSON, YAML and Arrow."""
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
-from crucible_datasets.features._image import Image
-from crucible_datasets.features._types import ClassLabel, Feature, Json, LargeList, List, Other, Sequence, Value
+from _crucible import _native
+from crucible_datasets.features._arrow import json_of, schema_of
+from crucible_datasets.features._decode import decoder
+from crucible_datasets.features._encode import encode, encode_column, plain
+from crucible_datasets.features._json import from_json
+from crucible_datasets.features._types import Feature, LargeList, List
+from crucible_datasets.features._yaml import from_yaml, to_yaml
 
 
-def to_json(feature: Feature) -> Any:
-    """The Hub's JSON of one feature."""
-    if isinstance(feature, Value):
-        return {"dtype": feature.dtype, "_type": "Value"}
-    if isinstance(feature, ClassLabel):
-        return {"names": feature.names, "_type": "ClassLabel"}
-    if isinstance(feature, List):
-        length = {} if feature.length < 0 else {"length": feature.length}
-        return {"feature": to_json(feature.feature), **length, "_type": "List"}
-    if isinstance(feature, LargeList):
-        return {"feature": to_json(feature.feature), "_type": "LargeList"}
-    if isinstance(feature, Image):
-        mode = {} if feature.mode is None else {"mode": feature.mode}
-        return {**mode, **({} if feature.decode else {"decode": False}), "_type": "Image"}
-    if isinstance(feature, Json):
-        return {"_type": "Json"} if feature.decode else {"decode": False, "_type": "Json"}
-    if isinstance(feature, Other):
-        return feature.spec
+def _current(feature: Feature) -> Feature:
+    """The feature with `List` in place of the short form `[feature]`."""
+    if isinstance(feature, list):
+        if len(feature) != 1:
+            msg = "When defining list feature, you should just provide one example of the inner type"
+            raise ValueError(msg)
+        return List(_current(feature[0]))
+    if isinstance(feature, Features):
+        return feature
     if isinstance(feature, dict):
-        return {name: to_json(inner) for name, inner in feature.items()}
-    if isinstance(feature, list) and len(feature) == 1:
-        return {"feature": to_json(feature[0]), "_type": "List"}
-    msg = f"{feature!r} is not a feature"
-    raise TypeError(msg)
-
-
-def from_json(spec: Any) -> Feature:
-    """One feature of the Hub's JSON, old forms included."""
-    if isinstance(spec, list) and len(spec) == 1:
-        return List(from_json(spec[0]))
-    if not isinstance(spec, dict):
-        msg = f"{spec!r} is not a feature"
-        raise ValueError(msg)
-    kind = spec.get("_type")
-    if not isinstance(kind, str):
-        return {name: from_json(inner) for name, inner in spec.items()}
-    length = spec.get("length")
-    length = -1 if length is None else int(length)
-    if kind == "Value":
-        return Value(spec["dtype"])
-    if kind == "ClassLabel":
-        return ClassLabel(num_classes=spec.get("num_classes"), names=spec.get("names"))
-    if kind == "List":
-        return List(from_json(spec["feature"]), length)
-    if kind == "Sequence":
-        return Sequence(from_json(spec["feature"]), length)
-    if kind == "LargeList":
-        return LargeList(from_json(spec["feature"]))
-    if kind == "Image":
-        return Image(mode=spec.get("mode"), decode=spec.get("decode", True))
-    if kind == "Json":
-        return Json(decode=spec.get("decode", True))
-    return Other({key: value for key, value in spec.items() if key != "id"})
-
-
-def _names(names: Any) -> list[str]:
-    return [str(names[key]) for key in sorted(names, key=int)] if isinstance(names, dict) else [str(n) for n in names]
-
-
-def _from_yaml(spec: Any) -> Feature:
-    """One feature of a card's YAML, without its name."""
-    for key, make in (("list", List), ("sequence", Sequence)):
-        if key in spec:
-            inner = spec[key]
-            length = int(spec.get("length", -1))
-            return make(_from_yaml_inner(inner), length)
-    if "large_list" in spec:
-        return LargeList(_from_yaml_inner(spec["large_list"]))
-    if "struct" in spec:
-        return {item["name"]: _from_yaml(item) for item in spec["struct"]}
-    return _from_yaml_dtype(spec.get("dtype"))
-
-
-def _from_yaml_inner(inner: Any) -> Feature:
-    if isinstance(inner, list):
-        return {item["name"]: _from_yaml(item) for item in inner}
-    if isinstance(inner, str):
-        return _from_yaml_dtype(inner)
-    if set(inner) & {"list", "sequence", "large_list", "struct", "dtype"}:
-        return _from_yaml(inner)
-    return _from_yaml_dtype(inner)
-
-
-def _from_yaml_dtype(dtype: Any) -> Feature:
-    if isinstance(dtype, list):
-        return {item["name"]: _from_yaml(item) for item in dtype}
-    kind, options = (dtype, {}) if isinstance(dtype, str) else next(iter(dtype.items()))
-    options = options or {}
-    if kind == "class_label":
-        return ClassLabel(names=_names(options["names"]))
-    if kind == "image":
-        return Image(mode=options.get("mode"), decode=options.get("decode", True))
-    if kind == "json":
-        return Json(decode=options.get("decode", True))
-    others = {"audio", "video", "pdf", "nifti", "mesh", "translation", "translation_variable_languages"}
-    if kind in others or str(kind).startswith("array"):
-        name = "".join(part.capitalize() for part in kind.split("_"))
-        return Other({**options, "_type": name.replace("2d", "2D").replace("3d", "3D")})
-    return Value(str(kind))
+        return {name: _current(inner) for name, inner in feature.items()}
+    if isinstance(feature, List | LargeList):
+        inner = _current(feature.feature)
+        if inner is feature.feature or inner == feature.feature:
+            return feature
+        return LargeList(inner) if isinstance(feature, LargeList) else List(inner, length=feature.length)
+    return feature
 
 
 class Features(dict[str, Feature]):
@@ -117,19 +41,45 @@ class Features(dict[str, Feature]):
     {'text': Value('string'), 'label': ClassLabel(names=['neg', 'pos'])}
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, feature in self.items():
+            if isinstance(feature, dict | list | List | LargeList):
+                dict.__setitem__(self, name, _current(feature))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (dict(self),))
+
+    # ------------------------------------------------------------------------------------------------- other forms
+
     @classmethod
-    def from_dict(cls, spec: dict[str, Any]) -> Features:
-        """From the Hub's JSON form (`{"column": {"dtype": "string", "_type": "Value"}}`)."""
-        return cls({name: from_json(inner) for name, inner in spec.items()})
+    def from_dict(cls, dic: dict[str, Any]) -> Features:
+        """From the Hub's JSON form (`{"column": {"dtype": "string", "_type": "Value"}}`), old ones included.
+
+        Raises:
+            ValueError: not that form, or an unknown type.
+        """
+        return cls({name: from_json(inner) for name, inner in dic.items()})
 
     def to_dict(self) -> dict[str, Any]:
         """The Hub's JSON form."""
-        return {name: to_json(feature) for name, feature in self.items()}
+        return {name: json_of(feature) for name, feature in self.items()}
 
     @classmethod
     def from_yaml(cls, spec: list[dict[str, Any]]) -> Features:
-        """From the `features` of a dataset card."""
-        return cls({item["name"]: _from_yaml(item) for item in spec})
+        """From the `features` of a dataset card.
+
+        Raises:
+            ValueError: not that form, or an unknown type.
+        """
+        return cls(from_yaml(spec))
+
+    def to_yaml(self) -> list[dict[str, Any]]:
+        """As the `features` of a dataset card."""
+        return to_yaml(self)
+
+    _from_yaml_list = from_yaml
+    _to_yaml_list = to_yaml
 
     @classmethod
     def from_text(cls, text: str) -> Features:
@@ -140,34 +90,124 @@ class Features(dict[str, Feature]):
         """As JSON text."""
         return json.dumps(self.to_dict())
 
-    def copy(self) -> Features:
-        """A shallow copy."""
-        return Features(self)
+    @classmethod
+    def from_arrow_schema(cls, pa_schema: Any) -> Features:
+        """From an Arrow schema: what its metadata says where that agrees with the types, else what the types say.
+
+        Args:
+            pa_schema: a `pyarrow.Schema`, or anything with `__arrow_c_schema__`.
+
+        Raises:
+            UnsupportedError: a type without a feature.
+        """
+        return cls.from_text(_native.features_from_arrow_schema(pa_schema))
+
+    @property
+    def arrow_schema(self) -> Any:
+        """The `pyarrow.Schema`, with these features in its metadata. Needs pyarrow."""
+        return schema_of(self.to_dict())
+
+    @property
+    def type(self) -> Any:
+        """The `pyarrow.DataType` of a row: a struct. Needs pyarrow."""
+        return schema_of({"_": self.to_dict()}).field(0).type
+
+    # ------------------------------------------------------------------------------------------------------ values
 
     def encode_example(self, example: dict[str, Any]) -> dict[str, Any]:
-        """The stored form of a row: class names as numbers, images as bytes; missing columns are None."""
-        return {name: encode(feature, example.get(name)) for name, feature in self.items()}
+        """The stored form of a row: class names as numbers, images as bytes. Missing columns are None, others dropped.
+
+        Raises:
+            ValueError, TypeError: a value that its feature cannot take.
+        """
+        encoded: dict[str, Any] = encode(dict(self), plain(example))
+        return encoded
+
+    def encode_column(self, column: Any, column_name: str) -> list[Any]:
+        """The stored form of a column's values; errors as `encode_example`."""
+        return list(encode_column(self[column_name], column))
+
+    def encode_batch(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+        """The stored form of a batch.
+
+        Raises:
+            ValueError: other columns, or a value that its feature cannot take.
+        """
+        if set(batch) != set(self):
+            msg = f"Column mismatch between batch {set(batch)} and features {set(self)}"
+            raise ValueError(msg)
+        return {name: self.encode_column(column, name) for name, column in batch.items()}
+
+    def decode_example(self, example: dict[str, Any], token_per_repo_id: Any = None) -> dict[str, Any]:  # noqa: ARG002  # the official signature
+        """What is shown for a stored row."""
+        return {name: self._decoded(name, [value])[0] for name, value in example.items()}
+
+    def decode_column(self, column: list[Any], column_name: str, token_per_repo_id: Any = None) -> list[Any]:  # noqa: ARG002  # the official signature
+        """What is shown for stored values of a column."""
+        return self._decoded(column_name, column)
+
+    def decode_batch(self, batch: dict[str, list[Any]], token_per_repo_id: Any = None) -> dict[str, list[Any]]:  # noqa: ARG002  # the official signature
+        """What is shown for a stored batch."""
+        return {name: self._decoded(name, column) for name, column in batch.items()}
+
+    def _decoded(self, name: str, values: list[Any]) -> list[Any]:
+        decode = decoder(self[name])
+        return values if decode is None else [decode(value) for value in values]
+
+    # ------------------------------------------------------------------------------------------------------- forms
+
+    def copy(self) -> Features:
+        """A deep copy."""
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Features:
+        return type(self)({name: copy.deepcopy(feature, memo) for name, feature in self.items()})
+
+    def reorder_fields_as(self, other: Features) -> Features:
+        """The same features with columns and struct fields in the order of `other`.
+
+        Raises:
+            ValueError: other names, or a struct or list against something else, with the place.
+        """
+        return Features(_reordered(dict(self), dict(other), ""))
+
+    def flatten(self, max_depth: int = 16) -> Features:
+        """Structs as columns of their own, named `column.field`, level by level.
+
+        Args:
+            max_depth: levels at most.
+        """
+        current = self.copy()
+        for _ in range(1, max_depth):
+            flat = current.copy()
+            for name, feature in current.items():
+                made = getattr(feature, "flatten", None)
+                parts = feature if isinstance(feature, dict) else made() if made is not None else feature
+                if isinstance(parts, dict):
+                    flat.update({f"{name}.{key}": inner for key, inner in parts.items()})
+                    del flat[name]
+            if flat == current and list(flat) == list(current):
+                break
+            current = flat
+        return current
 
 
-def encode(feature: Feature, value: Any) -> Any:
-    """The stored form of one value."""
-    if value is None:
-        return None
-    if isinstance(feature, ClassLabel) and isinstance(value, str):
-        return feature.str2int(value)
-    if isinstance(feature, Image | Json):
-        return feature.encode_example(value)
-    if isinstance(feature, List | LargeList) and needs_encoding(feature.feature):
-        return [encode(feature.feature, item) for item in value]
-    if isinstance(feature, dict) and isinstance(value, dict) and needs_encoding(feature):
-        return {name: encode(inner, value.get(name)) for name, inner in feature.items()}
-    return value
-
-
-def needs_encoding(feature: Feature) -> bool:
-    """Whether values of a feature may have another stored form."""
-    if isinstance(feature, List | LargeList):
-        return needs_encoding(feature.feature)
-    if isinstance(feature, dict):
-        return any(needs_encoding(inner) for inner in feature.values())
-    return isinstance(feature, ClassLabel | Image | Json)
+def _reordered(source: Feature, target: Feature, place: str) -> Feature:
+    at = f" at {place[1:]}" if place else ""
+    for kind in (dict, List, LargeList):
+        if isinstance(source, kind) and not isinstance(target, kind):
+            msg = f"Type mismatch: between {source} and {target}{at}"
+            raise ValueError(msg)
+    if isinstance(source, dict):
+        if sorted(source) != sorted(target):
+            msg = (
+                f"Keys mismatch: between {source} (source) and {target} (target).\n"
+                f"{source.keys() - target.keys()} are missing from target and {target.keys() - source.keys()} are missing from source{at}"
+            )
+            raise ValueError(msg)
+        return {name: _reordered(source[name], target[name], f"{place}.{name}") for name in target}
+    if isinstance(source, List):
+        return List(_reordered(source.feature, target.feature, f"{place}.<list>"), length=source.length)
+    if isinstance(source, LargeList):
+        return LargeList(_reordered(source.feature, target.feature, f"{place}.<list>"))
+    return source

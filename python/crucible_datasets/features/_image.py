@@ -3,60 +3,103 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from _crucible import _native
 from _crucible._optional import require
 from _crucible.errors import UnsupportedError
+from crucible_datasets.features._arrow import Typed
+from crucible_datasets.features._media import stored_file
+from crucible_datasets.features._types import Value
 
 _ORIENTATION = 0x0112
 
 
 @dataclass
-class Image:
+class Image(Typed):
     """An image, stored as `{"bytes": …, "path": …}`.
 
     Args:
         mode: Pillow mode to convert to; the file's own when absent.
         decode: whether rows have `PIL.Image.Image` objects (numpy format: uint8 arrays) or the stored dict.
+        id: a name of the user's own.
     """
 
     mode: str | None = None
     decode: bool = True
-
-    def __repr__(self) -> str:
-        return f"Image(mode={self.mode!r}, decode={self.decode!r})"
+    id: str | None = field(default=None, repr=False)
+    dtype: ClassVar[str] = "PIL.Image.Image"
+    _type: str = field(default="Image", init=False, repr=False)
 
     def encode_example(self, value: Any) -> dict[str, Any] | None:
-        """What is stored for a path, bytes, a `{"bytes", "path"}` dict, a numpy array or a PIL image.
+        """What is stored for a path, bytes, a `{"bytes", "path"}` dict, a numpy array (or nested lists) or a PIL image.
 
         Raises:
             ValueError: none of these.
         """
         if value is None:
             return None
-        if isinstance(value, str | Path):
-            return {"bytes": None, "path": str(Path(value).absolute())}
-        if isinstance(value, bytes | bytearray | memoryview):
-            return {"bytes": bytes(value), "path": None}
-        if isinstance(value, dict):
-            if value.get("bytes") is None and value.get("path") is None:
-                msg = f"An image sample should have one of 'path' or 'bytes' but they are missing or None in {value}."
-                raise ValueError(msg)
-            return {"bytes": value.get("bytes"), "path": value.get("path")}
         if hasattr(value, "save") and hasattr(value, "getbands"):
-            buffer = io.BytesIO()
-            value.save(buffer, value.format or "PNG")
-            return {"bytes": buffer.getvalue(), "path": getattr(value, "filename", None) or None}
-        if hasattr(value, "__array__"):
-            pil = require("PIL.Image", extra="image", why="arrays as images")
-            buffer = io.BytesIO()
-            pil.fromarray(value).save(buffer, "PNG")
-            return {"bytes": buffer.getvalue(), "path": None}
-        msg = f"Can't make an image of a value of type {type(value).__name__}"
-        raise ValueError(msg)
+            return encode_pillow(value)
+        if isinstance(value, list) or hasattr(value, "__array__"):
+            return _encode_array(value)
+        return stored_file(value, "an image")
+
+    def decode_example(self, value: Any, token_per_repo_id: Any = None) -> Any:  # noqa: ARG002  # the official signature
+        """The `PIL.Image.Image` of a stored image.
+
+        Raises:
+            RuntimeError: `decode` is False.
+            DecodeError: broken data.
+        """
+        if not self.decode:
+            msg = "Decoding is disabled for this feature. Please use Image(decode=True) instead."
+            raise RuntimeError(msg)
+        return decode_image(value, self)
+
+    def flatten(self) -> Any:
+        """The columns that it becomes when flattened: itself if it is decoded."""
+        return self if self.decode else {"bytes": Value("binary"), "path": Value("string")}
+
+
+def encode_pillow(image: Any) -> dict[str, Any]:
+    """What is stored for a PIL image: its file's path if it is unchanged, else its bytes in its own format or PNG."""
+    path = getattr(image, "filename", "")
+    if path:
+        return {"bytes": None, "path": path}
+    buffer = io.BytesIO()
+    lossless = "PNG" if image.mode in ("1", "L", "LA", "RGB", "RGBA") else "TIFF"
+    image.save(buffer, image.format or lossless)
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def _encode_array(value: Any) -> dict[str, Any]:
+    """PNG of an array of integers, TIFF of one of floats; wider numbers are narrowed as far as Pillow needs.
+
+    Raises:
+        TypeError: numbers that no image has.
+    """
+    np = require("numpy", extra="numpy", why="arrays as images")
+    pil = require("PIL.Image", extra="image", why="arrays as images")
+    array = np.asarray(value)
+    if array.ndim == 3 and array.dtype.kind in "iu":
+        if array.dtype != np.uint8 and array.size and (array.min() < 0 or array.max() > 255):
+            msg = f"an image with channels has values of uint8, not {array.dtype}"
+            raise TypeError(msg)
+        array = array.astype(np.uint8, copy=False)
+    elif array.dtype.kind == "b" or array.dtype.kind not in "iuf":
+        msg = f"Unsupported array dtype {array.dtype} for image encoding."
+        raise TypeError(msg)
+    elif array.dtype.str[1:] not in ("u1", "u2", "i4", "f4"):
+        array = array.astype(
+            np.float32 if array.dtype.kind == "f" else np.int32 if array.dtype.kind == "i" else np.uint16
+        )
+    buffer = io.BytesIO()
+    image = pil.fromarray(array)
+    image.save(buffer, "PNG" if image.mode in ("1", "L", "LA", "RGB", "RGBA") else "TIFF")
+    return {"bytes": buffer.getvalue(), "path": None}
 
 
 def _bytes_of(stored: dict[str, Any]) -> Any:

@@ -1,0 +1,111 @@
+"""From what a user gives to what is stored: class names to numbers, images to bytes, arrays to plain objects."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from crucible_datasets.features._types import ClassLabel, Feature, LargeList, List, Value
+
+_EXACT: dict[str, type] = {"bool": bool, "string": str, "large_string": str, "string_view": str, "float64": float}
+
+
+def encode(feature: Feature, value: Any, level: int = 0) -> Any:
+    """The stored form of one value.
+
+    Of a list, only the first item that is there says whether the items need encoding, as in `datasets`.
+
+    Raises:
+        ValueError, TypeError: a value that the feature cannot take.
+    """
+    if isinstance(feature, dict):
+        if value is None:
+            if level == 0:
+                msg = "Got None but expected a dictionary instead"
+                raise ValueError(msg)
+            return None
+        return {name: encode(inner, value.get(name), level + 1) for name, inner in feature.items()}
+    if value is None:
+        return None
+    if isinstance(feature, List | LargeList):
+        return _encode_list(feature.feature, value, level)
+    made = getattr(feature, "encode_example", None)
+    return value if made is None else made(value)
+
+
+def _encode_list(inner: Feature, values: Any, level: int) -> list[Any]:
+    if len(values) == 0:
+        return list(values)
+    first = next((value for value in values if _there(value, inner)), values[-1])
+    try:
+        changed = bool(encode(inner, first, level + 1) != first)
+    except ValueError:
+        changed = False  # arrays do not compare as one; what is wrong shows when it is stored
+    return [encode(inner, value, level + 1) for value in values] if changed else list(values)
+
+
+def _there(value: Any, feature: Feature) -> bool:
+    """Whether a value, or the first value inside of lists, is something."""
+    if isinstance(value, list | tuple) and isinstance(feature, List | LargeList):
+        return len(value) > 0 and _there(value[0], feature.feature)
+    return value is not None
+
+
+def encode_column(feature: Feature, column: Any) -> Any:
+    """The stored form of a column's values."""
+    if isinstance(feature, Value) and _fits(feature.dtype, column):
+        return column
+    return [encode(feature, value, 1) for value in plain_column(column)]
+
+
+def _fits(dtype: str, column: Any) -> bool:
+    """Whether every value is stored as it is: seen by the types alone, which costs little."""
+    if hasattr(column, "dtype"):
+        return str(column.dtype) == dtype
+    if not isinstance(column, list | tuple):
+        return False
+    exact = int if dtype.startswith(("int", "uint")) else _EXACT.get(dtype)
+    return exact is not None and set(map(type, column)) <= {exact, type(None)}
+
+
+def plain_column(column: Any) -> Any:
+    """A column whose objects of other packages are plain ones."""
+    if hasattr(column, "__array__") or isinstance(column, str):
+        return plain(column) if not isinstance(column, str) else column
+    return [plain(value) for value in column]
+
+
+def plain(value: Any) -> Any:
+    """A value without objects of other packages: tensors as arrays, images as stored, mappings as dicts."""
+    kind = type(value)
+    if kind in (int, str, float, bool, bytes, type(None)):
+        return value
+    if kind in (list, tuple):
+        return [plain(item) for item in value] if any(map(_foreign, value)) else value
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return plain((value.float() if value.dtype == torch.bfloat16 else value).numpy())
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime(warn=False) if not hasattr(value, "dtype") else value.tolist()
+    if hasattr(value, "to_pytimedelta"):
+        return value.to_pytimedelta()
+    if hasattr(value, "ndim") and hasattr(value, "dtype") and value.ndim == 0 and hasattr(value, "__array__"):
+        return value[()]
+    return value
+
+
+def _foreign(value: Any) -> bool:
+    return type(value) not in (int, str, float, bool, bytes, type(None))
+
+
+def needs_encoding(feature: Feature) -> bool:
+    """Whether values of a feature may have another stored form than most users give."""
+    if isinstance(feature, List | LargeList):
+        return needs_encoding(feature.feature)
+    if isinstance(feature, dict):
+        return any(needs_encoding(inner) for inner in feature.values())
+    return isinstance(feature, ClassLabel) or (hasattr(feature, "encode_example") and not isinstance(feature, Value))
