@@ -88,8 +88,17 @@ def test_files_of_hub_repositories(hub_root: Path) -> None:
     assert len(mixed) == 51
     with pytest.raises(FileNotFoundError):
         ours.load_dataset("json", data_files="hf://datasets/org/other/none.jsonl")
-    with pytest.raises(ValueError, match="belong"):
-        ours.load_dataset("org/other", data_files="../x.jsonl")
+    for outside in (
+        "../x.jsonl",
+        "/etc/x.jsonl",
+        "hf://datasets/org/small/data/train.jsonl",
+        "http://127.0.0.1:9/x.jsonl",
+    ):
+        (repo / "README.md").write_text(f"---\nconfigs:\n- config_name: a\n  data_files: {outside}\n---\n")
+        with pytest.raises(ValueError, match="belong"):
+            ours.load_dataset("org/other")
+        with pytest.raises(ValueError, match="belong"):
+            ours.load_dataset("org/other", data_files=outside)
     for pattern in ("s3://b/x.jsonl", "zip://a.jsonl::x.zip", "hf://org/model/x.jsonl"):
         with pytest.raises(UnsupportedError):
             ours.load_dataset("json", data_files=pattern)
@@ -139,6 +148,12 @@ def test_archives(tmp_path: Path) -> None:
         tar.addfile(member, io.BytesIO(data))
     both = ours.load_dataset("csv", data_files=[str(tmp_path / "z.zip"), str(tmp_path / "t.tar.gz")], split="train")
     assert both["a"][:] == [1, 2, 3, 7]
+    with zipfile.ZipFile(tmp_path / "j.zip", "w") as archive:
+        archive.writestr("x.jsonl", '{"i": 1}\n{"i": 2}\n')
+    assert list(ours.load_dataset("json", data_files=str(tmp_path / "j.zip"), split="train", streaming=True)) == [
+        {"i": 1},
+        {"i": 2},
+    ]
 
 
 def test_scripts_are_not_run(hub_root: Path) -> None:

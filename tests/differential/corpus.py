@@ -115,6 +115,7 @@ FORMATS: dict[str, Writer] = {
     ".json.xz": lambda rows: lzma.compress(_array(rows)),
     ".txt.bz2": lambda rows: bz2.compress(_text(rows)),
 }
+STREAMED = {".parquet", ".jsonl"}
 NESTED = {".parquet", ".jsonl", ".json", ".arrow", ".jsonl.gz", ".json.xz"}
 
 
@@ -165,7 +166,8 @@ def layouts(seed: int) -> Iterator[Repo]:
         for suffix in {suffixes[index % len(suffixes)], suffixes[(index * 3 + 4) % len(suffixes)], ".jsonl"}:
             make = _nested if suffix in NESTED and rng.random() < 0.6 else _flat
             files = {path + suffix: FORMATS[suffix](make(rng, rng.randrange(2, 7))) for path in paths.split()}
-            yield Repo(f"{name}{suffix}", files)
+            streamed: list[dict[str, Any]] = [{"streaming": True}] if suffix in STREAMED else []
+            yield Repo(f"{name}{suffix}", files, [{}, *streamed])
 
 
 def _card(text: str) -> bytes:

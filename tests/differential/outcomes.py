@@ -21,6 +21,8 @@ def loaded(library: Any, path: str, call: dict[str, Any]) -> dict[str, Any]:
         if isinstance(found, list):
             found = {str(i): one for i, one in enumerate(found)}
         splits = found if isinstance(found, dict) else {str(found.split): found}
+        if call.get("streaming"):
+            return {name: {"rows": repr(list(one)), "split": str(one.split)} for name, one in splits.items()}
         return {
             name: {"features": one.features.to_dict(), "rows": repr(one.to_list()), "split": str(one.split)}
             for name, one in splits.items()

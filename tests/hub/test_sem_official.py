@@ -109,7 +109,7 @@ def test_arguments_that_cannot_be_right(sides: list[Side], arguments: dict[str, 
         for call in (
             lambda: library.hf_hub_download(filename="a.txt", **given),
             lambda: library.snapshot_download(**given),
-        ):  # noqa: B023
+        ):
             with pytest.raises(ValueError, match=named):
                 call()
     with pytest.raises(ours.errors.HFValidationError, match="pattern must be a text, not int"):

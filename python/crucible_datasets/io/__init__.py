@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from crucible_datasets.io._archives import members, unpacked
+from crucible_datasets.io._archives import is_archive, members, unpacked
 from crucible_datasets.io._files import LocalFile, StorePlace, file_source, read_table
 from crucible_datasets.io._remote import RemoteFiles
 from crucible_datasets.io._web import WebFile
 
-__all__ = ["LocalFile", "RemoteFiles", "StorePlace", "WebFile", "file_source", "members", "read_table", "unpacked"]
+__all__ = [
+    "LocalFile",
+    "RemoteFiles",
+    "StorePlace",
+    "WebFile",
+    "file_source",
+    "is_archive",
+    "members",
+    "read_table",
+    "unpacked",
+]

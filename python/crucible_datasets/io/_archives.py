@@ -14,6 +14,11 @@ from crucible_datasets.io._files import LocalFile, StorePlace
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 
+def is_archive(path: str) -> bool:
+    """Whether a file's name says zip or tar."""
+    return path.endswith(_ARCHIVES)
+
+
 def unpacked(files: Sequence[LocalFile], store: StorePlace) -> list[LocalFile]:
     """The files, with those in zip and tar archives in the archives' places.
 
@@ -26,7 +31,7 @@ def unpacked(files: Sequence[LocalFile], store: StorePlace) -> list[LocalFile]:
     """
     out: list[LocalFile] = []
     for file in files:
-        if not file.path.endswith(_ARCHIVES):
+        if not is_archive(file.path):
             out.append(file)
             continue
         # Late: few data files are archives.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from _crucible._native import Table
@@ -11,10 +11,10 @@ from crucible_datasets.dataset import Dataset, DatasetDict
 from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
-from crucible_datasets.io import StorePlace, unpacked
-from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
+from crucible_datasets.io import StorePlace, is_archive, unpacked
+from crucible_datasets.iterable import FileOrigin, IterableDataset, IterableDatasetDict, LocalOrigin
 from crucible_datasets.load._config import BuilderConfig
-from crucible_datasets.load._data_files import file_origins, local_files
+from crucible_datasets.load._data_files import DataFile, file_origins, local_files
 from crucible_datasets.load._export import export
 from crucible_datasets.load._formats import REGISTRY, Format, ReadJob
 from crucible_datasets.load._modes import DownloadConfig, DownloadMode, VerificationMode
@@ -284,6 +284,12 @@ class DatasetBuilder:
             raise ValueError(msg)
         return self._stream([part.splitname for part in instruction.parts], shown)
 
+    def _origins(self, files: Sequence[DataFile]) -> list[FileOrigin]:
+        """The files to stream; archives are brought here and unpacked."""
+        if not (self._format.unpacks and any(is_archive(file.path) for file in files)):
+            return file_origins(files, self._store)
+        return [LocalOrigin(file.path) for file in unpacked(local_files(files, self._store), self._store)]
+
     def _stream(self, names: list[str], shown: str) -> IterableDataset:
-        files = [origin for name in names for origin in file_origins(self.config.files_of(name), self._store)]
+        files = [origin for name in names for origin in self._origins(self.config.files_of(name))]
         return IterableDataset(files, self.name, self._imposed, NamedSplit(shown))._of(self.info)

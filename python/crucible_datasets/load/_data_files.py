@@ -148,11 +148,22 @@ class Finder:
         if not mark or scheme == "file":
             return self._relative(rest if mark else pattern)
         if scheme in ("http", "https"):
+            self._refuse_outside(pattern)
             return [DataFile(Web(self._token), pattern)]
         if scheme != "hf":
             msg = f"Files at {scheme}:// addresses are not read ({pattern!r}); hf://, http:// and https:// are. Download them first."
             raise UnsupportedError(msg)
         return self._hub(pattern)
+
+    def _refuse_outside(self, pattern: str) -> None:
+        """A stranger's card must not send anybody elsewhere.
+
+        Raises:
+            ValueError: the place is a repository.
+        """
+        if isinstance(self.place, Repository):
+            msg = f"Data files don't belong to {self.place.name}: {pattern!r} leads out of the repository. They should be relative to its root."
+            raise ValueError(msg)
 
     def _hub(self, pattern: str) -> list[DataFile]:
         # Late: the rooms of addresses are large, and few calls name one.
@@ -160,6 +171,8 @@ class Finder:
         if uri.type != "dataset":
             msg = f"Data files come from dataset repositories, {pattern!r} names a {uri.type}. Download it with hfhub first."
             raise UnsupportedError(msg)
+        if not (isinstance(self.place, Repository) and uri.id == self.place.name):
+            self._refuse_outside(pattern)
         key = (uri.id, uri.revision)
         if key not in self._repositories:
             mine = self.place
@@ -173,8 +186,7 @@ class Finder:
         if not isinstance(place, Folder):
             full = posixpath.normpath(posixpath.join(self.folder, pattern))
             if full.startswith(("..", "/")):
-                msg = f"Data files don't belong to {place.name}: {pattern!r} leads out of the repository. They should be relative to its root."
-                raise ValueError(msg)
+                self._refuse_outside(pattern)
             return [DataFile(place, path) for path in matching(full, place.paths())]
         if not has_magic(pattern):
             full = os.path.normpath(os.path.join(place.root, self.folder, os.path.expanduser(pattern)))  # noqa: PTH111, PTH118
