@@ -6,6 +6,7 @@ import functools
 import http.server
 import io
 import json
+import pickle
 import tarfile
 import threading
 import zipfile
@@ -192,6 +193,19 @@ def test_arguments(tmp_path: Path) -> None:
     (tmp_path / "saved" / "state.json").write_text("{}")
     with pytest.raises(ValueError, match="load_from_disk"):
         ours.load_dataset(str(tmp_path / "saved"))
+
+
+def test_builders_pickle(tmp_path: Path, hub_root: Path) -> None:
+    (tmp_path / "train.csv").write_text("a;b\n1;2\n")
+    builder = ours.load_dataset_builder("csv", data_files=str(tmp_path / "train.csv"), sep=";")
+    for one in (builder, ours.load_dataset_builder("org/small")):
+        again = pickle.loads(pickle.dumps(one))
+        assert again.config.data_files == one.config.data_files
+        assert again.as_dataset("train").to_list() == one.as_dataset("train").to_list()
+    assert builder.config.sep == ";"
+    assert ours.load_dataset_builder(str(tmp_path), sep=";").config_id == "default-sep=%3B"
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = builder.config.nonsense
 
 
 def test_splits_as_objects(tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ class Format:
     streamed: bool = False
     unpacks: bool = True
 
+    def __reduce__(self) -> tuple[Callable[[str], Format], tuple[str]]:
+        return reader_of, (self.name,)
+
     def checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The options that differ from what is read anyway.
 
