@@ -196,14 +196,15 @@ def test_arguments(tmp_path: Path) -> None:
 
 
 def test_builders_pickle(tmp_path: Path, hub_root: Path) -> None:
-    (tmp_path / "train.csv").write_text("a;b\n1;2\n")
-    builder = ours.load_dataset_builder("csv", data_files=str(tmp_path / "train.csv"), sep=";")
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "train.csv").write_text("a;b\n1;2\n")
+    builder = ours.load_dataset_builder("csv", data_files=str(tmp_path / "c" / "train.csv"), sep=";")
     for one in (builder, ours.load_dataset_builder("org/small")):
         again = pickle.loads(pickle.dumps(one))
         assert again.config.data_files == one.config.data_files
         assert again.as_dataset("train").to_list() == one.as_dataset("train").to_list()
     assert builder.config.sep == ";"
-    assert ours.load_dataset_builder(str(tmp_path), sep=";").config_id == "default-sep=%3B"
+    assert ours.load_dataset_builder(str(tmp_path / "c"), sep=";").config_id == "default-sep=%3B"
     with pytest.raises(AttributeError, match="nonsense"):
         _ = builder.config.nonsense
 
