@@ -28,6 +28,8 @@ class Repo:
     name: str
     files: dict[str, bytes]
     calls: list[dict[str, Any]] = field(default_factory=lambda: [{}])
+    by_format: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Calls with a format in the place of the path; `ROOT` in them stands for the folder."""
 
 
 # -------------------------------------------------------------------------------------------------------------- rows
@@ -433,6 +435,22 @@ def oddities(seed: int) -> Iterator[Repo]:
         {"data_files": [{"split": "x"}]},
         {"name": "none"},
         {"nonsense": 1},
+    ], [
+        ("json", {"data_files": "ROOT/en/train.jsonl"}),
+        ("json", {"data_files": ["ROOT/en/*.jsonl", "ROOT/fr/test.jsonl"], "split": "train[:3]"}),
+        ("json", {"data_files": {"a": "ROOT/en/*", "b.c": ["ROOT/fr/train.jsonl"]}, "name": "mine"}),
+        ("json", {"data_files": [{"split": "x", "path": "ROOT/**/test.jsonl"}]}),
+        ("json", {"data_dir": "ROOT/en"}),
+        ("json", {"data_dir": "ROOT", "data_files": "fr/*.jsonl"}),
+        ("json", {"data_files": "train.jsonl", "data_dir": "ROOT/fr", "split": "train"}),
+        ("text", {"data_files": "ROOT/zz/*"}),
+        ("json", {"data_files": "ROOT/en/none.jsonl"}),
+        ("json", {"data_files": "ROOT/en"}),
+        ("json", {"data_files": "ROOT/en/train.jsonl", "nonsense": 1}),
+        ("text", {"data_files": "ROOT/en/train.jsonl"}),
+        ("text", {"data_files": "ROOT/en/train.jsonl", "sample_by": "document"}),
+        ("csv", {"data_files": "ROOT/en/none.csv"}),
+        ("csv", {"data_files": {"my-split": "ROOT/en/*"}}),
     ])  # fmt: skip
     rows = {
         name: _lines([{"i": i} for i in range(count)])

@@ -24,12 +24,27 @@ def loaded(library: Any, path: str, call: dict[str, Any]) -> dict[str, Any]:
         if call.get("streaming"):
             return {name: {"rows": repr(list(one)), "split": str(one.split)} for name, one in splits.items()}
         return {
-            name: {"features": one.features.to_dict(), "rows": repr(one.to_list()), "split": str(one.split)}
+            name: {
+                "features": one.features.to_dict(),
+                "rows": repr(one.to_list()),
+                "split": str(one.split),
+                "info": _named(one.info, "split" not in call),
+            }
             for name, one in splits.items()
         }
 
     result: dict[str, Any] = _caught(work)
     return result
+
+
+def _named(info: Any, sizes: bool) -> dict[str, Any]:
+    """What a loaded dataset says of itself; sizes of splits where all were asked for (others are not read here)."""
+    rows = {name: split.num_examples for name, split in info.splits.items()} if sizes else None
+    return {
+        "names": [info.builder_name, info.dataset_name, info.config_name, str(info.version)],
+        "texts": [info.description, info.citation, info.homepage, info.license],
+        "rows": rows,
+    }
 
 
 def _info(library: Any, path: str, config: str) -> dict[str, Any]:

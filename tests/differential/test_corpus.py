@@ -31,6 +31,10 @@ def jobs_of(repos: list[Repo], root: Path, hub_root: Path) -> list[dict[str, Any
         local = str(root / f"r{number}")
         facts = [None] if number % 2 == 0 or "README.md" in repo.files else []
         jobs += [{"repo": repo.name, "path": local, "call": call} for call in (*facts, *repo.calls)]
+        for format, call in repo.by_format:
+            jobs.append(
+                {"repo": repo.name, "path": format, "call": json.loads(json.dumps(call).replace("ROOT", local))}
+            )
         if number % ON_HUB == 0 or len(repo.calls) > ON_HUB:
             jobs += [{"repo": f"{repo.name} on the hub", "path": hub_id, "call": call} for call in repo.calls[:ON_HUB]]
     return jobs
