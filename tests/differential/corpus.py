@@ -362,6 +362,23 @@ dataset_info:
             ),
         },
     )
+    both = """
+configs:
+- config_name: default
+  data_files: train.jsonl
+  features:
+  - name: text
+    dtype: large_string
+dataset_info:
+  features:
+  - name: score
+    dtype: int16
+  - name: text
+    dtype: string
+  - name: label
+    dtype: int8
+"""
+    yield Repo("config-features-and-infos", {**labelled, "README.md": _card(both)}, [{}, {"data_files": "test.jsonl"}])
 
 
 def oddities(seed: int) -> Iterator[Repo]:

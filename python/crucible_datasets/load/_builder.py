@@ -67,7 +67,7 @@ class DatasetBuilder:
         self._expected = None if info is None else info.splits
         self._checks = True
         self.info = info.copy() if info is not None else DatasetInfo()
-        if config.features is not None:
+        if self.info.features is None:
             self.info.features = config.features
         self._imposed = self.info.features
         self.info.builder_name, self.info.dataset_name = self.name, self.dataset_name
