@@ -9,7 +9,7 @@ from typing import Any, Self
 from _crucible._native import Table
 from _crucible._optional import require
 from crucible_datasets.dataset._map import MapMixin
-from crucible_datasets.features import Features, encode_column
+from crucible_datasets.features import Features, decoder, encode_column, images_encoded, images_in_rows
 
 
 class Dataset(MapMixin):
@@ -33,7 +33,8 @@ class Dataset(MapMixin):
             SchemaError: values that fit no common type, or not the features.
         """
         if features is None:
-            return cls(Table.from_rows(mapping), None, split)
+            encoded = images_in_rows(mapping)
+            return cls(Table.from_rows(mapping), None, split) if encoded is None else cls._of_images(*encoded, split)
         columns = {name: [row.get(name) for row in mapping] for name in (mapping[0] if mapping else ())}
         return cls.from_dict(columns, features, split)
 
@@ -51,11 +52,18 @@ class Dataset(MapMixin):
         """
         columns = dict(mapping)
         if features is None:
-            return cls(Table.from_columns(columns), None, split)
+            encoded = images_encoded(columns)
+            return cls(Table.from_columns(columns), None, split) if encoded is None else cls._of_images(*encoded, split)
         for name, feature in features.items():
             if name in columns:
                 columns[name] = encode_column(feature, columns[name])
         return cls(Table.from_columns(columns, features.to_text()), features, split)
+
+    @classmethod
+    def _of_images(cls, columns: dict[str, Any], images: dict[str, Any], split: str | None) -> Self:
+        """From columns of which some are images already stored as such."""
+        made = cls(Table.from_columns(columns), None, split)
+        return made.cast(Features({**made._features, **images}))
 
     @classmethod
     def from_arrow(cls, data: Any, split: str | None = None) -> Self:
@@ -71,8 +79,13 @@ class Dataset(MapMixin):
         return [self._decoded_row(row) for row in rows] if self._decoding() else rows
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """All columns as Python lists."""
-        return self._table.batch(0, len(self))
+        """All columns as Python lists: what is stored (images as bytes and path), but JSON as what it says."""
+        columns: dict[str, list[Any]] = self._table.batch(0, len(self))
+        for name, feature in self._features.items():
+            decode = decoder(feature, json_alone=True)
+            if decode is not None:
+                columns[name] = [decode(value) for value in columns[name]]
+        return columns
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame`, by Arrow. Needs pandas and pyarrow."""

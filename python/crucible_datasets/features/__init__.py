@@ -11,7 +11,7 @@ from crucible_datasets.features._align import (
 )
 from crucible_datasets.features._arrays import Array2D, Array3D, Array4D, Array5D
 from crucible_datasets.features._decode import decoder
-from crucible_datasets.features._encode import encode, encode_column, needs_encoding
+from crucible_datasets.features._encode import encode, encode_column, images_encoded, images_in_rows, needs_encoding
 from crucible_datasets.features._features import Features
 from crucible_datasets.features._image import Image, decode_image
 from crucible_datasets.features._media import Audio, BioSequence, BioStructure, Mesh, Nifti, Pdf, Video
@@ -47,6 +47,8 @@ __all__ = [
     "decoder",
     "encode",
     "encode_column",
+    "images_encoded",
+    "images_in_rows",
     "needs_encoding",
     "require_decoding",
     "require_storage_cast",

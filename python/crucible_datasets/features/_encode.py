@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from crucible_datasets.features._image import Image
 from crucible_datasets.features._types import ClassLabel, Feature, LargeList, List, Value
 
 _EXACT: dict[str, type] = {"bool": bool, "string": str, "large_string": str, "string_view": str, "float64": float}
@@ -100,6 +101,39 @@ def plain(value: Any) -> Any:
 
 def _foreign(value: Any) -> bool:
     return type(value) not in (int, str, float, bool, bytes, type(None))
+
+
+def images_encoded(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Feature]] | None:
+    """Columns of PIL images, or of lists of them, as they are stored, with their features; None without such columns.
+
+    Nothing is looked at unless Pillow is loaded.
+    """
+    pillow: Any = sys.modules.get("PIL.Image")
+    if pillow is None:
+        return None
+    encoded: dict[str, Any] = dict(columns)
+    found: dict[str, Feature] = {}
+    for name, column in columns.items():
+        if not isinstance(column, list | tuple):
+            continue
+        first = next((value for value in column if value is not None and value != []), None)
+        image = Image()
+        if isinstance(first, pillow.Image):
+            found[name] = image
+            encoded[name] = [image.encode_example(value) for value in column]
+        elif isinstance(first, list | tuple) and len(first) and isinstance(first[0], pillow.Image):
+            found[name] = List(image)
+            encoded[name] = [None if v is None else [image.encode_example(item) for item in v] for v in column]
+    return (encoded, found) if found else None
+
+
+def images_in_rows(rows: Any) -> tuple[dict[str, Any], dict[str, Feature]] | None:
+    """As `images_encoded`, for rows."""
+    if "PIL.Image" not in sys.modules or not isinstance(rows, list | tuple):
+        return None
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        return None
+    return images_encoded({name: [row.get(name) for row in rows] for name in rows[0]})
 
 
 def needs_encoding(feature: Feature) -> bool:

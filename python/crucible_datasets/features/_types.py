@@ -188,6 +188,10 @@ class ClassLabel(Typed):
         return storage.cast("int64")
 
 
+def _json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 @dataclass
 class Json(Typed):
     """Values of any type, stored as JSON text and shown as what the text says.
@@ -209,9 +213,9 @@ class Json(Typed):
             try:
                 json.loads(value)
             except ValueError:
-                return json.dumps(value, ensure_ascii=False)
+                return _json_text(value)
             return value
-        return json.dumps(value, ensure_ascii=False)
+        return _json_text(value)
 
     def decode_example(self, value: Any, token_per_repo_id: Any = None) -> Any:  # noqa: ARG002  # the official signature
         """What a stored text says.

@@ -6,11 +6,13 @@ lists of equal shapes are stacked; the rest is an object array.
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from crucible_datasets.features import Feature, LargeList, List, Value, decoder
+from crucible_datasets.features._arrays import ArrayND
 
 if TYPE_CHECKING:
     from _crucible._native import Table
@@ -21,10 +23,10 @@ Array = Any
 def _wanted(array: Array, kwargs: dict[str, Any]) -> Array:
     """The array in the dtype that the format wants."""
     if "dtype" in kwargs:
-        if kwargs["dtype"] is None or array.dtype.kind not in "iuf":
+        if kwargs["dtype"] is None or array.dtype.kind not in "iufm":
             return array
         return array.astype(kwargs["dtype"], copy=False)
-    if array.dtype.kind in "iu":
+    if array.dtype.kind in "ium":  # durations are counts
         return array.astype(np.int64, copy=False)
     if array.dtype.kind == "f":
         return array.astype(np.float32, copy=False)
@@ -46,58 +48,116 @@ def _objects(values: list[Any]) -> Array:
     return array
 
 
-def _list(values: list[Any], feature: Feature, kwargs: dict[str, Any]) -> Array:
-    """A list cell as an array: rectangular numbers stacked, anything else objects."""
-    inner = feature.feature if isinstance(feature, List | LargeList) else None
-    dtype = _stored_dtype(feature)
-    if dtype is not None:
-        try:
-            return _wanted(np.array(values, dtype=dtype), kwargs)
-        except (ValueError, TypeError):
-            pass  # ragged, or with nulls: item by item
-    items = [to_numpy_value(value, inner, kwargs) for value in values]
-    return _stack(items)
-
-
 def _stack(items: list[Any]) -> Array:
-    arrays = items and all(isinstance(item, np.ndarray) for item in items)
-    if arrays and all(i.shape == items[0].shape and i.dtype == items[0].dtype for i in items):
-        return np.stack(items)
+    kinds = (np.ndarray, np.number, np.bool_)
+    if items and all(isinstance(item, kinds) for item in items):
+        first = items[0]
+        if all(item.shape == first.shape and item.dtype == first.dtype for item in items):
+            return np.stack(items)
     return _objects(items)
+
+
+# Two steps, as in the official library: `_stored` gives what Arrow gives numpy, `_shown` what the format makes of it.
+
+
+def _stored(value: Any, feature: Feature) -> Any:
+    """A value as Arrow's conversion to numpy has it: scalars and arrays of the stored width, dicts of plain values."""
+    if isinstance(feature, List | LargeList):
+        return None if value is None else _stored_list(value, feature.feature)
+    if isinstance(feature, ArrayND):
+        return None if value is None else _rectangle(value, feature)
+    if isinstance(feature, dict) and isinstance(value, dict):
+        nested = (List, LargeList, ArrayND, dict)
+        return {k: _stored(v, feature.get(k)) if isinstance(feature.get(k), nested) else v for k, v in value.items()}
+    dtype = _stored_dtype(feature)
+    if dtype is not None and dtype.kind != "b":
+        if value is None:
+            return (dtype if dtype.kind == "f" else np.dtype(np.float64)).type("nan")
+        return dtype.type(value)
+    time = _time_dtype(feature)
+    if time is not None:
+        return _time("NaT" if value is None else value, time)
+    return value
+
+
+def _stored_list(values: list[Any], inner: Feature) -> Array:
+    if isinstance(inner, List | LargeList | ArrayND | dict):
+        return _objects([_stored(value, inner) for value in values])
+    dtype, time = _stored_dtype(inner), _time_dtype(inner)
+    if dtype is None and time is None:
+        return _objects(values)
+    if dtype is None or all(value is not None for value in values):
+        return np.array([_stored(v, inner) for v in values] if dtype is None else values, dtype=dtype or time)
+    if dtype.kind == "b":
+        return _objects(values)
+    filled = [float("nan") if value is None else value for value in values]
+    return np.array(filled, dtype=dtype if dtype.kind == "f" else np.float64)
+
+
+def _rectangle(value: Any, feature: ArrayND) -> Array:
+    dtype = _stored_dtype(Value(feature.dtype))
+    try:
+        return np.array(value, dtype=dtype)
+    except (ValueError, TypeError):  # nulls inside, or rows of other lengths
+        return np.array(value, dtype=object)
+
+
+def _time_dtype(feature: Feature) -> str | None:
+    """The numpy dtype of a date, timestamp or duration; None for anything else. Zones are dropped: times are UTC."""
+    name = feature.dtype if isinstance(feature, Value) else ""
+    if name.startswith("date"):
+        return "datetime64[D]" if name == "date32" else "datetime64[ms]"
+    if not name.startswith(("timestamp", "duration")):
+        return None
+    unit = name[name.index("[") + 1 :].split(",", maxsplit=1)[0].rstrip("]")
+    return f"timedelta64[{unit}]" if name.startswith("duration") else f"datetime64[{unit}]"
+
+
+def _time(value: Any, dtype: str) -> Any:
+    if getattr(value, "tzinfo", None) is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
+    if hasattr(value, "to_numpy"):  # pandas has nanoseconds
+        value = value.to_numpy()
+    return np.array(value, dtype=dtype)[()]
+
+
+def _combined(rows: list[Any]) -> Array:
+    """Stored values as one array: stacked where they are scalars of one kind or arrays of one shape, else objects."""
+    arrays = [row for row in rows if isinstance(row, np.ndarray)]
+    if arrays and any(
+        not isinstance(row, np.ndarray) or row.dtype == object or row.shape != arrays[0].shape for row in rows
+    ):
+        try:
+            return np.asarray(rows, dtype=object)
+        except ValueError:
+            return _objects(rows)
+    if rows and isinstance(rows[0], dict):
+        return _objects(rows)
+    return np.asarray(rows)
+
+
+def _shown(value: Any, kwargs: dict[str, Any]) -> Any:
+    """What the format shows: arrays in the wanted dtype, lists stacked where they can be."""
+    if isinstance(value, str | bytes | np.number) or value is None:
+        return value
+    if isinstance(value, dict):
+        return {name: _shown(inner, kwargs) for name, inner in value.items()}
+    if isinstance(value, np.ndarray):
+        if value.dtype == object:
+            return _stack([_shown(item, kwargs) for item in value])
+        return value if value.dtype.kind in "SU" else _wanted(value, kwargs)
+    if isinstance(value, list | tuple):
+        return _stack([_shown(item, kwargs) for item in value])
+    return np.asarray(value)
 
 
 def to_numpy_value(value: Any, feature: Feature, kwargs: dict[str, Any]) -> Any:
     """One cell of a row."""
     if isinstance(value, np.ndarray):
         return value
-    if value is None:
-        dtype = None if isinstance(feature, List | LargeList) else _stored_dtype(feature)
-        missing = np.float64 if dtype is None or dtype.kind != "f" else dtype.type
-        return None if dtype is None or dtype.kind == "b" else missing("nan")
-    if isinstance(feature, List | LargeList) and isinstance(value, list):
-        return _list(value, feature, kwargs)
-    if isinstance(feature, dict) and isinstance(value, dict):
-        return {name: to_numpy_value(inner, feature.get(name), kwargs) for name, inner in value.items()}
-    if isinstance(value, bool):
-        return np.array(value)
-    dtype = _stored_dtype(feature)
-    if dtype is not None:
-        scalar = dtype.type(value)
-        return scalar if kwargs.get("dtype") is None else np.dtype(kwargs["dtype"]).type(scalar)
-    if isinstance(value, str):
-        return np.str_(value)
-    if isinstance(value, bytes):
-        return np.bytes_(value)
-    if isinstance(feature, Value) and feature.dtype.startswith(("date", "timestamp", "duration")):
-        return np.array(value, dtype=_time_dtype(feature.dtype))
-    return value
-
-
-def _time_dtype(dtype: str) -> str:
-    if dtype.startswith("date"):
-        return "datetime64[D]"
-    unit = dtype[dtype.index("[") + 1 :].split(",", maxsplit=1)[0].rstrip("]")
-    return f"timedelta64[{unit}]" if dtype.startswith("duration") else f"datetime64[{unit}]"
+    if decoder(feature) is not None:
+        return _shown(value, kwargs)
+    return _shown(_combined([_stored(value, feature)])[0], kwargs)
 
 
 def to_numpy_column(table: Table, name: str, feature: Feature, start: int, stop: int, kwargs: dict[str, Any]) -> Array:
@@ -112,32 +172,21 @@ def to_numpy_column(table: Table, name: str, feature: Feature, start: int, stop:
     values = table.column(name, start, stop)
     decode = decoder(feature, numpy=True)
     if decode is not None:
-        return _stack([decode(value) for value in values])
+        return _stack([_shown(decode(value), kwargs) for value in values])
     return _column_of(values, feature, kwargs)
 
 
 def _column_of(values: list[Any], feature: Feature, kwargs: dict[str, Any]) -> Array:
-    nulls = any(value is None for value in values)
-    if isinstance(feature, List | LargeList):
-        return (
-            _list(values, List(feature), kwargs)
-            if not nulls
-            else _objects([to_numpy_value(value, feature, kwargs) for value in values])
-        )
     dtype = _stored_dtype(feature)
-    if dtype is not None and dtype.kind != "b":
-        filled = [float("nan") if value is None else value for value in values] if nulls else values
-        return _wanted(np.array(filled, dtype=np.float64 if nulls else dtype), kwargs)
-    if isinstance(feature, Value) and not nulls:
-        if feature.dtype.startswith("duration"):
-            return np.array(values, dtype=_time_dtype(feature.dtype)).astype(np.int64)
-        if feature.dtype.startswith(("date", "timestamp")):
-            zoned = "tz=" in feature.dtype
-            return _objects(values) if zoned else np.array(values, dtype=_time_dtype(feature.dtype))
-        if feature.dtype.startswith(("time", "decimal")):
-            return _objects(values)
-        return np.array(values) if values else np.array([], dtype=object)
-    return _objects([to_numpy_value(value, feature, kwargs) for value in values])
+    if isinstance(feature, List | LargeList) and dtype is not None and values:
+        try:
+            return _wanted(np.array(values, dtype=dtype), kwargs)
+        except (ValueError, TypeError):
+            pass  # ragged, or with nulls: row by row
+    if isinstance(feature, Value) and feature.dtype == "null" and not values:
+        return np.array([], dtype=np.float32)
+    shown = _shown(_combined([_stored(value, feature) for value in values]), kwargs)
+    return shown if isinstance(shown, np.ndarray) else np.asarray(shown)
 
 
 def to_numpy_batch(
