@@ -200,7 +200,16 @@ configs:
     yield Repo(
         "configs",
         {**files, "README.md": _card(listed)},
-        [{}, {"name": "one"}, {"name": "two"}, {"name": "three"}, {"name": "two", "data_files": "one/x.parquet"}],
+        [
+            {},
+            {"name": "one"},
+            {"name": "two"},
+            {"name": "three"},
+            {"name": "two", "data_files": "one/x.parquet"},
+            {"data_files": "one/x.parquet"},
+            {"data_dir": "two"},
+            {"columns": ["i"]},
+        ],
     )
     yield Repo(
         "configs-default",

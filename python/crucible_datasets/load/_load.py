@@ -59,9 +59,8 @@ def load_dataset_builder(
         config = packaged(format, name, data_files, Finder(module.place, None, token), config_kwargs, features)
         info = None
     else:
-        customised = any(value is not None for value in given.values())
-        chosen = module.config(name, customised=customised)
         own = data_files is None and data_dir is None
+        chosen = module.config(name, given_files=not own)
         # As in `datasets`: infos apply to the config that was named, or to the card's default.
         stated = name if name is not None else module.card.default
         info = module.card.infos.get(stated) if own and stated is not None else None

@@ -76,12 +76,12 @@ class Module:
             return self.card.default
         return next(iter(configs)) if len(configs) == 1 else "default" if "default" in configs else None
 
-    def config(self, name: str | None, *, customised: bool) -> Config:
+    def config(self, name: str | None, *, given_files: bool) -> Config:
         """The config asked for.
 
         Args:
             name: its name, None for the default.
-            customised: whether files or options were given: then a new config does where there is no default.
+            given_files: whether `data_files` or `data_dir` were given: then a new config does where there is no default.
 
         Raises:
             ValueError: an unknown one, or several and none asked for; with those that there are.
@@ -89,7 +89,7 @@ class Module:
         configs = self.configs()
         wanted = name if name is not None else self.default()
         if wanted is None:
-            if customised:
+            if given_files:
                 return Config("default")
             msg = (
                 f"Config name is missing.\nPlease pick one among the available configs: {list(configs)}\n"
