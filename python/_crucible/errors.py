@@ -285,7 +285,7 @@ class OutOfBoundsError(DataError, IndexError):
     """A row number is out of range."""
 
 
-class UnsupportedError(DataError, ValueError):
+class UnsupportedError(DataError, ValueError, NotImplementedError):
     """A valid input that is not supported."""
 
 

@@ -12,7 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crucible_datasets.dataset import Column, Dataset, DatasetDict
+    from crucible_datasets.combine import concatenate_datasets, interleave_datasets
+    from crucible_datasets.dataset import Column, Dataset, DatasetDict, load_from_disk
     from crucible_datasets.features import (
         Array2D,
         Array3D,
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
     from crucible_datasets.splits import NamedSplit, ReadInstruction, Split, SplitDict, SplitInfo
 
 _HOMES = {
-    "crucible_datasets.dataset": "Column Dataset DatasetDict",
+    "crucible_datasets.combine": "concatenate_datasets interleave_datasets",
+    "crucible_datasets.dataset": "Column Dataset DatasetDict load_from_disk",
     "crucible_datasets.features": "Array2D Array3D Array4D Array5D Audio BioSequence BioStructure ClassLabel Features Image Json LargeList List Mesh Nifti Pdf Sequence Translation TranslationVariableLanguages Value Video",
     "crucible_datasets.info": "DatasetInfo Version",
     "crucible_datasets.iterable": "IterableDataset IterableDatasetDict",
@@ -104,13 +106,16 @@ __all__ = [
     "VerificationMode",
     "Version",
     "Video",
+    "concatenate_datasets",
     "get_dataset_config_info",
     "get_dataset_config_names",
     "get_dataset_default_config_name",
     "get_dataset_infos",
     "get_dataset_split_names",
+    "interleave_datasets",
     "load_dataset",
     "load_dataset_builder",
+    "load_from_disk",
 ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from crucible_datasets.dataset._column import Column
 from crucible_datasets.dataset._dataset import Dataset
-from crucible_datasets.dataset._dict import DatasetDict
+from crucible_datasets.dataset._dict import DatasetDict, load_from_disk
 
-__all__ = ["Column", "Dataset", "DatasetDict"]
+Dataset._dict_type = DatasetDict
+
+__all__ = ["Column", "Dataset", "DatasetDict", "load_from_disk"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.features import Features, decoder
@@ -26,6 +27,9 @@ class Base(InfoMixin):
         """The same dataset over another view; features are kept unless given."""
         made = type(self)(table, self._features if features is None else features, self._split)
         made._format = self._format
+        if self._format.columns is not None:
+            hidden = set(self._features) - set(self._format.columns)
+            made._format = replace(self._format, columns=tuple(sorted(set(made._features) - hidden)))
         made._info = self._info
         return made
 
@@ -40,7 +44,7 @@ class Base(InfoMixin):
     def _decoding(self) -> dict[str, Any]:
         """Columns whose shown value is not the stored one."""
         if self._decoders is None:
-            numpy = self._format.type == "numpy"
+            numpy = self._format.type in {"numpy", "torch"}
             found = {name: decoder(feature, numpy=numpy) for name, feature in self._features.items()}
             self._decoders = {name: decode for name, decode in found.items() if decode is not None}
         return self._decoders

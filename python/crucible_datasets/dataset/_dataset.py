@@ -8,11 +8,11 @@ from typing import Any, Self
 
 from _crucible._native import Table
 from _crucible._optional import require
-from crucible_datasets.dataset._map import MapMixin
+from crucible_datasets.dataset._sources import SourcesMixin
 from crucible_datasets.features import Features, decoder, encode_column, images_encoded, images_in_rows
 
 
-class Dataset(MapMixin):
+class Dataset(SourcesMixin):
     """Rows in memory or in a memory-mapped file, with random access.
 
     Made by `load_dataset`, `from_list`, `from_dict` or `from_arrow`; not by its constructor.
@@ -138,8 +138,3 @@ class Dataset(MapMixin):
         """The same with one column in another feature; errors as `cast`."""
         self._checked(column)
         return self.cast(Features({**self._features, column: feature}))
-
-    def unique(self, column: str) -> list[Any]:
-        """The distinct values of a column, in order of first appearance."""
-        self._checked(column)
-        return list(dict.fromkeys(self._table.column(column, 0, len(self))))

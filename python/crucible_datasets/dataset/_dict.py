@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from crucible_datasets.dataset._dataset import Dataset
+from crucible_datasets.dataset._disk import DICT, INFO, STATE, local_folder
 from crucible_datasets.features import Features
+from crucible_datasets.splits import check_split_name
 
 
 class DatasetDict(dict[str, Dataset]):
@@ -93,16 +98,159 @@ class DatasetDict(dict[str, Dataset]):
         """`Dataset.rename_columns` of each split."""
         return self._each(lambda dataset: dataset.rename_columns(column_mapping))
 
+    def cast(self, features: Features) -> DatasetDict:
+        """`Dataset.cast` of each split."""
+        return self._each(lambda dataset: dataset.cast(features))
+
+    def cast_column(self, column: str, feature: Any) -> DatasetDict:
+        """`Dataset.cast_column` of each split."""
+        return self._each(lambda dataset: dataset.cast_column(column, feature))
+
+    def class_encode_column(self, column: str, include_nulls: bool = False) -> DatasetDict:
+        """`Dataset.class_encode_column` of each split."""
+        return self._each(lambda dataset: dataset.class_encode_column(column, include_nulls))
+
+    def align_labels_with_mapping(self, label2id: Mapping[str, int], label_column: str) -> DatasetDict:
+        """`Dataset.align_labels_with_mapping` of each split."""
+        return self._each(lambda dataset: dataset.align_labels_with_mapping(label2id, label_column))
+
+    def flatten(self, max_depth: int = 16) -> DatasetDict:
+        """`Dataset.flatten` of each split."""
+        return self._each(lambda dataset: dataset.flatten(max_depth=max_depth))
+
+    def flatten_indices(self, *args: Any, **kwargs: Any) -> DatasetDict:
+        """`Dataset.flatten_indices` of each split; arguments as there."""
+        return self._each(lambda dataset: dataset.flatten_indices(*args, **kwargs))
+
+    def sort(
+        self,
+        column_names: str | Sequence[str],
+        reverse: bool | Sequence[bool] = False,
+        null_placement: str = "at_end",
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+    ) -> DatasetDict:
+        """`Dataset.sort` of each split; arguments as there."""
+        del keep_in_memory, load_from_cache_file, indices_cache_file_names, writer_batch_size
+        return self._each(lambda dataset: dataset.sort(column_names, reverse, null_placement))
+
+    def unique(self, column: str) -> dict[str, list[Any]]:
+        """`Dataset.unique` by split."""
+        return {name: dataset.unique(column) for name, dataset in self.items()}
+
+    @property
+    def cache_files(self) -> dict[str, list[dict[str, str]]]:
+        """`Dataset.cache_files` by split."""
+        return {name: dataset.cache_files for name, dataset in self.items()}
+
     def with_format(
-        self, type: str | None = None, columns: list[str] | None = None, **format_kwargs: Any
+        self,
+        type: str | None = None,
+        columns: str | list[str] | None = None,
+        output_all_columns: bool = False,
+        **format_kwargs: Any,
     ) -> DatasetDict:
         """`Dataset.with_format` of each split."""
-        return self._each(lambda dataset: dataset.with_format(type, columns, **format_kwargs))
+        return self._each(lambda dataset: dataset.with_format(type, columns, output_all_columns, **format_kwargs))
 
-    def set_format(self, type: str | None = None, columns: list[str] | None = None, **format_kwargs: Any) -> None:
+    def set_format(
+        self,
+        type: str | None = None,
+        columns: str | list[str] | None = None,
+        output_all_columns: bool = False,
+        **format_kwargs: Any,
+    ) -> None:
         """`Dataset.set_format` of each split, in place."""
         for dataset in self.values():
-            dataset.set_format(type, columns, **format_kwargs)
+            dataset.set_format(type, columns, output_all_columns, **format_kwargs)
+
+    def reset_format(self) -> None:
+        """`Dataset.reset_format` of each split, in place."""
+        for dataset in self.values():
+            dataset.reset_format()
+
+    def with_transform(
+        self,
+        transform: Callable[[dict[str, Any]], Any] | None,
+        columns: str | list[str] | None = None,
+        output_all_columns: bool = False,
+    ) -> DatasetDict:
+        """`Dataset.with_transform` of each split."""
+        return self._each(lambda dataset: dataset.with_transform(transform, columns, output_all_columns))
+
+    def set_transform(
+        self,
+        transform: Callable[[dict[str, Any]], Any] | None,
+        columns: str | list[str] | None = None,
+        output_all_columns: bool = False,
+    ) -> None:
+        """`Dataset.set_transform` of each split, in place."""
+        for dataset in self.values():
+            dataset.set_transform(transform, columns, output_all_columns)
+
+    @contextmanager
+    def formatted_as(
+        self,
+        type: str | None = None,
+        columns: str | list[str] | None = None,
+        output_all_columns: bool = False,
+        **format_kwargs: Any,
+    ) -> Iterator[None]:
+        """A format of each split for the length of a `with` block."""
+        with ExitStack() as stack:
+            for dataset in self.values():
+                stack.enter_context(dataset.formatted_as(type, columns, output_all_columns, **format_kwargs))
+            yield
+
+    def save_to_disk(
+        self,
+        dataset_dict_path: str | os.PathLike[str],
+        max_shard_size: str | int | None = None,
+        num_shards: dict[str, int] | None = None,
+        num_proc: int | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """A folder with one folder a split; arguments as `Dataset.save_to_disk`, `num_shards` by split.
+
+        Raises:
+            ValueError: `num_shards` is no dict of all splits.
+        """
+        folder = local_folder(dataset_dict_path, storage_options)
+        if num_shards is not None and (not isinstance(num_shards, dict) or set(num_shards) != set(self)):
+            msg = (
+                "Please provide one `num_shards` per dataset in the dataset dictionary, e.g. {'train': 128, 'test': 4}"
+            )
+            raise ValueError(msg)
+        for name in self:
+            check_split_name(str(name))  # it becomes a folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / DICT).write_text(json.dumps({"splits": [str(name) for name in self]}), encoding="utf-8")
+        for name, dataset in self.items():
+            shards = None if num_shards is None else num_shards[name]
+            dataset.save_to_disk(folder / str(name), max_shard_size, shards, num_proc)
+
+    @classmethod
+    def load_from_disk(
+        cls,
+        dataset_dict_path: str | os.PathLike[str],
+        keep_in_memory: bool | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> DatasetDict:
+        """The splits of a folder that `save_to_disk` wrote, here or in `datasets`.
+
+        Raises:
+            FileNotFoundError: no such folder, or one of another kind.
+        """
+        folder = local_folder(dataset_dict_path, storage_options)
+        if not (folder / DICT).is_file():
+            msg = f"No such file: '{folder / DICT}'. Expected to load a DatasetDict object."
+            raise FileNotFoundError(msg)
+        splits = json.loads((folder / DICT).read_text(encoding="utf-8"))["splits"]
+        for name in splits:
+            check_split_name(name)  # a name of a stranger: it must stay inside the folder
+        return cls({name: Dataset.load_from_disk(folder / name, keep_in_memory) for name in splits})
 
     def map(
         self,
@@ -231,3 +379,30 @@ def _with_split(function: Callable[..., Any], split: str, *args: Any, **kwargs: 
 
 async def _with_split_async(function: Callable[..., Any], split: str, *args: Any, **kwargs: Any) -> Any:
     return await function(*args, split, **kwargs)
+
+
+def load_from_disk(
+    dataset_path: str | os.PathLike[str],
+    keep_in_memory: bool | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+) -> Dataset | DatasetDict:
+    """The dataset, or the splits, of a folder that `save_to_disk` wrote, here or in `datasets`.
+
+    Args:
+        dataset_path: the folder.
+        keep_in_memory: whether to copy the data into memory; else the files are mapped.
+        storage_options: of remote file systems, which are not supported.
+
+    Raises:
+        FileNotFoundError: no such folder, or nothing of this kind in it.
+    """
+    folder = local_folder(dataset_path, storage_options)
+    if not folder.exists():
+        msg = f"Directory {folder} not found"
+        raise FileNotFoundError(msg)
+    if (folder / STATE).is_file() and (folder / INFO).is_file():
+        return Dataset.load_from_disk(folder, keep_in_memory)
+    if (folder / DICT).is_file():
+        return DatasetDict.load_from_disk(folder, keep_in_memory)
+    msg = f"Directory {folder} is neither a `Dataset` directory nor a `DatasetDict` directory."
+    raise FileNotFoundError(msg)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from _crucible._native import Table
+from crucible_datasets.dataset._align import union
 from crucible_datasets.dataset._call import Block, Call, batch_blocks, row_blocks
 from crucible_datasets.dataset._merge import as_table, merged_batch, merged_rows, output_kind
 from crucible_datasets.dataset._order import OrderMixin
+from crucible_datasets.dataset._processes import run_jobs
 from crucible_datasets.dataset._writer import BlockWriter
 from crucible_datasets.features import Feature, Features, Image, LargeList, List, Value
 
@@ -74,7 +79,7 @@ class MapMixin(OrderMixin):
             features: types of all columns of the result; inferred when absent.
             disable_nullable: accepted for compatibility: fields are always nullable.
             fn_kwargs: more keyword arguments for the function.
-            num_proc: number of processes.
+            num_proc: number of processes; parts of the rows in order. More than rows are not started.
             suffix_template: must name `rank` and `num_proc`.
             new_fingerprint: accepted for compatibility.
             desc: label of the progress bar.
@@ -110,10 +115,45 @@ class MapMixin(OrderMixin):
             features,
             try_original_type=bool(try_original_type) or not batched,
             on_mixed_types=on_mixed_types,
+            keep_in_memory=keep_in_memory,
         )
-        return self._mapped(call, writer, remove, writer_batch_size)
+        if num_proc is not None and min(num_proc, len(self)) > 1:
+            return self._map_in_processes(min(num_proc, len(self)), call, writer, remove, writer_batch_size)
+        finished = self._mapped(call, writer, remove, writer_batch_size)
+        return self if finished is None else self._with(*finished)
 
-    def _mapped(self, call: Call, writer: BlockWriter, remove: list[str], writer_rows: int | None) -> Self:
+    def _map_in_processes(
+        self, processes: int, call: Call, writer: BlockWriter, remove: list[str], writer_rows: int | None
+    ) -> Self:
+        jobs = [
+            MapJob(part, replace(call, rank=rank, offset=start), writer, remove, writer_rows)
+            for rank, (part, start) in enumerate(self._parts(processes))
+        ]
+        results: list[tuple[Table, Features] | None] = run_jobs(jobs, "map")
+        done = [result for result in results if result is not None]
+        if not done:
+            return self
+        if len(done) < len(results):
+            msg = "The function returned None for the rows of some processes and results for others"
+            raise ValueError(msg)
+        filled = [result for result in done if result[0].num_rows] or done[:1]
+        features = union([features for _, features in filled])
+        text = features.to_text()
+        return self._with(Table.concat([table.with_features(text) for table, _ in filled]), features)
+
+    def _parts(self, number: int) -> list[tuple[Self, int]]:
+        """Contiguous parts of nearly equal length, and where each starts."""
+        made, start = [], 0
+        for index in range(number):
+            part = self.shard(number, index)
+            made.append((part, start))
+            start += len(part)
+        return made
+
+    def _mapped(
+        self, call: Call, writer: BlockWriter, remove: list[str], writer_rows: int | None
+    ) -> tuple[Table, Features] | None:
+        """The result's table and features; None if the function returned None for every row."""
         block_rows = writer_rows if writer_rows and writer_rows > 0 else _block_rows(self._features)
         blocks = (
             batch_blocks(self, call, what="map") if call.batched else row_blocks(self, call, block_rows, what="map")
@@ -130,11 +170,8 @@ class MapMixin(OrderMixin):
             elif kind == "mapping":
                 self._write_columns(writer, block, remove, batched=call.batched)
         if kind == "none" or kind is None:
-            return self
-        finished = writer.finish()
-        if finished is None:
-            return self._with(self._table.slice(0, 0))
-        return self._mapped_to(*finished)
+            return None
+        return writer.finish() or (self._table.slice(0, 0), self._features)
 
     def _write_tables(self, writer: BlockWriter, block: Block, *, single: bool) -> None:
         for value in block.results:
@@ -150,12 +187,6 @@ class MapMixin(OrderMixin):
         part = self._table.slice(block.start, block.stop).select_columns(kept)
         rows = len(next(iter(columns.values()))) if columns else (block.stop - block.start if kept else 0)
         writer.add(part, columns, rows)
-
-    def _mapped_to(self, table: Any, features: Features) -> Self:
-        """The result: new columns are shown too where the format restricts columns."""
-        made = self._with(table, features)
-        made._reformat(self.column_names)
-        return made
 
     def _known(self, names: str | list[str] | None, message: str) -> list[str] | None:
         if names is None:
@@ -202,7 +233,7 @@ class MapMixin(OrderMixin):
             cache_file_name: accepted for compatibility, as above.
             writer_batch_size: accepted for compatibility.
             fn_kwargs: more keyword arguments for the function.
-            num_proc: number of processes.
+            num_proc: number of processes; parts of the rows in order. More than rows are not started.
             suffix_template: must name `rank` and `num_proc`.
             new_fingerprint: accepted for compatibility.
             desc: label of the progress bar.
@@ -220,6 +251,18 @@ class MapMixin(OrderMixin):
             return self._with(self._table)
         size = len(self) if batch_size is None or batch_size <= 0 else batch_size
         call = Call(function, with_indices, with_rank, inputs, batched, size, fn_kwargs=fn_kwargs or {})
+        processes = min(num_proc or 1, len(self))
+        if processes > 1:
+            jobs = [
+                FilterJob(part, replace(call, rank=rank, offset=start))
+                for rank, (part, start) in enumerate(self._parts(processes))
+            ]
+            found = run_jobs(jobs, "filter")
+            return self._with(
+                self._table.select(
+                    np.concatenate([rows + job.call.offset for rows, job in zip(found, jobs, strict=True)])
+                )
+            )
         return self._with(self._table.select(self._chosen(call)))
 
     def _chosen(self, call: Call) -> np.ndarray[Any, Any]:
@@ -269,3 +312,43 @@ def _is_large(feature: Feature) -> bool:
     if isinstance(feature, List | LargeList):
         return _is_large(feature.feature)
     return isinstance(feature, Image) or (isinstance(feature, Value) and feature.dtype == "binary")
+
+
+@dataclass(frozen=True)
+class MapJob:
+    """`map` of one part, in a process of its own."""
+
+    part: MapMixin
+    call: Call
+    writer: BlockWriter
+    remove: list[str]
+    writer_rows: int | None
+
+    def run(self, path: Path) -> str | None:
+        """Writes the result to a file; returns its features."""
+        finished = self.part._mapped(self.call, self.writer, self.remove, self.writer_rows)
+        if finished is None:
+            return None
+        table, features = finished
+        table.write_stream(path)
+        return features.to_text()
+
+    def result(self, sent: str | None, path: Path) -> tuple[Table, Features] | None:
+        """The result, mapped from the file."""
+        return None if sent is None else (Table.open_stream(path), Features.from_text(sent))
+
+
+@dataclass(frozen=True)
+class FilterJob:
+    """`filter` of one part, in a process of its own."""
+
+    part: MapMixin
+    call: Call
+
+    def run(self, path: Path) -> bytes:  # noqa: ARG002
+        """The row numbers that stay."""
+        return self.part._chosen(self.call).astype(np.int64).tobytes()
+
+    def result(self, sent: bytes, path: Path) -> np.ndarray[Any, Any]:  # noqa: ARG002
+        """The row numbers that stay."""
+        return np.frombuffer(sent, dtype=np.int64)

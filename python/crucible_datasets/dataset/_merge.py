@@ -69,6 +69,8 @@ def as_table(value: Any) -> Table:
     frame = loaded("pandas", "DataFrame")
     if frame is not None and isinstance(value, frame):
         value = require("pyarrow", extra="arrow", why="map returned a pandas.DataFrame").Table.from_pandas(value)
+    if hasattr(value, "to_arrow"):
+        value = value.to_arrow()  # polars: its text as large_string
     return Table.from_arrow(value)
 
 

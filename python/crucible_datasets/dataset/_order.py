@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
 from crucible_datasets.dataset._rows import RowsMixin
 from crucible_datasets.features import Features
-from crucible_datasets.formatting import Format
 
 
-def _legacy_seed() -> int:
+def legacy_seed() -> int:
     """The seed that `shuffle()` without one takes from numpy's global state, which it advances."""
     state: Any = np.random.get_state(legacy=False)
     key, position = state["state"]["key"], state["state"]["pos"]
@@ -43,7 +43,7 @@ class OrderMixin(RowsMixin):
                 msg = f"Index {bad} out of range for dataset of size {size}."
                 raise IndexError(msg)
             return self._with(self._view(rows))
-        numbers = np.asarray(rows if rows else [], dtype=np.int64)
+        numbers = np.asarray(rows, dtype=np.int64) if len(rows) > 0 else np.empty(0, dtype=np.int64)
         if len(numbers) and not (-size <= numbers.min() and numbers.max() < size):
             bad = int(numbers.max() if numbers.max() >= size else numbers.min())
             msg = f"Index {bad} out of range for dataset of size {size}."
@@ -69,7 +69,7 @@ class OrderMixin(RowsMixin):
         if len(self) == 0:
             return self
         if generator is None:
-            generator = np.random.default_rng(_legacy_seed() if seed is None else seed)
+            generator = np.random.default_rng(legacy_seed() if seed is None else seed)
         return self._with(self._table.select(generator.permutation(len(self))))
 
     def take(self, n: int) -> Self:
@@ -114,8 +114,8 @@ class OrderMixin(RowsMixin):
         features = Features({name: self._features[name] for name in names})
         made = self._with(self._table.select_columns(names), features)
         if self._format.columns is not None:
-            kept = tuple(name for name in self._format.columns if name in features)
-            made._format = Format(self._format.type, kept, self._format.kwargs)
+            kept = sorted(name for name in self._format.columns if name in features)
+            made._format = replace(self._format, columns=tuple(kept))
         return made
 
     def select_columns(self, column_names: str | list[str]) -> Self:
@@ -161,5 +161,5 @@ class OrderMixin(RowsMixin):
         made = self._with(self._table.rename_columns(names), features)
         if self._format.columns is not None:
             kept = tuple(column_mapping.get(name, name) for name in self._format.columns)
-            made._format = Format(self._format.type, kept, self._format.kwargs)
+            made._format = replace(self._format, columns=kept)
         return made

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from _crucible._optional import require
-from crucible_datasets.dataset._base import Base
 from crucible_datasets.dataset._column import Column
-from crucible_datasets.features import decoder
-from crucible_datasets.formatting import make_format, to_numpy_batch, to_numpy_column, to_numpy_value
+from crucible_datasets.dataset._formats import FormatMixin
+from crucible_datasets.formatting import TABLES
 
 if TYPE_CHECKING:
     from _crucible._native import Table
@@ -24,8 +21,8 @@ _DECODED_BLOCK = 16
 """Rows decoded ahead in iteration: images are large."""
 
 
-class RowsMixin(Base):
-    """`ds[…]`, iteration and formats."""
+class RowsMixin(FormatMixin):
+    """`ds[…]` and iteration."""
 
     # ------------------------------------------------------------------------------------------------------- keys
 
@@ -88,110 +85,45 @@ class RowsMixin(Base):
             row = self._table.row(key)
             return self._decoded_row(row) if self._decoding() else row
         if isinstance(key, str):
+            tables = self._format.type in TABLES
             if key not in self._features:
-                if self._format.type == "arrow":
+                if tables:
                     msg = f"Column {key} not in the dataset. Current columns in the dataset: {self.column_names}"
                     raise KeyError(msg)
                 msg = f"Column '{key}' doesn't exist."
                 raise ValueError(msg)
-            return self._arrow(self._table.select_columns([key])) if self._format.type == "arrow" else Column(self, key)
+            return self._whole_column(key) if tables else Column(self, key)
         rows = self._rows_of(key)
         return self._format_row(rows) if isinstance(rows, int) else self._format_batch(self._view(rows))
 
     def __getitems__(self, keys: list[int]) -> list[dict[str, Any]]:
         """Rows as a list of dicts, read as one batch (torch's fetcher calls this)."""
         table = self._view(self._numbers(keys))
+        if self._format.type == "custom":
+            batch = self._format_batch(table)
+            return [{name: values[i] for name, values in batch.items()} for i in range(table.num_rows)]
         return list(self._iterate(table))
-
-    def _plain(self) -> bool:
-        return self._format.type is None and self._format.columns is None
-
-    def _shown(self) -> list[str]:
-        columns = self._format.columns
-        return self.column_names if columns is None else list(columns)
-
-    def _projected(self, table: Table) -> Table:
-        return table if self._format.columns is None else table.select_columns(list(self._format.columns))
-
-    def _decoded_row(self, row: dict[str, Any]) -> dict[str, Any]:
-        for name, decode in self._decoding().items():
-            if name in row:
-                row[name] = decode(row[name])
-        return row
-
-    def _formatted_row(self, row: dict[str, Any]) -> dict[str, Any]:
-        row = self._decoded_row(row)
-        if self._format.type == "numpy":
-            kwargs = self._format.kwargs
-            return {name: to_numpy_value(value, self._features[name], kwargs) for name, value in row.items()}
-        return row
-
-    def _format_row(self, index: int) -> Any:
-        table = self._projected(self._table.slice(index, index + 1))
-        return self._arrow(table) if self._format.type == "arrow" else self._formatted_row(table.row(0))
-
-    def _arrow(self, table: Table) -> Any:
-        from_stream = _pyarrow().table
-        return from_stream(table)
-
-    def _format_batch(self, table: Table) -> Any:
-        table = self._projected(table)
-        if self._format.type == "arrow":
-            return self._arrow(table)
-        if self._format.type == "numpy":
-            features = {name: self._features[name] for name in self._shown()}
-            return to_numpy_batch(table, features, 0, table.num_rows, self._format.kwargs)
-        batch = table.batch(0, table.num_rows)
-        for name, decode in self._decoding().items():
-            if name in batch:
-                batch[name] = [decode(value) for value in batch[name]]
-        return batch
 
     def _column_values(self, name: str, rows: range | np.ndarray[Any, Any]) -> Any:
         """Values of a column in the current format."""
-        table = self._view(rows)
-        if self._format.type == "numpy":
-            array = to_numpy_column(table, name, self._features[name], 0, table.num_rows, self._format.kwargs)
-            return array if array.flags.writeable else array.copy()
-        values = table.column(name, 0, table.num_rows)
-        decode = self._decoding().get(name)
-        return values if decode is None else [decode(value) for value in values]
-
-    def _python_column(self, table: Table, name: str) -> list[Any]:
-        """All values of a column of a view of this dataset, as the python format shows them."""
-        values = table.column(name, 0, table.num_rows)
-        decode = decoder(self._features[name])
-        return values if decode is None else [decode(value) for value in values]
-
-    def _all_columns(self) -> Self:
-        """This dataset in its format, without a restriction of columns."""
-        return self if self._format.columns is None else self.with_format(self._format.type, **self._format.kwargs)
-
-    def _reformat(self, before: list[str]) -> None:
-        """Fits restricted columns of the format to the columns that are there: new ones are shown."""
-        if self._format.columns is not None:
-            hidden = set(before) - set(self._format.columns)
-            shown = tuple(name for name in self.column_names if name not in hidden)
-            self._format = replace(self._format, columns=shown)
-
-    def _column_array(self, name: str) -> Any:
-        """The whole column for numpy: the table's own memory where that is possible."""
-        kwargs = self._format.kwargs if self._format.type == "numpy" else {"dtype": None}
-        return to_numpy_column(self._table, name, self._features[name], 0, len(self), kwargs)
+        return self._values(self._view(rows), name)
 
     # -------------------------------------------------------------------------------------------------- iteration
 
     def __iter__(self) -> Iterator[Any]:
         """Rows in order, made in blocks."""
-        return self._iterate(self._projected(self._table))
+        return self._iterate(self._table)
 
     def _iterate(self, table: Table) -> Iterator[Any]:
         total = table.num_rows
-        if self._format.type == "arrow":
+        kind = self._format.type
+        if kind in TABLES or kind == "custom":
+            source = self._with(table)
             for index in range(total):
-                yield self._arrow(table.slice(index, index + 1))
+                yield source._format_row(index)
             return
-        plain = self._format.type is None and not self._decoding()
+        table = self._projected(table)
+        plain = kind is None and not self._decoding()
         block = _BLOCK if plain else _DECODED_BLOCK
         for start in range(0, total, block):
             rows = table.rows(start, min(start + block, total))
@@ -222,46 +154,6 @@ class RowsMixin(Base):
                 return
             yield self._format_batch(self._table.slice(start, stop))
 
-    # ---------------------------------------------------------------------------------------------------- formats
-
-    def set_format(self, type: str | None = None, columns: list[str] | None = None, **format_kwargs: Any) -> None:
-        """Sets the format in place.
-
-        Args:
-            type: None (Python objects), "numpy" or "arrow".
-            columns: the columns shown; all when absent.
-            **format_kwargs: `dtype` for numpy.
-
-        Raises:
-            ValueError: an unknown format or column.
-        """
-        self._format = make_format(type, columns, self.column_names, format_kwargs)
-        self._decoders = None
-
-    def with_format(self, type: str | None = None, columns: list[str] | None = None, **format_kwargs: Any) -> Self:
-        """A copy in another format; arguments as `set_format`."""
-        made = self._with(self._table)
-        made.set_format(type, columns, **format_kwargs)
-        return made
-
-    def reset_format(self) -> None:
-        """Sets the format back to Python objects, all columns."""
-        self.set_format()
-
-    @property
-    def format(self) -> dict[str, Any]:
-        """The format: type, columns and options."""
-        return {
-            "type": self._format.type,
-            "format_kwargs": dict(self._format.kwargs),
-            "columns": self._shown(),
-            "output_all_columns": False,
-        }
-
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream; contiguous rows share memory."""
         return self._table.__arrow_c_stream__(requested_schema)
-
-
-def _pyarrow() -> Any:
-    return require("pyarrow", extra="arrow", why="the arrow format")

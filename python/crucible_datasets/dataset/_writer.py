@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from _crucible._native import Table
+from _crucible._settings import settings
+from crucible_datasets.dataset._spill import Segment
 from crucible_datasets.errors import CastError, SchemaError
-from crucible_datasets.features import ClassLabel, Feature, Features, Image, Json, LargeList, List, Value
+from crucible_datasets.features import ClassLabel, Feature, Features, Image, Json, LargeList, List, Value, encode_column
 
 _TINY = 256
 """Batches with fewer rows than this on average are put together at the end."""
@@ -22,6 +24,8 @@ class BlockWriter:
         features: features of the result, if the caller declares them.
         try_original_type: whether columns of the source keep their types.
         on_mixed_types: "use_json" stores values of several types as JSON.
+        keep_in_memory: whether results stay in memory whatever their size; else those above the memory budget go to a
+            file.
     """
 
     def __init__(
@@ -31,13 +35,16 @@ class BlockWriter:
         *,
         try_original_type: bool = True,
         on_mixed_types: str | None = "use_json",
+        keep_in_memory: bool = False,
     ) -> None:
         self._source = source
         self._declared = features
         self._try = try_original_type
         self._mixed = on_mixed_types
         self._fixed: Features | None = None
-        self._parts: list[Table] = []
+        self._budget = None if keep_in_memory else settings().memory_budget
+        self._segments: list[Segment] = []
+        self._blocks = 0
         self._rows = 0
         self._bare = False
 
@@ -70,13 +77,20 @@ class BlockWriter:
             table = self._eaten(name, values) if target is None else self._cast(name, values, target[name])
             fitted[name] = _feature(table, name) if target is None else target[name]
             tables.append(table)
+        shared = None
+        if kept.column_names and kept.num_rows != rows:
+            msg = f"new columns have {rows} values for a block of {kept.num_rows} rows; remove the other columns"
+            raise SchemaError(msg)
         if kept.column_names:
-            kept = self._kept(kept, target)
-            tables.append(kept)
+            kept, unchanged = self._kept(kept, target)
+            if unchanged and kept.is_range:
+                shared = kept
+            else:
+                tables.append(Table.side_by_side([kept]))
         if target is None:
             fitted.update({name: self._source[name] for name in kept.column_names})
             target = Features({name: fitted[name] for name in order})
-        self._put(tables, order, target, rows)
+        self._put(shared, tables, target, rows)
 
     def add_table(self, table: Table) -> None:
         """Adds a block of Arrow columns.
@@ -92,22 +106,32 @@ class BlockWriter:
         self._same_columns(table.column_names, target)
         if table.num_rows:
             part = table.with_features(target.to_text())
-            self._put([part], list(target), target, table.num_rows)
+            self._put(None, [part], target, table.num_rows)
 
     def finish(self) -> tuple[Table, Features] | None:
         """The table and its features; None if there was no block."""
         if self._fixed is None:
             return (Table.from_columns({}), Features()) if self._bare else None
-        table = Table.concat(self._parts)
-        if self._rows < _TINY * len(self._parts):
+        order = list(self._fixed)
+        parts = [segment.finish() for segment in self._segments]
+        parts = [part if part.column_names == order else part.select_columns(order) for part in parts]
+        table = parts[0] if len(parts) == 1 else Table.concat(parts)
+        if self._rows < _TINY * self._blocks and table.path is None:
             table = table.coalesced(_ROWS)
         return table, self._fixed
 
-    def _put(self, tables: list[Table], order: list[str], target: Features, rows: int) -> None:
-        part = tables[0] if len(tables) == 1 else Table.side_by_side(tables)
-        self._parts.append(part if part.column_names == order else part.select_columns(order))
+    def _put(self, shared: Table | None, tables: list[Table], target: Features, rows: int) -> None:
+        kept = [] if shared is None else shared.column_names
+        if not self._segments or self._segments[-1].kept != kept:
+            self._segments.append(Segment(kept, self._budget))
+        if tables and len(kept) < len(target):
+            order = [name for name in target if name not in kept]
+            new = tables[0] if len(tables) == 1 else Table.side_by_side(tables)
+            tables = [new if new.column_names == order else new.select_columns(order)]
+        self._segments[-1].add(shared, tables)
         self._fixed = target
         self._rows += rows
+        self._blocks += 1
 
     def _same_columns(self, names: Sequence[str], target: Features) -> None:
         for name in names:
@@ -119,13 +143,12 @@ class BlockWriter:
             msg = f"the columns {missing} of the {what} are missing in the block at row {self._rows}"
             raise SchemaError(msg)
 
-    def _kept(self, kept: Table, target: Features | None) -> Table:
-        if target is None:
-            return kept
+    def _kept(self, kept: Table, target: Features | None) -> tuple[Table, bool]:
+        """Columns of the source in the types of the result, and whether they are still the source's."""
         names = kept.column_names
-        if all(target[name] == self._source[name] for name in names):
-            return kept
-        return kept.with_features(Features({name: target[name] for name in names}).to_text())
+        if target is None or all(target[name] == self._source[name] for name in names):
+            return kept, True
+        return kept.with_features(Features({name: target[name] for name in names}).to_text()), False
 
     def _eaten(self, name: str, values: Sequence[Any]) -> Table:
         """A column of the first block: the source's type if the values fit, else their own."""
@@ -136,7 +159,7 @@ class BlockWriter:
                 return Table.from_columns({name: fitting}, Features({name: original}).to_text())
             except (ValueError, TypeError, AttributeError):
                 original = None  # no picture any more: the values' own type
-        table = self._inferred(name, values)
+        table = self._inferred(name, values, self._mixed if name not in self._source or not self._try else None)
         own = _feature(table, name)
         if original is not None and _may_become(own, original):
             try:
@@ -151,7 +174,7 @@ class BlockWriter:
         original = self._source.get(name)
         return original if original is not None and _stored(original) == _stored(feature) else feature
 
-    def _inferred(self, name: str, values: Sequence[Any]) -> Table:
+    def _inferred(self, name: str, values: Sequence[Any], mixed: str | None) -> Table:
         first = next((value for value in values if value is not None), None)
         if _is_picture(first):
             feature: Feature = Image()
@@ -159,7 +182,7 @@ class BlockWriter:
         try:
             return Table.from_columns({name: values})
         except SchemaError as error:
-            if self._mixed != "use_json":
+            if mixed != "use_json":
                 raise CastError(str(error)) from error
             feature = Json()
             return Table.from_columns({name: _encoded(feature, values)}, Features({name: feature}).to_text())
@@ -180,7 +203,7 @@ class BlockWriter:
         try:
             return table.with_features(text)
         except SchemaError as error:
-            if _kind(own) != _kind(feature) or _kind(own) in {"struct", "list"}:
+            if value_kind(own) != value_kind(feature) or value_kind(own) in {"struct", "list"}:
                 msg = f"Couldn't cast column '{name}' of {own} to {feature}: {error}"
                 raise CastError(msg) from error
             raise
@@ -190,7 +213,8 @@ def _feature(table: Table, name: str) -> Feature:
     return Features.from_text(table.features)[name]
 
 
-def _kind(feature: Feature) -> str:
+def value_kind(feature: Feature) -> str:
+    """Whether values are structs, lists or neither."""
     if isinstance(feature, dict):
         return "struct"
     if isinstance(feature, List | LargeList):
@@ -208,12 +232,11 @@ def _encodes(feature: Feature) -> bool:
         return _encodes(feature.feature)
     if isinstance(feature, dict):
         return any(_encodes(inner) for inner in feature.values())
-    return isinstance(feature, Image | Json)
+    return not isinstance(feature, Value | ClassLabel)
 
 
-def _encoded(feature: Feature, values: Sequence[Any]) -> list[Any]:
-    whole = Features({"value": feature})
-    return [whole.encode_example({"value": value})["value"] for value in values]
+def _encoded(feature: Feature, values: Sequence[Any]) -> Any:
+    return encode_column(feature, values)
 
 
 def _stored(feature: Feature) -> Feature:

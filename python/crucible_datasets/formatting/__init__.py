@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from crucible_datasets.formatting._format import Format, make_format
+from crucible_datasets.formatting._format import TABLES, Format, make_format
 from crucible_datasets.formatting._numpy import to_numpy_batch, to_numpy_column, to_numpy_value
+from crucible_datasets.formatting._torch import channels_first, to_torch
 
-__all__ = ["Format", "make_format", "to_numpy_batch", "to_numpy_column", "to_numpy_value"]
+__all__ = [
+    "TABLES",
+    "Format",
+    "channels_first",
+    "make_format",
+    "to_numpy_batch",
+    "to_numpy_column",
+    "to_numpy_value",
+    "to_torch",
+]

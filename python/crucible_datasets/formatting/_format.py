@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-_ALIASES = {
-    None: None,
-    "python": None,
-    "numpy": "numpy",
-    "np": "numpy",
-    "arrow": "arrow",
-    "pa": "arrow",
-    "pyarrow": "arrow",
+_NAMES = {
+    None: ("python",),
+    "numpy": ("np",),
+    "torch": ("pt", "pytorch"),
+    "pandas": ("pd",),
+    "polars": ("pl",),
+    "arrow": ("pa", "pyarrow"),
+    "custom": (),
 }
-_LATER = {"torch", "pt", "pytorch", "tensorflow", "tf", "jax", "pandas", "pd", "polars", "pl", "custom"}
+_ALIASES = {name: kind for kind, others in _NAMES.items() for name in (kind, *others)}
+_LATER = {"tensorflow", "tf", "jax"}
+_NEEDS = {
+    "torch": ("torch", "PyTorch needs to be installed to be able to return PyTorch tensors."),
+    "polars": ("polars", "Polars needs to be installed to be able to return Polars dataframes."),
+    "pandas": ("pandas", "Pandas needs to be installed to be able to return Pandas dataframes."),
+    "arrow": ("pyarrow", "pyarrow needs to be installed to be able to return Arrow tables."),
+}
+TABLES = frozenset({"arrow", "pandas", "polars"})
+"""Formats that show rows, batches and columns as tables."""
 
 
 @dataclass(frozen=True)
@@ -22,31 +33,49 @@ class Format:
     """How values are shown.
 
     Attributes:
-        type: None for Python objects, "numpy" or "arrow".
+        type: None for Python objects, "numpy", "torch", "pandas", "polars", "arrow" or "custom".
         columns: the columns shown, None for all.
-        kwargs: options; `dtype` for numpy.
+        kwargs: options; `dtype` for numpy and torch, `transform` for custom.
+        output_all: whether the other columns are shown too, as Python objects.
     """
 
     type: str | None = None
     columns: tuple[str, ...] | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
+    output_all: bool = False
+
+    @property
+    def transform(self) -> Callable[[dict[str, Any]], Any] | None:
+        """The function of a custom format."""
+        return self.kwargs.get("transform") if self.type == "custom" else None
 
 
-def make_format(kind: str | None, columns: list[str] | None, names: list[str], kwargs: dict[str, Any]) -> Format:
+def make_format(
+    kind: str | None,
+    columns: str | Iterable[str] | None,
+    names: list[str],
+    kwargs: dict[str, Any],
+    *,
+    output_all: bool = False,
+) -> Format:
     """Checks a format.
 
     Raises:
-        ValueError: an unknown format, one that is not built, or an unknown column.
+        ValueError: an unknown format, one whose package is not installed, or an unknown column.
     """
     if kind not in _ALIASES:
-        why = "is not built yet" if kind in _LATER else "is unknown"
-        msg = f"Format {kind!r} {why}; the formats are None (python), 'numpy' and 'arrow'."
+        why = "is not supported" if kind in _LATER else "is unknown"
+        known = ["None (python)", *(repr(name) for name in _NAMES if name not in {None, "custom"})]
+        msg = f"Format {kind!r} {why}; the formats are {', '.join(known)}."
         raise ValueError(msg)
-    if isinstance(columns, str):
-        columns = [columns]
-    unknown = [name for name in columns or [] if name not in names]
+    chosen = _ALIASES[kind]
+    needed = _NEEDS.get(chosen or "")
+    if needed is not None and importlib.util.find_spec(needed[0]) is None:
+        raise ValueError(needed[1])
+    listed = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
+    unknown = [name for name in listed or [] if name not in names]
     if unknown:
         msg = f"Columns {unknown} not in the dataset. Current columns in the dataset: {names}"
         raise ValueError(msg)
-    chosen = None if columns is None else tuple(name for name in names if name in columns)
-    return Format(_ALIASES[kind], chosen, dict(kwargs))
+    shown = None if listed is None else tuple(dict.fromkeys(listed))
+    return Format(chosen, shown, dict(kwargs), output_all)

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::Schema;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, RecordBatchOptions, make_array};
+use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
 use serde_json::{Map, Value};
 
 use crate::error::{DataError, DataErrorKind};
 use crate::features::{features_json, metadata_of};
 use crate::table::Table;
+use crate::view::View;
 
 /// The columns of several tables of as many rows. Batches are cut where any table's batch ends; nothing is copied.
 ///
@@ -92,12 +95,92 @@ pub fn coalesced(table: &Table, rows: usize) -> Result<Table, DataError> {
     Table::try_new(schema, batches)
 }
 
+/// The table with some struct columns replaced by their fields, named `column.field`. A field of a null struct is null.
+///
+/// # Errors
+/// What Arrow says.
+pub fn flattened(table: &Table, columns: &[String]) -> Result<Table, DataError> {
+    let flat = |batch: &RecordBatch| -> Result<RecordBatch, DataError> {
+        let mut fields = Vec::new();
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            match array.as_struct_opt().filter(|_| columns.contains(field.name())) {
+                None => {
+                    fields.push(field.clone());
+                    arrays.push(array.clone());
+                }
+                Some(group) => {
+                    for (inner, child) in group.fields().iter().zip(group.columns()) {
+                        let name = format!("{}.{}", field.name(), inner.name());
+                        fields.push(Arc::new(inner.as_ref().clone().with_name(name).with_nullable(true)));
+                        arrays.push(masked(child, group.nulls())?);
+                    }
+                }
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
+    };
+    let empty = flat(&RecordBatch::new_empty(table.schema()))?;
+    let batches = table.batches().iter().map(flat).collect::<Result<Vec<_>, _>>()?;
+    Table::try_new(empty.schema(), batches)
+}
+
+/// The array with more nulls.
+fn masked(array: &ArrayRef, nulls: Option<&NullBuffer>) -> Result<ArrayRef, DataError> {
+    if nulls.is_none() || array.data_type() == &DataType::Null {
+        return Ok(array.clone());
+    }
+    let both = NullBuffer::union(nulls, array.nulls());
+    Ok(make_array(array.to_data().into_builder().nulls(both).build()?))
+}
+
+/// Each group of neighbouring rows as one row of lists. `ends`: where each group ends, ascending.
+///
+/// # Errors
+/// `OutOfBounds` for ends past the rows or in another order.
+pub fn grouped(view: &View, ends: &[u64]) -> Result<Table, DataError> {
+    let schema = view.table().schema();
+    let item = |f: &Arc<Field>| Arc::new(Field::new("item", f.data_type().clone(), true));
+    let fields: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|f| Arc::new(Field::new(f.name(), DataType::List(item(f)), true)))
+        .collect();
+    let lists = Arc::new(Schema::new(fields));
+    let mut batches = Vec::new();
+    let mut start = 0_usize;
+    for chunk in ends.chunks(GROUPS) {
+        let stop = chunk.last().map_or(start, |&e| e as usize);
+        let mut offsets = vec![0_i32];
+        for &end in chunk {
+            let offset = (end as usize).checked_sub(start).and_then(|o| i32::try_from(o).ok());
+            offsets.push(offset.ok_or_else(|| {
+                DataError::new(DataErrorKind::OutOfBounds, "groups must be in order and below 2^31 rows")
+            })?);
+        }
+        let rows = stop.saturating_sub(start);
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for (column, field) in schema.fields().iter().enumerate() {
+            let values = view.column_array(column, start, rows)?;
+            let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets.clone()));
+            arrays.push(Arc::new(ListArray::try_new(item(field), offsets, values, None)?));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(chunk.len()));
+        batches.push(RecordBatch::try_new_with_options(lists.clone(), arrays, &options)?);
+        start = stop;
+    }
+    Table::try_new(lists, batches)
+}
+
+/// Groups of one batch of `grouped`.
+const GROUPS: usize = 256;
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-    use arrow_array::cast::AsArray;
+    use arrow_array::Int64Array;
     use arrow_array::types::Int64Type;
-    use arrow_array::{ArrayRef, Int64Array};
     use proptest::prelude::*;
 
     use super::*;
@@ -138,6 +221,16 @@ mod tests {
             prop_assert_eq!(&column(&both, 1), &expected);
             prop_assert_eq!(&column(&coalesced(&both, rows).unwrap(), 1), &expected);
         }
+    }
+
+    #[test]
+    fn groups_rows() {
+        let view = View::new(Arc::new(table("a", &[3, 2])));
+        let lists = grouped(&view, &[2, 4, 5]).unwrap();
+        let column = lists.batches()[0].column(0).as_list::<i32>();
+        assert_eq!(column.value_offsets(), [0, 2, 4, 5]);
+        assert!(grouped(&view, &[4, 2]).is_err());
+        assert!(grouped(&view, &[6]).is_err());
     }
 
     #[test]

@@ -89,7 +89,7 @@ fn block_of(buffer: &Buffer, block: &Block) -> Option<Buffer> {
     (start.checked_add(length)? <= buffer.len()).then(|| buffer.slice_with_length(start, length))
 }
 
-fn map(path: &Path) -> Result<Buffer, DataError> {
+pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
     let source = crate::source::LocalSource::open(path)?; // its errors name the path
     drop(source);
     let io = |e: std::io::Error| {

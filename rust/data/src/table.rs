@@ -136,6 +136,17 @@ impl Table {
         Ok(Self { schema, batches, offsets: self.offsets.clone(), path: None })
     }
 
+    /// The same table with one more entry of metadata.
+    ///
+    /// # Errors
+    /// What Arrow says.
+    pub fn with_metadata(&self, key: String, value: String) -> Result<Self, DataError> {
+        let mut metadata = self.schema.metadata().clone();
+        metadata.insert(key, value);
+        let schema = Arc::new(self.schema.as_ref().clone().with_metadata(metadata));
+        Self::try_new(schema, self.batches.clone())
+    }
+
     /// The rows of several tables, one after the other; nothing is copied.
     ///
     /// # Errors

@@ -100,6 +100,53 @@ impl View {
         }
     }
 
+    /// The rows as batches, gathered one after the other where the order is not a range: bounded memory.
+    pub fn iter_batches(&self) -> Box<dyn Iterator<Item = Result<RecordBatch, DataError>> + '_> {
+        match &self.order {
+            RowOrder::Range { start, len } => Box::new(self.slices(*start, *len).into_iter().map(Ok)),
+            RowOrder::Indices(rows) => Box::new(rows.chunks(GATHER_ROWS).map(|chunk| self.gather(chunk))),
+        }
+    }
+
+    /// The rows of several views of equal columns, one after the other. Batches are shared; where an order is not a
+    /// range, the row numbers are put together.
+    ///
+    /// # Errors
+    /// `Schema` for no view, or columns that differ in name or type.
+    pub fn concat(views: &[Self]) -> Result<Self, DataError> {
+        if views.iter().all(Self::is_range) {
+            let tables = views
+                .iter()
+                .map(|v| Ok(Arc::new(Table::try_new(v.table.schema(), v.to_batches()?)?)))
+                .collect::<Result<Vec<_>, DataError>>()?;
+            return Ok(Self::new(Arc::new(Table::concat(&tables)?)));
+        }
+        // Views of the same table share its batches.
+        let mut tables: Vec<Arc<Table>> = Vec::new();
+        let mut firsts: Vec<u64> = Vec::new();
+        let mut next = 0_u64;
+        let mut rows: Vec<u64> = Vec::with_capacity(views.iter().map(Self::num_rows).sum());
+        for view in views {
+            let known = tables.iter().position(|t| Arc::ptr_eq(t, &view.table));
+            let first = if let Some(first) = known.and_then(|i| firsts.get(i).copied()) {
+                first
+            } else {
+                tables.push(view.table.clone());
+                firsts.push(next);
+                next += view.table.num_rows() as u64;
+                next - view.table.num_rows() as u64
+            };
+            match &view.order {
+                RowOrder::Range { start, len } => {
+                    rows.extend((*start as u64..(*start + *len) as u64).map(|r| r + first));
+                }
+                RowOrder::Indices(indices) => rows.extend(indices.iter().map(|r| r + first)),
+            }
+        }
+        let whole = Self::new(Arc::new(Table::concat(&tables)?));
+        whole.select_indices(&rows)
+    }
+
     fn slices(&self, start: usize, len: usize) -> Vec<RecordBatch> {
         let mut slices = Vec::new();
         let (mut skip, mut left) = (start, len);
@@ -204,6 +251,18 @@ mod tests {
             let batches = chosen.to_batches().unwrap();
             prop_assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), picks.len());
         }
+    }
+
+    #[test]
+    fn concat_keeps_orders() {
+        let first = View::new(table(&[3, 2]));
+        let second = View::new(table(&[4]));
+        let picked = second.select_indices(&[3, 0]).unwrap();
+        let all = View::concat(&[first.select_range(1, 2).unwrap(), picked.clone(), first, picked]).unwrap();
+        let column = all.column_array(0, 0, all.num_rows()).unwrap();
+        assert_eq!(column.as_primitive::<Int64Type>().values(), &[1, 2, 3, 0, 0, 1, 2, 3, 4, 3, 0]);
+        assert_eq!(all.table().num_rows(), 9);
+        assert!(View::concat(&[]).is_err());
     }
 
     #[test]

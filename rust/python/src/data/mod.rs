@@ -5,6 +5,8 @@ pub(crate) mod indices;
 pub(crate) mod lazy;
 pub(crate) mod merge;
 pub(crate) mod numeric;
+pub(crate) mod sort;
+pub(crate) mod spill;
 pub(crate) mod stack;
 pub(crate) mod stream;
 pub(crate) mod table;

@@ -23,10 +23,31 @@ impl Table {
         })
     }
 
+    /// Rows of the table behind this view.
+    #[getter]
+    fn total_rows(&self) -> usize {
+        self.view.table().num_rows()
+    }
+
     /// The same rows with neighbouring small batches made into batches of about `rows` rows.
     fn coalesced(&self, py: Python<'_>, rows: usize) -> PyResult<Self> {
         let view = &self.view;
         let table = door::run(py, |_| crucible_data::stack::coalesced(view.table(), rows))?;
         Ok(Self::from_view(view.over(Arc::new(table))))
+    }
+
+    /// Some struct columns replaced by their fields, `column.field`.
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from a Python sequence")]
+    fn flattened(&self, py: Python<'_>, columns: Vec<String>) -> PyResult<Self> {
+        let view = &self.view;
+        let table = door::run(py, |_| crucible_data::stack::flattened(view.table(), &columns))?;
+        Ok(Self::from_view(view.over(Arc::new(table))))
+    }
+
+    /// Each group of neighbouring rows as one row of lists; `ends` says where each group ends.
+    fn grouped(&self, py: Python<'_>, ends: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let view = &self.view;
+        let ends = super::indices::parse(py, ends, view.num_rows().saturating_add(1))?;
+        door::run(py, |_| crucible_data::stack::grouped(view, &ends)).map(Self::new)
     }
 }

@@ -1,7 +1,6 @@
 //! How a `Table` comes to be and goes to files: Arrow objects, Python objects, Parquet, JSON, IPC.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
@@ -126,14 +125,7 @@ impl Table {
     #[staticmethod]
     fn concat(py: Python<'_>, tables: Vec<Bound<'_, Self>>) -> PyResult<Self> {
         let views: Vec<_> = tables.iter().map(|t| t.get().view.clone()).collect();
-        door::run(py, |_| {
-            let mut parts = Vec::with_capacity(views.len());
-            for view in views {
-                let table = crucible_data::Table::try_new(view.table().schema(), view.to_batches()?)?;
-                parts.push(Arc::new(table));
-            }
-            crucible_data::Table::concat(&parts).map(Self::new)
-        })
+        door::run(py, |_| crucible_data::View::concat(&views)).map(Self::from_view)
     }
 
     /// From Arrow IPC stream bytes.

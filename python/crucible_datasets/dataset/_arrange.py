@@ -1,0 +1,251 @@
+"""`sort`, `repeat`, `flatten_indices`, `train_test_split`: other orders of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from _crucible._native import Table
+from crucible_datasets.dataset._map import MapMixin
+from crucible_datasets.dataset._order import legacy_seed
+from crucible_datasets.dataset._stratify import stratified
+from crucible_datasets.errors import SchemaError
+from crucible_datasets.features import ClassLabel, Feature, Features, Value
+
+_PLACES = {"at_start": True, "first": True, "at_end": False, "last": False}
+
+
+class ArrangeMixin(MapMixin):
+    """Other orders of the rows."""
+
+    _dict_type: ClassVar[Callable[[dict[str, Any]], Any]]
+    """`DatasetDict`, set where both classes are known."""
+
+    def sort(
+        self,
+        column_names: str | Sequence[str],
+        reverse: bool | Sequence[bool] = False,
+        null_placement: str = "at_end",
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Self:
+        """The rows in the order of columns; rows that compare equal keep their order. No row is copied.
+
+        Nulls and NaN stand on one side whatever the direction. Text is compared by its UTF-8 bytes.
+
+        Args:
+            column_names: the column, or several: later ones decide where earlier ones are equal.
+            reverse: whether large values come first: for all columns, or one for each.
+            null_placement: "at_end" (or "last") or "at_start" (or "first").
+            keep_in_memory: accepted for compatibility: row numbers are always in memory.
+            load_from_cache_file: accepted for compatibility.
+            indices_cache_file_name: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
+            new_fingerprint: accepted for compatibility.
+
+        Raises:
+            ValueError: unknown columns, another number of `reverse` than of columns, an unknown placement.
+            TypeError: columns of lists, images and the like. Structs are sorted by their fields.
+        """
+        del keep_in_memory, load_from_cache_file, indices_cache_file_name, writer_batch_size, new_fingerprint
+        if len(self) == 0:
+            return self
+        names = [column_names] if isinstance(column_names, str) else list(column_names)
+        if not isinstance(reverse, bool) and len(reverse) != len(names):
+            msg = "Parameter 'reverse' should be either a boolean or a list of booleans with the same length as 'column_names'."
+            raise ValueError(msg)
+        directions = [reverse] * len(names) if isinstance(reverse, bool) else list(reverse)
+        self._checked(names)
+        if not names:
+            msg = "sort needs at least one column"
+            raise ValueError(msg)
+        if null_placement not in _PLACES:
+            msg = f"null_placement must be one of {list(_PLACES)}, got {null_placement!r}"
+            raise ValueError(msg)
+        keys = [(name, bool(down)) for name, down in zip(names, directions, strict=True)]
+        table, keys = self._flat_keys(keys)
+        return self._with(self._table.select(table.sort_indices(keys, _PLACES[null_placement])))
+
+    def _flat_keys(self, keys: list[tuple[str, bool]]) -> tuple[Table, list[tuple[str, bool]]]:
+        """The keys, structs replaced by their fields, and a table that has them."""
+        features: dict[str, Feature] = {name: self._features[name] for name, _ in keys}
+        table = self._table.select_columns(list(features))
+        while structs := [name for name, feature in features.items() if isinstance(feature, dict)]:
+            fields = {name: list(features[name]) for name in structs}
+            table = table.flattened(structs)
+            for name in structs:
+                features.update({f"{name}.{field}": inner for field, inner in features.pop(name).items()})
+            keys = [(part, down) for name, down in keys for part in _parts(name, fields)]
+        for name, feature in features.items():
+            if not isinstance(feature, Value | ClassLabel):
+                msg = f"sort: the column {name!r} holds {feature!r}, which has no order"
+                raise TypeError(msg)
+        return table, keys
+
+    def repeat(self, num_times: int) -> Self:
+        """The rows `num_times` times, one pass after the other; none for 0 and below.
+
+        Raises:
+            ValueError: `num_times` is None.
+        """
+        if num_times is None:
+            msg = "Map style datasets do not support indefinite repetition."
+            raise ValueError(msg)
+        if num_times <= 0:
+            return self.select(range(0))
+        return self if num_times == 1 else self._with(Table.concat([self._table] * num_times))
+
+    def flatten_indices(
+        self,
+        keep_in_memory: bool = False,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Features | None = None,
+        disable_nullable: bool = False,
+        num_proc: int | None = None,
+        new_fingerprint: str | None = None,
+    ) -> Self:
+        """The rows copied in their order, so that neighbours lie together in memory.
+
+        Args:
+            keep_in_memory: accepted for compatibility.
+            cache_file_name: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
+            features: features to cast to.
+            disable_nullable: accepted for compatibility.
+            num_proc: accepted for compatibility: the copy is made by all cores.
+            new_fingerprint: accepted for compatibility.
+        """
+        del keep_in_memory, cache_file_name, writer_batch_size, disable_nullable, num_proc, new_fingerprint
+        made = self._with(Table.side_by_side([self._table])) if self.column_names else self
+        return made if features is None else made._recast(features)
+
+    def _recast(self, features: Features) -> Self:
+        return self._with(self._table.with_features(features.to_text()), features)
+
+    def train_test_split(
+        self,
+        test_size: float | None = None,
+        train_size: float | None = None,
+        shuffle: bool = True,
+        stratify_by_column: str | None = None,
+        seed: int | None = None,
+        generator: np.random.Generator | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        train_indices_cache_file_name: str | None = None,
+        test_indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        train_new_fingerprint: str | None = None,
+        test_new_fingerprint: str | None = None,
+    ) -> Any:
+        """Two parts of the rows, "train" and "test"; the same rows as `datasets` gives for the same seed.
+
+        Args:
+            test_size: a number of rows (int) or a fraction (float); 0.25 if neither size is given.
+            train_size: the same for the other part; what is left when absent.
+            shuffle: whether rows are drawn at random; else the first ones are the train part.
+            stratify_by_column: a ClassLabel column whose shares are kept in both parts.
+            seed: seed of `numpy.random.default_rng`; taken from numpy's global state when absent.
+            generator: a generator to draw from instead.
+            keep_in_memory: accepted for compatibility.
+            load_from_cache_file: accepted for compatibility.
+            train_indices_cache_file_name: accepted for compatibility.
+            test_indices_cache_file_name: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
+            train_new_fingerprint: accepted for compatibility.
+            test_new_fingerprint: accepted for compatibility.
+
+        Returns:
+            A `DatasetDict`.
+
+        Raises:
+            ValueError: sizes out of range, a column that cannot be stratified by.
+        """
+        del keep_in_memory, load_from_cache_file, train_indices_cache_file_name, test_indices_cache_file_name
+        del writer_batch_size, train_new_fingerprint, test_new_fingerprint
+        rows = len(self)
+        if rows == 0:
+            return type(self)._dict_type({"train": self, "test": self})
+        n_train, n_test = split_sizes(rows, test_size, train_size)
+        if not shuffle:
+            if stratify_by_column is not None:
+                msg = "Stratified train/test split is not implemented for `shuffle=False`"
+                raise ValueError(msg)
+            train: Any = range(n_train)
+            test: Any = range(n_train, n_train + n_test)
+        else:
+            if generator is None:
+                generator = np.random.default_rng(legacy_seed() if seed is None else seed)
+            if stratify_by_column is None:
+                order = generator.permutation(rows)
+                test, train = order[:n_test], order[n_test : n_test + n_train]
+            else:
+                train, test = self._stratified(stratify_by_column, n_train, n_test, generator)
+        return type(self)._dict_type({"train": self.select(train), "test": self.select(test)})
+
+    def _stratified(self, column: str, n_train: int, n_test: int, generator: np.random.Generator) -> tuple[Any, Any]:
+        if column not in self._features:
+            msg = f"Key {column} not found in {list(self._features)}"
+            raise ValueError(msg)
+        if not isinstance(self._features[column], ClassLabel):
+            msg = f"Stratifying by column is only supported for ClassLabel column, and column {column} is {type(self._features[column]).__name__}."
+            raise ValueError(msg)
+        labels = np.array(self._table.column(column, 0, len(self)), dtype=object)
+        if any(label is None for label in labels):
+            msg = f"the column {column!r} has nulls and cannot be stratified by"
+            raise SchemaError(msg)
+        return stratified(labels.astype(np.int64), n_train, n_test, generator)
+
+
+def split_sizes(rows: int, test_size: float | None, train_size: float | None) -> tuple[int, int]:
+    """Rows of the train and test parts.
+
+    Raises:
+        ValueError: sizes out of range, or of another type than int and float.
+    """
+    if test_size is None and train_size is None:
+        test_size = 0.25
+    for name, size in (("test_size", test_size), ("train_size", train_size)):
+        _check_size(name, size, rows)
+    if isinstance(test_size, float) and isinstance(train_size, float) and test_size + train_size > 1:
+        msg = f"The sum of test_size and train_size = {train_size + test_size}, should be in the (0, 1) range. Reduce test_size and/or train_size."
+        raise ValueError(msg)
+    n_test = _count(test_size, rows, np.ceil)
+    n_train = _count(train_size, rows, np.floor)
+    if n_train is None:
+        n_train = rows - (n_test or 0)
+    elif n_test is None:
+        n_test = rows - n_train
+    n_test = n_test or 0
+    if n_train + n_test > rows:
+        msg = f"The sum of train_size and test_size = {n_train + n_test}, should be smaller than the number of samples {rows}. Reduce test_size and/or train_size."
+        raise ValueError(msg)
+    if n_train == 0:
+        msg = f"With n_samples={rows}, test_size={test_size} and train_size={train_size}, the resulting train set will be empty. Adjust any of the aforementioned parameters."
+        raise ValueError(msg)
+    return n_train, n_test
+
+
+def _check_size(name: str, size: float | None, rows: int) -> None:
+    if size is None:
+        return
+    if not isinstance(size, int | float):
+        msg = f"Invalid value for {name}: {size} of type {type(size)}"
+        raise ValueError(msg)  # as the official library
+    if (isinstance(size, int) and not 0 < size < rows) or (isinstance(size, float) and not 0 < size < 1):
+        msg = f"{name}={size} should be either positive and smaller than the number of samples {rows} or a float in the (0, 1) range"
+        raise ValueError(msg)
+
+
+def _count(size: float | None, rows: int, rounding: Callable[[float], Any]) -> int | None:
+    return None if size is None else int(rounding(size * rows)) if isinstance(size, float) else int(size)
+
+
+def _parts(name: str, fields: dict[str, list[str]]) -> list[str]:
+    return [f"{name}.{field}" for field in fields[name]] if name in fields else [name]

@@ -1,0 +1,132 @@
+"""Jobs in processes of their own: in order, errors with their traceback, nothing left running."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Protocol
+
+from _crucible._settings import settings
+
+
+class Job(Protocol):
+    """Work for a process."""
+
+    def run(self, path: Path) -> Any:
+        """Does the work in the child: large results go to `path`, small ones are returned."""
+
+    def result(self, sent: Any, path: Path) -> Any:
+        """Makes the result in the parent of what was returned and written."""
+
+
+class RemoteTraceback(Exception):  # noqa: N818  # as multiprocessing names it
+    """The traceback of an exception in another process."""
+
+    def __str__(self) -> str:
+        """The text of the traceback."""
+        return f'\n"""\n{self.args[0]}"""'
+
+
+def run_jobs(jobs: Sequence[Job], what: str) -> list[Any]:
+    """Runs each job in a process and returns their results in order.
+
+    Children are forked on Linux, so that any function can run there; elsewhere they are spawned, and the function
+    must be picklable. The first failure, or Ctrl-C, ends all of them.
+
+    Raises:
+        RuntimeError: a process died.
+        Exception: what a job raised, unchanged, with the traceback of its process as the cause.
+    """
+    context: Any = mp.get_context("fork" if sys.platform == "linux" else "spawn")
+    root = settings().datasets_cache
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="tmp-jobs-", dir=root) as folder:
+        paths = [Path(folder, f"{index:05d}.arrow") for index in range(len(jobs))]
+        children: list[tuple[Any, Connection]] = []
+        try:
+            for job, path in zip(jobs, paths, strict=True):
+                with _no_interrupt():  # between the start and the list, nobody would end the child
+                    ours, theirs = context.Pipe(duplex=False)
+                    child = context.Process(target=_child, args=(job, path, theirs), daemon=True)
+                    child.start()
+                    theirs.close()
+                    children.append((child, ours))
+            sent = _collected(children, what)
+        finally:
+            with _no_interrupt():
+                for child, _ in children:
+                    if child.is_alive():
+                        child.terminate()
+                for child, ours in children:
+                    child.join()
+                    ours.close()
+        return [job.result(value, path) for job, value, path in zip(jobs, sent, paths, strict=True)]
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Holds Ctrl-C back for a moment."""
+    mask = getattr(signal, "pthread_sigmask", None)
+    if mask is None:  # not on Windows
+        yield
+        return
+    before = mask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        mask(signal.SIG_SETMASK, before)
+
+
+def _collected(children: list[tuple[Any, Connection]], what: str) -> list[Any]:
+    """What the children sent, in their order."""
+    values: list[Any] = [None] * len(children)
+    waiting = {ours: index for index, (_, ours) in enumerate(children)}
+    while waiting:
+        for ready in wait(list(waiting)):
+            if not isinstance(ready, Connection):
+                continue
+            index = waiting.pop(ready)
+            try:
+                kind, value = ready.recv()
+            except EOFError:
+                msg = f"One of the subprocesses has abruptly died during {what} operation. To debug the error, disable multiprocessing."
+                raise RuntimeError(msg) from None
+            if kind == "error":
+                error, text = value
+                raise error from RemoteTraceback(text)
+            values[index] = value
+    return values
+
+
+def _child(job: Job, path: Path, out: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends the children
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    try:
+        answer: tuple[str, Any] = ("done", job.run(path))
+    except BaseException as error:  # noqa: BLE001  # it is raised in the parent
+        answer = ("error", (_sendable(error), traceback.format_exc()))
+    out.send(answer)
+    out.close()
+
+
+def _sendable(error: BaseException) -> BaseException:
+    """The exception, or one that says what it was if it cannot be sent."""
+    try:
+        copy = pickle.loads(pickle.dumps(error))  # our own bytes
+    except Exception:  # noqa: BLE001
+        copy = None
+    if type(copy) is type(error):
+        return error
+    made = RuntimeError(f"{type(error).__name__}: {error}")
+    for note in getattr(error, "__notes__", []):
+        made.add_note(note)
+    return made

@@ -1,0 +1,248 @@
+"""Datasets from generators, data frames and files."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from _crucible._native import Table
+from _crucible._optional import require
+from crucible_datasets.dataset._disk import DiskMixin
+from crucible_datasets.dataset._writer import BlockWriter
+from crucible_datasets.errors import DatasetGenerationError
+from crucible_datasets.features import Features
+from crucible_datasets.info import DatasetInfo
+
+_ROWS = 1000
+Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
+
+
+class SourcesMixin(DiskMixin):
+    """Constructors."""
+
+    _loader: ClassVar[Callable[..., Any] | None] = None
+    """`load_dataset`, which the room above sets when it is imported."""
+
+    @classmethod
+    def from_generator(
+        cls,
+        generator: Callable[..., Iterable[Mapping[str, Any]]],
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        gen_kwargs: Mapping[str, Any] | None = None,
+        num_proc: int | None = None,
+        split: str | None = "train",
+        fingerprint: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """From the rows of a generator function. The first 1000 rows fix columns and types.
+
+        Args:
+            generator: called with `gen_kwargs`; yields dicts.
+            features: types to cast to; inferred when absent.
+            cache_dir: accepted for compatibility: the generator runs each time.
+            keep_in_memory: accepted for compatibility.
+            gen_kwargs: keyword arguments for the generator.
+            num_proc: accepted for compatibility: one process runs the generator.
+            split: name of the split.
+            fingerprint: accepted for compatibility.
+            **kwargs: accepted for compatibility.
+
+        Raises:
+            DatasetGenerationError: the generator failed (its exception is the cause), gave something that is no dict,
+                or nothing.
+        """
+        del cache_dir, keep_in_memory, num_proc, fingerprint, kwargs
+        writer = BlockWriter(Features(), features)
+        try:
+            for columns, rows in _blocks(iter(generator(**(gen_kwargs or {}))), features):
+                writer.add(_NOTHING, columns, rows)
+        except Exception as error:
+            msg = "An error occurred while generating the dataset"
+            raise DatasetGenerationError(msg) from error
+        finished = writer.finish()
+        if finished is None:
+            msg = "The generator gave no rows"
+            raise DatasetGenerationError(msg)
+        return cls(*finished, split)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        df: Any,
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | None = None,
+        preserve_index: bool | None = None,
+    ) -> Self:
+        """From a `pandas.DataFrame`. Needs pandas and pyarrow.
+
+        Args:
+            df: the data frame.
+            features: types to cast to; those of the frame when absent.
+            info: description and the like.
+            split: name of the split.
+            preserve_index: whether the index becomes a column; when absent, only one that is not a plain range.
+        """
+        arrow = require("pyarrow", extra="arrow", why="from_pandas")
+        table = Table.from_arrow(arrow.Table.from_pandas(df, preserve_index=preserve_index))
+        return cls._of_table(table, features, info, split)
+
+    @classmethod
+    def from_polars(
+        cls,
+        df: Any,
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | None = None,
+    ) -> Self:
+        """From a `polars.DataFrame` or `LazyFrame` (which is collected). Needs polars and pyarrow.
+
+        Args:
+            df: the frame.
+            features: types to cast to; those of the frame when absent.
+            info: description and the like.
+            split: name of the split.
+        """
+        frame = df.collect() if hasattr(df, "collect") else df
+        return cls._of_table(Table.from_arrow(frame.to_arrow()), features, info, split)
+
+    @classmethod
+    def _of_table(cls, table: Table, features: Features | None, info: DatasetInfo | None, split: str | None) -> Self:
+        if features is not None:
+            table = table.with_features(features.to_text())
+        made = cls(table, features, split)
+        return made if info is None else made._of(info)
+
+    @classmethod
+    def from_file(
+        cls,
+        filename: str | os.PathLike[str],
+        info: DatasetInfo | None = None,
+        split: str | None = None,
+        indices_filename: str | None = None,
+        in_memory: bool = False,
+    ) -> Self:
+        """From an Arrow IPC stream in a file, memory-mapped.
+
+        Args:
+            filename: the file.
+            info: description and the like.
+            split: name of the split.
+            indices_filename: a file of row numbers (the column `indices`).
+            in_memory: whether to copy the data into memory.
+
+        Raises:
+            DataFileNotFoundError: no such file.
+            DecodeError: a broken file.
+        """
+        table = Table.open_stream(Path(filename))
+        if in_memory:
+            table = Table.from_ipc(table.to_ipc())
+        if indices_filename is not None:
+            numbers = Table.open_stream(Path(indices_filename))
+            table = table.select(numbers.column("indices", 0, numbers.num_rows))
+        return cls._of_table(table, None, info, split)
+
+    @classmethod
+    def from_buffer(
+        cls,
+        buffer: Any,
+        info: DatasetInfo | None = None,
+        split: str | None = None,
+        indices_buffer: Any = None,
+    ) -> Self:
+        """From the bytes of an Arrow IPC stream.
+
+        Args:
+            buffer: bytes, or anything with the buffer protocol.
+            info: description and the like.
+            split: name of the split.
+            indices_buffer: a stream of row numbers (the column `indices`).
+        """
+        table = Table.from_ipc(bytes(memoryview(buffer)))
+        if indices_buffer is not None:
+            numbers = Table.from_ipc(bytes(memoryview(indices_buffer)))
+            table = table.select(numbers.column("indices", 0, numbers.num_rows))
+        return cls._of_table(table, None, info, split)
+
+    # ------------------------------------------------------------------------------------------------------ files
+
+    @classmethod
+    def _loaded(cls, kind: str, paths: Any, split: str | None, features: Features | None, options: Any) -> Any:
+        if SourcesMixin._loader is None:
+            importlib.import_module("crucible_datasets.load")  # the room above: it sets the loader
+        load = SourcesMixin._loader
+        if load is None:
+            msg = "crucible_datasets.load did not register its loader"
+            raise RuntimeError(msg)
+        listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+        name = "train" if split is None else str(split)
+        files = {name: [os.fspath(path) for path in listed]}
+        given = {key: value for key, value in options.items() if value is not None}
+        return load(kind, data_files=files, split=name, features=features, **given)
+
+    @classmethod
+    def from_csv(
+        cls, path_or_paths: Paths, split: str | None = None, features: Features | None = None, **kwargs: Any
+    ) -> Any:
+        """From CSV files.
+
+        Args:
+            path_or_paths: the files.
+            split: name of the split; "train" when absent.
+            features: types to cast to; inferred when absent.
+            **kwargs: options of `load_dataset("csv")`.
+        """
+        return cls._loaded("csv", path_or_paths, split, features, kwargs)
+
+    @classmethod
+    def from_json(
+        cls,
+        path_or_paths: Paths,
+        split: str | None = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        field: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """From JSON files; `field` is the member that holds the rows. Arguments as `from_csv`."""
+        del keep_in_memory
+        options = {"cache_dir": cache_dir, "field": field, **kwargs}
+        return cls._loaded("json", path_or_paths, split, features, options)
+
+    @classmethod
+    def from_parquet(
+        cls, path_or_paths: Paths, split: str | None = None, features: Features | None = None, **kwargs: Any
+    ) -> Any:
+        """From Parquet files; `columns` may name those to read. Arguments as `from_csv`."""
+        return cls._loaded("parquet", path_or_paths, split, features, kwargs)
+
+    @classmethod
+    def from_text(
+        cls, path_or_paths: Paths, split: str | None = None, features: Features | None = None, **kwargs: Any
+    ) -> Any:
+        """From text files, a row a line. Arguments as `from_csv`."""
+        return cls._loaded("text", path_or_paths, split, features, kwargs)
+
+
+_NOTHING = Table.from_columns({})
+
+
+def _blocks(rows: Iterator[Mapping[str, Any]], features: Features | None) -> Iterator[tuple[dict[str, list[Any]], int]]:
+    """Blocks of rows as columns: those of the first row of the block, or of the features."""
+    while block := list(islice(rows, _ROWS)):
+        for row in block:
+            if not isinstance(row, Mapping):
+                msg = f"the generator must yield dicts, got {type(row).__name__}"
+                raise TypeError(msg)
+        if features is not None:
+            yield {name: [row.get(name) for row in block] for name in features}, len(block)
+        else:
+            yield {name: [row[name] for row in block] for name in block[0]}, len(block)

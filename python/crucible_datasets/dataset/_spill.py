@@ -1,0 +1,93 @@
+"""Columns that grow block by block: in memory up to the memory budget, in an Arrow file above it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from itertools import count
+from pathlib import Path
+
+from _crucible._native import GrowingFile, Table
+from _crucible._settings import settings
+
+_numbers = count()
+_folders: dict[tuple[int, Path], Path] = {}
+
+
+def _folder() -> Path:
+    """The folder of this process's files, removed when it ends."""
+    root = settings().datasets_cache
+    key = (os.getpid(), root)
+    if key not in _folders or not _folders[key].is_dir():
+        root.mkdir(parents=True, exist_ok=True)
+        _folders[key] = Path(tempfile.mkdtemp(prefix="tmp-map-", dir=root))
+        atexit.register(_remove, *key)
+    return _folders[key]
+
+
+def _remove(pid: int, root: Path) -> None:
+    if pid == os.getpid():  # a forked child must not remove its parent's files
+        folder = _folders.pop((pid, root), None)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Grower:
+    """Tables of the same columns, one after the other.
+
+    Args:
+        budget: bytes kept in memory; above them all rows go to a file, which is mapped at the end. None: no limit.
+    """
+
+    def __init__(self, budget: int | None) -> None:
+        self._budget = budget
+        self._parts: list[Table] = []
+        self._bytes = 0
+        self._file: GrowingFile | None = None
+
+    def add(self, table: Table) -> None:
+        """Appends rows."""
+        if self._file is not None:
+            self._file.write(table)
+            return
+        self._parts.append(table)
+        self._bytes += table.nbytes
+        if self._budget is not None and self._bytes > self._budget:
+            self._file = GrowingFile(_folder() / f"{next(_numbers):06d}.arrow", self._parts[0])
+            for part in self._parts[1:]:
+                self._file.write(part)
+            self._parts = []
+
+    def finish(self) -> Table:
+        """All rows as one table."""
+        return Table.concat(self._parts) if self._file is None else self._file.finish()
+
+
+class Segment:
+    """Neighbouring blocks of which the same columns came unchanged from the source: those are shared, not written.
+
+    Args:
+        kept: names of the columns that are shared.
+        budget: as for `Grower`.
+    """
+
+    def __init__(self, kept: list[str], budget: int | None) -> None:
+        self.kept = kept
+        self._shared: list[Table] = []
+        self._new = Grower(budget)
+        self._any = False
+
+    def add(self, shared: Table | None, new: list[Table]) -> None:
+        """Appends a block: its shared columns and the others."""
+        if shared is not None:
+            self._shared.append(shared)
+        if new:
+            self._new.add(new[0] if len(new) == 1 else Table.side_by_side(new))
+            self._any = True
+
+    def finish(self) -> Table:
+        """All rows as one table; columns in any order."""
+        sides = ([Table.concat(self._shared)] if self._shared else []) + ([self._new.finish()] if self._any else [])
+        return sides[0] if len(sides) == 1 else Table.side_by_side(sides)
