@@ -172,3 +172,9 @@ def test_pillow_images_are_an_image_column() -> None:
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         assert ours.Dataset.from_list(rows).to_dict() == b.to_dict()
     assert ours.Dataset.from_dict({"c": images})[0]["c"].getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_arrays_are_no_images() -> None:
+    columns = {"a": [None, np.array([1, 2]), np.array([3])], "b": [np.int64(1), 2, None]}
+    assert ours.Dataset.from_dict(columns)[1] == {"a": [1, 2], "b": 2}
+    assert ours.Dataset.from_list([{"a": np.array([1])}, {"a": np.array([2, 3])}])[1] == {"a": [2, 3]}

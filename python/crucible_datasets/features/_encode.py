@@ -116,7 +116,7 @@ def images_encoded(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     for name, column in columns.items():
         if not isinstance(column, list | tuple):
             continue
-        first = next((value for value in column if value is not None and value != []), None)
+        first = next((v for v in column if v is not None and not (isinstance(v, list) and not v)), None)
         image = Image()
         if isinstance(first, pillow.Image):
             found[name] = image
