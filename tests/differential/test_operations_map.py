@@ -416,11 +416,11 @@ def test_async(datasets: tuple[Any, Any]) -> None:
         await asyncio.sleep(0)
         return bool(row["i"] % 2)
 
-    both(a, b, lambda ds: ds.map(rows))
-    both(a, b, lambda ds: ds.map(batches, batched=True, batch_size=3))
-    both(a, b, lambda ds: ds.filter(keep))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # the official library leaves its event loops open
+        both(a, b, lambda ds: ds.map(rows))
+        both(a, b, lambda ds: ds.map(batches, batched=True, batch_size=3))
+        both(a, b, lambda ds: ds.filter(keep))
         gc.collect()
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _ROWS = 1000
 _MEDIA_ROWS = 100
 """Rows of a block when nothing is said, as in `datasets`: fewer where values are large."""
+_FILTER_ROWS = 64
+"""Rows of a block of `filter`: few enough that their memory is reused while it is in the cache."""
+_ASYNC_ROWS = 1000
 _SUFFIX = "_{rank:05d}_of_{num_proc:05d}"
 
 
@@ -272,7 +275,8 @@ class MapMixin(OrderMixin):
 
     def _masks(self, call: Call) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
         if not call.batched:
-            for block in row_blocks(self, call, _block_rows(self._features), what="filter"):
+            rows = _ASYNC_ROWS if call.is_async else _FILTER_ROWS
+            for block in row_blocks(self, call, rows, what="filter"):
                 yield block.start, np.fromiter(map(bool, block.results), dtype=bool, count=len(block.results))
             return
         for block in batch_blocks(self, call, what="filter"):

@@ -8,6 +8,7 @@ import pickle
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,16 +75,19 @@ def run_jobs(jobs: Sequence[Job], what: str) -> list[Any]:
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Holds Ctrl-C back for a moment."""
-    mask = getattr(signal, "pthread_sigmask", None)
-    if mask is None:  # not on Windows
+    """Holds Ctrl-C back for a moment. A signal mask would not do: other threads would take the signal."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
         yield
         return
-    before = mask(signal.SIG_BLOCK, {signal.SIGINT})
+    held: list[tuple[int, Any]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
     try:
         yield
     finally:
-        mask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
+        if held and callable(before):
+            before(*held[-1])
 
 
 def _collected(children: list[tuple[Any, Connection]], what: str) -> list[Any]:
@@ -91,7 +95,8 @@ def _collected(children: list[tuple[Any, Connection]], what: str) -> list[Any]:
     values: list[Any] = [None] * len(children)
     waiting = {ours: index for index, (_, ours) in enumerate(children)}
     while waiting:
-        for ready in wait(list(waiting)):
+        # Another thread may take the signal of Ctrl-C: look for it ten times a second.
+        for ready in wait(list(waiting), timeout=0.1):
             if not isinstance(ready, Connection):
                 continue
             index = waiting.pop(ready)
