@@ -315,6 +315,7 @@ class Table:
         sample_by: str = "line",
         keep_linebreaks: bool = False,
         csv: str | None = None,
+        filter: str | None = None,
     ) -> Table: ...
     @staticmethod
     def concat(tables: Sequence[Table]) -> Table: ...

@@ -18,11 +18,13 @@ class Settings:
     Attributes:
         memory_budget: bytes of decoded Arrow data up to which a table stays on the heap; above it the table is written
             once as Arrow IPC in the cache and memory-mapped (`CRUCIBLE_MEMORY_BUDGET`).
+        store_limit: bytes that those files may have together, None for no limit (`CRUCIBLE_STORE_LIMIT`).
         datasets_cache: folder of those files (`HF_DATASETS_CACHE`, else `$HF_HOME/datasets`).
         assets_cache: folder of what other libraries keep (`HF_ASSETS_CACHE`, else `$HF_HOME/assets`).
     """
 
     memory_budget: int
+    store_limit: int | None
     datasets_cache: Path
     assets_cache: Path
 
@@ -37,8 +39,12 @@ def settings() -> Settings:
         budget = max(0, int(env.get("CRUCIBLE_MEMORY_BUDGET", _DEFAULT_BUDGET)))
     except ValueError:
         budget = _DEFAULT_BUDGET
+    try:
+        limit = max(0, int(env["CRUCIBLE_STORE_LIMIT"]))
+    except (KeyError, ValueError):
+        limit = None
     assets = Path(env.get("HF_ASSETS_CACHE") or env.get("HUGGINGFACE_ASSETS_CACHE") or home / "assets").expanduser()
-    return Settings(memory_budget=budget, datasets_cache=cache, assets_cache=assets)
+    return Settings(memory_budget=budget, store_limit=limit, datasets_cache=cache, assets_cache=assets)
 
 
 def hf_home() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crucible_datasets.io._archives import is_archive, members, unpacked
+from crucible_datasets.io._clean import clean_store
 from crucible_datasets.io._files import LocalFile, StorePlace, file_source, read_table
 from crucible_datasets.io._remote import RemoteFiles
 from crucible_datasets.io._web import WebFile
@@ -12,6 +13,7 @@ __all__ = [
     "RemoteFiles",
     "StorePlace",
     "WebFile",
+    "clean_store",
     "file_source",
     "is_archive",
     "members",

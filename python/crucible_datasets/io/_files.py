@@ -12,6 +12,7 @@ from typing import Any
 from _crucible._native import Source, Table
 from _crucible._settings import settings
 from crucible_datasets.features import Features
+from crucible_datasets.io._clean import clean_store, mark_used
 
 _STORE_VERSION = 2
 """Part of every store's key: counts up when decoding changes."""
@@ -97,7 +98,13 @@ def read_table(
     if place.rebuild:
         path.unlink(missing_ok=True)
     budget = 0 if keep_in_memory is False else settings().memory_budget
-    return Table.read(paths, format, features=text, store=str(path), memory_budget=budget, **given)
+    known = path.exists()
+    table = Table.read(paths, format, features=text, store=str(path), memory_budget=budget, **given)
+    if known:
+        mark_used(path)
+    elif table.path is not None and settings().store_limit is not None:
+        clean_store(cache_dir=str(place.folder), keep={path})
+    return table
 
 
 def file_source(path: str) -> Source:

@@ -69,6 +69,7 @@ class DatasetBuilder:
         self.info = info.copy() if info is not None else DatasetInfo()
         if self.info.features is None:
             self.info.features = config.features
+        self.info.features = format.typed(self.info.features, self._options)
         self._imposed = self.info.features
         self.info.builder_name, self.info.dataset_name = self.name, self.dataset_name
         self.info.config_name, self.info.version = config.name, config.version
@@ -291,5 +292,11 @@ class DatasetBuilder:
         return [LocalOrigin(file.path) for file in unpacked(local_files(files, self._store), self._store)]
 
     def _stream(self, names: list[str], shown: str) -> IterableDataset:
+        if "filters" in self._options:
+            msg = (
+                "filters are not possible with streaming=True yet; load without streaming, or use the stream's filter."
+            )
+            raise UnsupportedError(msg)
         files = [origin for name in names for origin in self._origins(self.config.files_of(name))]
-        return IterableDataset(files, self.name, self._imposed, NamedSplit(shown))._of(self.info)
+        columns = self._options.get("columns")
+        return IterableDataset(files, self.name, self._imposed, NamedSplit(shown), columns=columns)._of(self.info)

@@ -15,6 +15,7 @@ from crucible_datasets.errors import UnknownOptionError, UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.io import LocalFile, StorePlace, read_table
 from crucible_datasets.load import _csv as csv
+from crucible_datasets.load import _parquet as parquet
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ def _native(job: ReadJob) -> Table:
     )
 
 
+def _all_columns(features: Features | None, options: Mapping[str, Any]) -> Features | None:  # noqa: ARG001
+    return features
+
+
 def _as_given(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
@@ -66,6 +71,7 @@ class Format:
         refused: options that `datasets` has and that are not read here, with the values that change nothing.
         reader_options: makes the options of `ReadJob` of those that were given.
         read: makes the table.
+        typed: makes the features of the columns that are read of those that are known, and the options of `ReadJob`.
         streamed: whether `IterableDataset` reads it.
         unpacks: whether archives among its files are unpacked (not where the archive is the data).
     """
@@ -75,6 +81,7 @@ class Format:
     refused: Mapping[str, Any] = field(default_factory=dict)
     reader_options: Callable[[dict[str, Any]], dict[str, Any]] = _as_given
     read: Callable[[ReadJob], Table] = _native
+    typed: Callable[[Features | None, Mapping[str, Any]], Features | None] = _all_columns
     streamed: bool = False
     unpacks: bool = True
 
@@ -137,15 +144,21 @@ def _without_chunks(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in _SIZES}
 
 
+def _parquet(job: ReadJob) -> Table:
+    return parquet.read_parquet(job.files, job.features, job.options, job.keep_in_memory, job.store)
+
+
 _SIZES = {"chunksize": None, "batch_size": None, "block_size": None, "use_threads": True}
 """How `datasets` reads, not what: taken, without effect."""
 
 register(
     Format(
         "parquet",
-        options={"batch_size": None, "fragment_scan_options": None},
-        refused={"columns": None, "filters": None, "on_bad_files": "error"},
-        reader_options=_none,
+        options={"columns": None, "filters": None, "batch_size": None, "fragment_scan_options": None},
+        refused={"on_bad_files": "error"},
+        reader_options=parquet.parquet_options,
+        read=_parquet,
+        typed=parquet.restricted,
         streamed=True,
     )
 )

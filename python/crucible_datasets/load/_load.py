@@ -120,7 +120,8 @@ def load_dataset(
         num_proc: taken for compatibility: threads do the work.
         storage_options: taken for compatibility, without effect.
         config_kwargs: options of the format: `sample_by` ("line", "paragraph", "document") and `keep_linebreaks` for
-            text; for CSV those of pandas' `read_csv` (`sep`, `header`, `names`, `na_values`, `quotechar`…).
+            text; `columns` and `filters` (pyarrow's lists of tuples, or an expression) for Parquet; for CSV those of
+            pandas' `read_csv` (`sep`, `header`, `names`, `na_values`, `quotechar`…).
 
     Returns:
         A `Dataset`; lists, tuples or `DatasetDict` of them in the form of `split`; a `DatasetDict` without `split`.

@@ -9,6 +9,8 @@ pub struct Limits {
     pub max_json_depth: usize,
     /// Largest Parquet footer, in bytes.
     pub max_footer_bytes: u64,
+    /// Largest page of a Parquet file, unpacked. Writers make pages of a megabyte; a page with a larger value has more.
+    pub max_page_bytes: u64,
     /// Most bytes that a compressed text file may unpack to.
     pub max_unpacked_bytes: u64,
 }
@@ -19,6 +21,7 @@ impl Default for Limits {
             max_image_pixels: 2 * 89_478_485,
             max_json_depth: 128,
             max_footer_bytes: 512 << 20,
+            max_page_bytes: 1 << 30,
             max_unpacked_bytes: 64 << 30,
         }
     }

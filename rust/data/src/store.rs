@@ -1,13 +1,15 @@
 //! Arrow IPC: tables in files that are memory-mapped, and as bytes.
 #![expect(unsafe_code, reason = "the one home of memory maps")]
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, StreamReader, read_footer_length};
@@ -15,6 +17,7 @@ use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_ipc::{Block, root_as_footer};
 use arrow_schema::SchemaRef;
 
+use crate::cancel::Cancel;
 use crate::encode::atomically;
 use crate::error::{DataError, DataErrorKind};
 use crate::table::Table;
@@ -45,11 +48,44 @@ fn failed(path: &Path, error: &arrow_schema::ArrowError) -> DataError {
     }
 }
 
+/// How long a wait for a lock lasts before it asks whether to stop.
+const LOCK_TICK: Duration = Duration::from_millis(20);
+
+/// The right to write a store, so that the ranks of a job write it once. Given back when dropped, or by the system when
+/// the process ends. `None` where the file system has no locks.
+///
+/// # Errors
+/// `Cancelled` while waiting.
+pub fn lock(store: &Path, cancel: &Cancel) -> Result<Option<File>, DataError> {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".lock");
+    let Ok(file) = File::options().create(true).truncate(false).write(true).open(name) else {
+        return Ok(None);
+    };
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => {
+                cancel.check()?;
+                std::thread::sleep(LOCK_TICK);
+            }
+            Err(TryLockError::Error(_)) => return Ok(None),
+        }
+    }
+}
+
 /// Maps an Arrow IPC file that `write_ipc` made; columns point into the map.
 ///
 /// # Errors
-/// `NotFound`, `Io`, or `Decode` for a file that is not complete.
+/// `NotFound`, `Io`, or `Decode` for a file that is not complete or whose batches do not fit their buffers.
 pub fn open_ipc(path: &Path) -> Result<Table, DataError> {
+    // What is read without validation may be anything when a disk lost it; its decoder slices and panics then.
+    catch_unwind(AssertUnwindSafe(|| opened(path))).unwrap_or_else(|_| {
+        Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC").with_path(path.to_string_lossy()))
+    })
+}
+
+fn opened(path: &Path) -> Result<Table, DataError> {
     let name = path.to_string_lossy().into_owned();
     let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(&name);
     let buffer = map(path)?;
@@ -78,6 +114,10 @@ pub fn open_ipc(path: &Path) -> Result<Table, DataError> {
     for block in footer.recordBatches().iter().flatten() {
         let data = block_of(&buffer, block).ok_or_else(|| bad("a batch lies outside the file".into()))?;
         batches.extend(decoder.read_record_batch(block, &data).map_err(|e| bad(e.to_string()))?);
+    }
+    for column in batches.iter().flat_map(RecordBatch::columns) {
+        // Lengths of buffers and the ends of offsets: a few pages, whatever the size of the table.
+        column.to_data().validate().map_err(|e| bad(e.to_string()))?;
     }
     Ok(Table::try_new(schema, batches)?.mapped_from(path))
 }
@@ -167,6 +207,36 @@ mod tests {
             std::fs::write(&path, bytes.get(..cut).unwrap()).unwrap();
             assert!(open_ipc(&path).is_err(), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.arrow");
+        write_ipc(&table(), &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for at in 0..bytes.len() {
+            let mut broken = bytes.clone();
+            for byte in broken.iter_mut().skip(at).take(8) {
+                *byte = 0xff;
+            }
+            std::fs::write(&path, broken).unwrap();
+            if let Ok(table) = open_ipc(&path) {
+                assert!(table.batches().iter().all(|b| b.num_rows() <= 6)); // damage in values is not seen
+            }
+        }
+    }
+
+    #[test]
+    fn one_writes_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.arrow");
+        let cancel = Cancel::new();
+        let first = lock(&path, &cancel).unwrap().unwrap();
+        cancel.cancel();
+        assert_eq!(lock(&path, &cancel).unwrap_err().kind(), DataErrorKind::Cancelled);
+        drop(first);
+        assert!(lock(&path, &cancel).unwrap().is_some());
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub struct ReadOptions {
     pub columns: Option<Vec<String>>,
     /// Features to cast every file to.
     pub features: Option<Value>,
+    /// Rows to keep of Parquet files; all when absent.
+    pub filter: Option<parquet::Filter>,
     /// How text files are cut.
     pub text: TextOptions,
     /// How CSV files are cut and what their texts mean.

@@ -25,21 +25,37 @@ pub(crate) fn dtype_of(kind: &DataType) -> Option<Dtype> {
     })
 }
 
-/// The values of a primitive array without nulls. `fresh`: the array was made for this call and may be written to.
+/// Whether the values are numbers in a row: a primitive column, or fixed-size lists of such.
+pub(crate) fn is_numeric(kind: &DataType) -> bool {
+    match kind {
+        DataType::FixedSizeList(item, _) => is_numeric(item.data_type()),
+        other => dtype_of(other).is_some(),
+    }
+}
+
+/// The values of a primitive array without nulls, or of fixed-size lists of such as one more dimension each. `fresh`:
+/// the array was made for this call and may be written to.
 pub(crate) fn values(array: &ArrayRef, fresh: bool) -> Option<Buffer> {
-    let dtype = dtype_of(array.data_type())?;
-    if array.null_count() > 0 {
+    let mut shape = vec![array.len()];
+    let mut leaf = array.clone();
+    while let DataType::FixedSizeList(_, size) = leaf.data_type() {
+        if leaf.null_count() > 0 {
+            return None;
+        }
+        shape.push(usize::try_from(*size).ok()?);
+        let items = leaf.as_fixed_size_list().values().clone(); // of the sliced rows only
+        leaf = items;
+    }
+    let dtype = dtype_of(leaf.data_type())?;
+    if leaf.null_count() > 0 || leaf.len() != shape.iter().product::<usize>() {
         return None;
     }
-    let data = array.to_data();
+    let data = leaf.to_data();
     let bytes =
-        data.buffers().first()?.slice_with_length(data.offset() * dtype.width, array.len() * dtype.width);
+        data.buffers().first()?.slice_with_length(data.offset() * dtype.width, leaf.len() * dtype.width);
     drop(data);
-    Some(if fresh {
-        Buffer::owned(bytes, dtype, &[array.len()])
-    } else {
-        Buffer::shared(bytes, dtype, &[array.len()])
-    })
+    drop(leaf);
+    Some(if fresh { Buffer::owned(bytes, dtype, &shape) } else { Buffer::shared(bytes, dtype, &shape) })
 }
 
 /// Each row's bytes: a binary or string column, or the `bytes` member of an image struct. `None` for null.

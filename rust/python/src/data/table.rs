@@ -241,11 +241,12 @@ impl Table {
     }
 
     /// Numbers `start..stop` of a column as memory: a read-only view of the table where the rows lie together in one
-    /// batch, else a writable copy. None if the column is not numeric or has nulls there.
+    /// batch, else a writable copy. Fixed-size lists of numbers are a dimension each. None if the column is not numeric or
+    /// has nulls there.
     fn numeric(&self, py: Python<'_>, name: &str, start: usize, stop: usize) -> PyResult<Option<Buffer>> {
         let column = self.column_index(name)?;
         let schema = self.view.table().schema();
-        if numeric::dtype_of(schema.field(column).data_type()).is_none() {
+        if !numeric::is_numeric(schema.field(column).data_type()) {
             return Ok(None);
         }
         let (array, fresh) = self.array(py, name, start, stop)?;

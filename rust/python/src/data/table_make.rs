@@ -71,11 +71,12 @@ impl Table {
 
     /// Reads files of one format, in order. With `store`, a table above `memory_budget` bytes is written there once
     /// as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding. `sample_by` and
-    /// `keep_linebreaks` are for text, `csv` is the JSON of `CsvOptions`.
+    /// `keep_linebreaks` are for text, `csv` is the JSON of `CsvOptions`, `filter` that of
+    /// a Parquet `Filter`.
     #[staticmethod]
     #[pyo3(signature = (
         paths, format, *, features=None, columns=None, store=None, memory_budget=None, sample_by="line",
-        keep_linebreaks=false, csv=None
+        keep_linebreaks=false, csv=None, filter=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "each by name, from one Python caller")]
     fn read(
@@ -89,25 +90,41 @@ impl Table {
         sample_by: &str,
         keep_linebreaks: bool,
         csv: Option<&str>,
+        filter: Option<&str>,
     ) -> PyResult<Self> {
         let csv = match csv {
             Some(text) => serde_json::from_str(text)
                 .map_err(|e| PyErr::from(Error::schema(format!("csv options are wrong: {e}"))))?,
             None => CsvOptions::default(),
         };
+        let filter = filter
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|e| PyErr::from(Error::schema(format!("the filter is wrong: {e}"))))?;
         let text = TextOptions { sample_by: sample_by.parse().map_err(data)?, keep_linebreaks };
         let format: Format = format.parse().map_err(data)?;
         let features = features.map(features_value).transpose()?;
         let budget = memory_budget.unwrap_or(DEFAULT_BUDGET);
         door::run(py, |cancel| {
-            if let Some(kept) = store.as_deref().filter(|p| p.exists())
-                && let Ok(table) = store::open_ipc(kept)
-            {
-                return Ok(Self::new(table)); // an unreadable store is decoded and written anew
+            // An unreadable store is decoded and written anew.
+            let kept = || {
+                let path = store.as_deref().filter(|p| p.exists())?;
+                store::open_ipc(path).ok().map(Self::new)
+            };
+            if let Some(table) = kept() {
+                return Ok(table);
+            }
+            let _lock = match store.as_deref().filter(|_| total_size(&paths) > budget as u64) {
+                Some(path) => store::lock(path, cancel)?, // what will be large is decoded by one process
+                None => None,
+            };
+            if let Some(table) = kept() {
+                return Ok(table);
             }
             let options = ReadOptions {
                 columns,
                 features,
+                filter,
                 text,
                 csv,
                 cancel: cancel.clone(),
@@ -169,6 +186,11 @@ impl Table {
         let batches = self.to_batches(py)?;
         door::run(py, |_| crucible_data::encode::json::write_lines(&path, &batches))
     }
+}
+
+/// Bytes of all files; what cannot be seen counts as nothing.
+fn total_size(paths: &[PathBuf]) -> u64 {
+    paths.iter().filter_map(|p| std::fs::metadata(p).ok()).map(|m| m.len()).sum()
 }
 
 /// Writes a table to its store and maps it. A full disk does not lose the load: the table stays on the heap.

@@ -44,6 +44,20 @@ impl Fetched {
         Ok(Self { source: source.clone(), chunks })
     }
 
+    /// Any bytes of a source that is near, read when asked for.
+    pub(super) fn whole(source: &Arc<dyn ByteSource>) -> Self {
+        let range = 0..source.len();
+        let chunk = Chunk { have: Mutex::new((0, Bytes::new())), range };
+        Self { source: source.clone(), chunks: Arc::new([chunk]) }
+    }
+
+    /// The part of a chunk that is in memory, if it starts with the chunk.
+    pub(super) fn known(&self, chunk: &Range<u64>) -> Bytes {
+        let found = self.chunks.iter().find(|c| c.range == *chunk);
+        let have = found.map(|c| c.have.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        have.filter(|(start, _)| *start == chunk.start).map(|(_, bytes)| bytes).unwrap_or_default()
+    }
+
     /// The bytes from `start` on, `wanted` of them at least unless the chunk ends before.
     fn from(&self, start: u64, wanted: u64) -> Result<Bytes, ParquetError> {
         let chunk = self

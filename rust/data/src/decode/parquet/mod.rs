@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes};
 use fetched::Fetched;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
@@ -26,10 +26,18 @@ use crate::features::METADATA_KEY;
 use crate::limits::Limits;
 use crate::source::ByteSource;
 
+mod check;
 mod fetched;
+mod filter;
+mod prune;
+mod thrift;
+
+pub use filter::{Filter, Literal, Op, Predicate};
 
 /// Uncompressed bytes of one decoded batch at the most: keeps 32-bit string offsets far from their end.
 const BATCH_BYTES: i64 = 1 << 30;
+/// Rows of a batch where the footer announces more than the file is likely to have.
+const DOUBTED_ROWS: usize = 1 << 16;
 /// Bytes read for the footer before its length is known.
 const FOOTER_GUESS: u64 = 64 << 10;
 
@@ -38,6 +46,7 @@ pub struct ParquetReader {
     source: Arc<dyn ByteSource>,
     metadata: ArrowReaderMetadata,
     schema: SchemaRef,
+    limits: Limits,
 }
 
 /// Some columns of one row group of one file.
@@ -55,12 +64,13 @@ impl ParquetReader {
     pub fn open(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
         let footer = read_footer(source.as_ref(), limits)?;
         let name = source.name().to_owned();
+        check::footer(&footer, &name)?;
         let metadata = caught(&name, || {
             let parsed = ParquetMetaDataReader::decode_metadata(&footer)?;
             ArrowReaderMetadata::try_new(Arc::new(parsed), ArrowReaderOptions::new())
         })?;
         let schema = nullable::schema(&kept_features(metadata.schema()));
-        Ok(Self { source, metadata, schema: Arc::new(schema) })
+        Ok(Self { source, metadata, schema: Arc::new(schema), limits: limits.clone() })
     }
 
     /// Columns as they are handed out: all nullable, dictionaries as their values.
@@ -88,18 +98,7 @@ impl ParquetReader {
         columns: Option<&[String]>,
         cancel: &Cancel,
     ) -> Result<Vec<RecordBatch>, DataError> {
-        let wanted = self.wanted(columns)?;
-        let groups = self.column_groups(row_group, &wanted, rayon::current_num_threads())?;
-        let fetched = self.fetch(row_group, &wanted)?; // one call: a remote source makes few requests of it
-        let parts = groups
-            .into_par_iter()
-            .map(|columns| {
-                cancel.check()?;
-                let batches = self.decode(row_group, &columns, fetched.clone())?;
-                Ok((columns, batches))
-            })
-            .collect::<Result<Vec<_>, DataError>>()?;
-        self.assemble(row_group, &wanted, parts)
+        self.read_selected(row_group, &self.wanted(columns)?, None, cancel)
     }
 
     fn wanted(&self, columns: Option<&[String]>) -> Result<Vec<usize>, DataError> {
@@ -138,6 +137,11 @@ impl ParquetReader {
 
     /// Byte ranges of the leaf chunks of some root columns.
     fn chunk_ranges(&self, row_group: usize, roots: &[usize]) -> Result<Vec<Range<u64>>, DataError> {
+        Ok(self.chunks(row_group, roots)?.into_iter().map(|(_, range)| range).collect())
+    }
+
+    /// The leaf chunks of some root columns: their numbers and byte ranges.
+    fn chunks(&self, row_group: usize, roots: &[usize]) -> Result<Vec<(usize, Range<u64>)>, DataError> {
         let metadata = self.metadata.metadata();
         let groups = metadata.row_groups();
         let group = groups.get(row_group).ok_or_else(|| {
@@ -153,11 +157,35 @@ impl ParquetReader {
             let (start, length) = catch_unwind(AssertUnwindSafe(|| chunk.byte_range()))
                 .map_err(|_| self.broken(row_group, "a chunk has no place"))?;
             let end = start.checked_add(length).filter(|&e| e <= self.source.len());
-            ranges.push(
-                start..end.ok_or_else(|| self.broken(row_group, "a column chunk lies outside the file"))?,
-            );
+            let end = end.ok_or_else(|| self.broken(row_group, "a column chunk lies outside the file"))?;
+            ranges.push((leaf, start..end));
         }
         Ok(ranges)
+    }
+
+    /// Looks at the sizes that pages announce, before anything is allocated for them.
+    fn check_pages(
+        &self,
+        row_group: usize,
+        columns: &[usize],
+        fetched: &Fetched,
+        selection: Option<&RowSelection>,
+    ) -> Result<(), DataError> {
+        for (leaf, chunk) in self.chunks(row_group, columns)? {
+            let group = self.metadata.metadata().row_groups().get(row_group);
+            let Some(described) = group.and_then(|g| g.columns().get(leaf)) else { continue };
+            let parts = match selection {
+                Some(selection) => self.pages_to_read(row_group, leaf, &chunk, selection),
+                None => vec![chunk.clone()],
+            };
+            for part in parts {
+                let have = if part.start == chunk.start { fetched.known(&chunk) } else { Bytes::new() };
+                let codec = described.compression();
+                check::pages(self.source.as_ref(), &have, part, codec, &self.limits)
+                    .map_err(|e| e.with_column(described.column_path().string()))?;
+            }
+        }
+        Ok(())
     }
 
     fn broken(&self, row_group: usize, message: &str) -> DataError {
@@ -177,25 +205,32 @@ impl ParquetReader {
         row_group: usize,
         columns: &[usize],
         fetched: Fetched,
+        selection: Option<&RowSelection>,
     ) -> Result<Vec<RecordBatch>, DataError> {
         let place = |e: DataError| e.with_path(self.source.name()).with_row_group(row_group);
         let rows = self.row_group_rows().get(row_group).copied().unwrap_or(0);
+        self.check_pages(row_group, columns, &fetched, selection).map_err(place)?;
         let batch_rows = self.batch_rows(row_group, rows);
         let mask =
             ProjectionMask::roots(self.metadata.metadata().file_metadata().schema_descr(), columns.to_vec());
         let batches = caught(self.source.name(), || {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(fetched, self.metadata.clone())
-                .with_row_groups(vec![row_group])
-                .with_projection(mask)
-                .with_batch_size(batch_rows)
-                .build()?
-                .map(|b| b.map_err(ParquetError::from))
-                .collect::<Result<Vec<_>, _>>()
+            let mut builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(fetched, self.metadata.clone())
+                    .with_row_groups(vec![row_group])
+                    .with_projection(mask)
+                    .with_batch_size(batch_rows);
+            if let Some(selection) = selection {
+                builder = builder.with_row_selection(selection.clone());
+            }
+            builder.build()?.map(|b| b.map_err(ParquetError::from)).collect::<Result<Vec<_>, _>>()
         })
         .map_err(place)?;
         let decoded: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        if decoded != rows {
-            return Err(self.broken(row_group, &format!("{decoded} rows decoded, the footer says {rows}")));
+        let expected = selection.map_or(rows, RowSelection::row_count);
+        if decoded != expected {
+            return Err(
+                self.broken(row_group, &format!("{decoded} rows decoded, the footer says {expected}"))
+            );
         }
         Ok(batches)
     }
@@ -208,7 +243,10 @@ impl ParquetReader {
             .get(row_group)
             .map_or(0, parquet::file::metadata::RowGroupMetaData::total_byte_size);
         let parts = usize::try_from(bytes / BATCH_BYTES).unwrap_or(0) + 1;
-        rows.div_ceil(parts).max(1)
+        let batch = rows.div_ceil(parts).max(1);
+        // The decoder reserves memory for a batch: for as many rows as only the footer believes in, little by little.
+        let length = usize::try_from(self.source.len()).unwrap_or(usize::MAX);
+        if batch / 64 > length { batch.min(DOUBTED_ROWS) } else { batch }
     }
 
     /// Puts column groups side by side, in the wanted order, with the handed-out types.
@@ -253,6 +291,9 @@ pub(crate) fn read_sources(
         .par_iter()
         .map(|s| ParquetReader::open(s.clone(), &options.limits))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(wanted) = &options.filter {
+        return read_filtered(readers, wanted, options);
+    }
     let row_groups: usize = readers.iter().map(|r| r.row_group_rows().len()).sum();
     // Few row groups: columns are decoded side by side as well.
     let parts =
@@ -277,7 +318,7 @@ pub(crate) fn read_sources(
             let reader =
                 readers.get(unit.file).ok_or_else(|| DataError::new(DataErrorKind::Internal, "no reader"))?;
             let fetched = reader.fetch(unit.row_group, &unit.columns)?;
-            let batches = reader.decode(unit.row_group, &unit.columns, fetched)?;
+            let batches = reader.decode(unit.row_group, &unit.columns, fetched, None)?;
             Ok((unit, batches))
         })
         .collect::<Result<Vec<_>, DataError>>()?;
@@ -298,6 +339,30 @@ pub(crate) fn read_sources(
         out.batches.extend(reader.assemble(row_group, &wanted, parts)?);
     }
     Ok(files)
+}
+
+/// The rows of a filter, file by file.
+fn read_filtered(
+    readers: Vec<ParquetReader>,
+    wanted: &Filter,
+    options: &ReadOptions,
+) -> Result<Vec<FileBatches>, DataError> {
+    readers
+        .into_par_iter()
+        .map(|reader| {
+            let reader = reader.with_page_index();
+            let columns: Option<Vec<String>> = options
+                .columns
+                .as_ref()
+                .map(|names| names.iter().filter(|n| reader.schema.index_of(n).is_ok()).cloned().collect());
+            let batches = reader
+                .row_groups_of(wanted)
+                .into_par_iter()
+                .map(|group| reader.read_filtered(group, columns.as_deref(), wanted, &options.cancel))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(FileBatches { schema: reader.schema(), batches: batches.into_iter().flatten().collect() })
+        })
+        .collect()
 }
 
 /// The footer's bytes, its length checked before anything is read for it.
