@@ -16,13 +16,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benches", description="Benchmarks against the peers.")
     parser.add_argument("--suite", choices=sorted([*SUITES, "hub"]), action="append", help="default: all")
     parser.add_argument("--rounds", type=int, default=5, help="measurements of each contestant (median is shown)")
-    parser.add_argument("--rows", type=int, default=60_000, help="rows of the chat data (150,000 is 0.4 GB)")
+    parser.add_argument(
+        "--rows", type=int, default=60_000, help="rows of the chat data (150,000 is 0.4 GB, 400,000 more than 1 GB)"
+    )
+    parser.add_argument("--task", default="", help="only tasks with this text in their names")
     parser.add_argument("--json", type=Path, help="write all figures here")
     arguments = parser.parse_args()
     results: list[Result | Line] = []
     for name in arguments.suite or [*SUITES, "hub"]:
         results += (
-            run_hub_suite(arguments.rounds) if name == "hub" else run_suite(name, arguments.rounds, arguments.rows)
+            run_hub_suite(arguments.rounds)
+            if name == "hub"
+            else run_suite(name, arguments.rounds, arguments.rows, arguments.task)
         )
     if arguments.json:
         arguments.json.write_text(json.dumps([r.as_dict() for r in results], indent=1))

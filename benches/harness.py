@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,7 @@ class Result:
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
+    written_mb: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
@@ -44,11 +46,13 @@ class Result:
 
 def clock(work: Callable[[], Any]) -> None:
     """Times `work` and reports to the parent. Called once by each contestant."""
+    written = written_mb()
     cpu, start = time.process_time(), time.perf_counter()
     kept = work()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    written = written_mb() - written
     rss = peak_rss_mb()
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": rss}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": rss, "written_mb": written}))
     del kept
 
 
@@ -59,6 +63,15 @@ def peak_rss_mb() -> float:
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def written_mb() -> float:
+    """Megabytes that this process gave to `write`; 0 where the system does not tell."""
+    counters = Path("/proc/self/io")
+    if not counters.exists():
+        return 0.0
+    line = next(line for line in counters.read_text().splitlines() if line.startswith("wchar"))
+    return int(line.split()[1]) / 1e6
 
 
 @contextmanager
@@ -82,9 +95,10 @@ def measure(suite: str, task: str, contestant: str, env: dict[str, str]) -> dict
     return line
 
 
-def run_suite(suite: str, rounds: int, rows: int) -> list[Result]:
-    tasks = SUITES[suite].TASKS
-    data = make_data(rows)
+def run_suite(suite: str, rounds: int, rows: int, only: str = "") -> list[Result]:
+    """Measures the tasks of a suite whose names have `only` in them."""
+    tasks = {task: who for task, who in SUITES[suite].TASKS.items() if only in task}
+    data = getattr(SUITES[suite], "MAKE", make_data)(rows)
     results = {(t, c): Result(suite, t, c) for t, contestants in tasks.items() for c in contestants}
     with tempfile.TemporaryDirectory(prefix="crucible-bench-") as scratch, hub(data / "hub") as url:
         base = {"BENCH_DATA": str(data), "HF_ENDPOINT": url, "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
@@ -100,21 +114,24 @@ def run_suite(suite: str, rounds: int, rows: int) -> list[Result]:
                 result.seconds.append(line["seconds"])
                 result.cpu.append(line["cpu"])
                 result.rss_mb.append(line["rss_mb"])
+                result.written_mb.append(line["written_mb"])
+                if not warm:
+                    shutil.rmtree(home, ignore_errors=True)  # at a gigabyte a load, disks fill
     show(suite, tasks, results)
     return list(results.values())
 
 
 def show(suite: str, tasks: dict[str, dict[str, Any]], results: dict[tuple[str, str], Result]) -> None:
     print(f"\n{suite}")
-    print(f"{'task':<34}{'contestant':<12}{'median':>12}{'spread':>9}{'cpu':>9}{'rss':>9}{'ratio':>9}")
+    print(f"{'task':<34}{'contestant':<16}{'median':>12}{'spread':>9}{'cpu':>9}{'rss':>10}{'written':>10}{'ratio':>9}")
     for task, contestants in tasks.items():
         ours = results[task, "crucible"].median
         for contestant in contestants:
             r = results[task, contestant]
             spread = (max(r.seconds) - min(r.seconds)) / r.median
             ratio = "" if contestant == "crucible" else f"{r.median / ours:8.2f}x"
-            cpu, rss = statistics.median(r.cpu), statistics.median(r.rss_mb)
+            cpu, rss, out = (statistics.median(values) for values in (r.cpu, r.rss_mb, r.written_mb))
             print(
-                f"{task:<34}{contestant:<12}{r.median * 1000:>9.1f} ms{spread:>8.0%}{cpu:>7.2f} s{rss:>6.0f} MB{ratio:>9}"
+                f"{task:<34}{contestant:<16}{r.median * 1000:>9.1f} ms{spread:>8.0%}{cpu:>7.2f} s{rss:>7.0f} MB{out:>7.0f} MB{ratio:>9}"
             )
     sys.stdout.flush()

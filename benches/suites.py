@@ -9,6 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from benches import tables_suite
+
 Contestants = dict[str, Callable[[], None]]
 PICKS = 5000
 
@@ -165,6 +167,7 @@ def chat_polars() -> Any:
 
 
 SUITES = {
+    "tables": tables_suite.SUITE,
     "load": SimpleNamespace(
         TASKS={
             "cold load, hub, gsm8k": loads("bench/gsm8k"),
