@@ -191,6 +191,7 @@ def test_numpy_is_a_view(tmp_path: Path) -> None:
     assert cube.tolist() == values[10:90]
     scattered = np.asarray(table.select([5, 3, 99]).numeric("grid", 0, 3))
     assert scattered.tolist() == [values[5], values[3], values[99]]
+    assert scattered.flags.writeable
     holes = Table.from_arrow(pa.table({"grid": pa.array([values[0], None], grid)}))
     assert holes.numeric("grid", 0, 2) is None
     inner = Table.from_arrow(pa.table({"grid": pa.array([[[1.0, None, 2.0]] * 2], grid)}))

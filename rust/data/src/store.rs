@@ -215,16 +215,16 @@ mod tests {
         let path = folder.path().join("t.arrow");
         write_ipc(&table(), &path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
+        let mut failed = 0;
         for at in 0..bytes.len() {
             let mut broken = bytes.clone();
             for byte in broken.iter_mut().skip(at).take(8) {
                 *byte = 0xff;
             }
             std::fs::write(&path, broken).unwrap();
-            if let Ok(table) = open_ipc(&path) {
-                assert!(table.batches().iter().all(|b| b.num_rows() <= 6)); // damage in values is not seen
-            }
+            failed += usize::from(open_ipc(&path).is_err()); // damage in values is not seen
         }
+        assert!(failed > 100, "{failed} of {}", bytes.len());
     }
 
     #[test]

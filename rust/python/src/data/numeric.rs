@@ -35,9 +35,9 @@ pub(crate) fn is_numeric(kind: &DataType) -> bool {
 
 /// The values of a primitive array without nulls, or of fixed-size lists of such as one more dimension each. `fresh`:
 /// the array was made for this call and may be written to.
-pub(crate) fn values(array: &ArrayRef, fresh: bool) -> Option<Buffer> {
+pub(crate) fn values(array: ArrayRef, fresh: bool) -> Option<Buffer> {
     let mut shape = vec![array.len()];
-    let mut leaf = array.clone();
+    let mut leaf = array; // nothing else may hold the memory that is handed out as writable
     while let DataType::FixedSizeList(_, size) = leaf.data_type() {
         if leaf.null_count() > 0 {
             return None;

@@ -250,7 +250,7 @@ impl Table {
             return Ok(None);
         }
         let (array, fresh) = self.array(py, name, start, stop)?;
-        Ok(numeric::values(&array, fresh))
+        Ok(numeric::values(array, fresh))
     }
 
     /// Each row's bytes (binary, string, or the `bytes` of an image), without a copy where the rows lie together.

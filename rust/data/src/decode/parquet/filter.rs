@@ -193,10 +193,9 @@ fn compared(
             )
         }
         (DataType::Int64 | DataType::UInt64, Literal::Float(_)) => return refused(), // not exact, in either way
-        (kind, Literal::Float(value)) if kind.is_integer() => downcast_integer_array!(
-            array => BooleanArray::from_unary(array, |x| by_float((x as f64).partial_cmp(value))),
-            _ => return refused()
-        ),
+        (kind, Literal::Float(_)) if kind.is_integer() => {
+            return compared(&arrow_cast::cast(array, &DataType::Float64)?, literal, holds);
+        }
         (DataType::Float16, Literal::Float(value)) => {
             BooleanArray::from_unary(array.as_primitive::<Float16Type>(), |x| {
                 by_float(x.to_f64().partial_cmp(value))

@@ -120,7 +120,9 @@ mod tests {
 
     use super::*;
 
-    fn numbers(bytes: &[u8]) -> Result<(usize, Vec<(Vec<i16>, i64)>), Broken> {
+    type Found = Vec<(Vec<i16>, i64)>;
+
+    fn numbers(bytes: &[u8]) -> Result<(usize, Found), Broken> {
         let mut found = Vec::new();
         let length = walk(bytes, &mut |path, value| found.push((path.to_vec(), value)))?;
         Ok((length, found))
@@ -133,7 +135,7 @@ mod tests {
             [0x15, 0x00, 0x15, 0xc8, 0x01, 0x3c, 0x16, 0x01, 0x11, 0x00, 0x19, 0x25, 0x02, 0x04, 0x00, 9];
         let (length, found) = numbers(&bytes).unwrap();
         assert_eq!(length, bytes.len() - 1);
-        let expected: Vec<(Vec<i16>, i64)> =
+        let expected: Found =
             vec![(vec![1], 0), (vec![2], 100), (vec![5, 1], -1), (vec![6], 1), (vec![6], 2)];
         assert_eq!(found, expected);
         for cut in 0..length {
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn a_list_longer_than_its_bytes() {
         assert_eq!(numbers(&[0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07, 0x00, 0x00]), Err(Broken));
-        assert_eq!(numbers(&[0x1c; 100_000]), Err(Broken));
+        assert_eq!(numbers(&vec![0x1c; 100_000]), Err(Broken));
     }
 
     proptest! {
