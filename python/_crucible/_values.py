@@ -49,7 +49,7 @@ def duration(value: int, unit: str, _zone: str | None) -> Any:
 def time(value: int, unit: str, _zone: str | None) -> dt.time:
     """The time of day of `value` units since midnight; nanoseconds are cut to microseconds."""
     micros = value // 1_000 if unit == "ns" else value * _MICROSECONDS[unit]
-    return (dt.datetime.min + dt.timedelta(microseconds=micros)).time()
+    return (dt.datetime.min + dt.timedelta(microseconds=micros % 86_400_000_000)).time()
 
 
 def decimal(text: str) -> Decimal:

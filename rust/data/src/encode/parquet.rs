@@ -1,21 +1,18 @@
 //! Parquet writer: the Arrow schema with its `huggingface` metadata is kept in the file.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use serde_json::Value;
 
 use super::atomically;
 use crate::error::{DataError, DataErrorKind};
-use crate::features::{cast_batch, features_json};
+use crate::features::{cast_batch, extended};
 
 /// Writes batches as one Parquet file.
 ///
@@ -40,7 +37,7 @@ pub fn write_file(
             DataError::new(DataErrorKind::Io, format!("cannot write Parquet: {e}"))
                 .with_path(path.to_string_lossy())
         };
-        let extended = with_json_extension(schema)?;
+        let extended = Arc::new(extended(schema)?);
         let mut writer = ArrowWriter::try_new(out, extended.clone(), Some(properties)).map_err(failed)?;
         for batch in batches {
             if extended.fields() == schema.fields() {
@@ -52,34 +49,6 @@ pub fn write_file(
         writer.close().map_err(failed)?;
         Ok(())
     })
-}
-
-/// The schema with Arrow's `arrow.json` extension on what the features call `Json`: `datasets` believes its metadata
-/// only where the Arrow type agrees.
-fn with_json_extension(schema: &SchemaRef) -> Result<SchemaRef, DataError> {
-    let features = features_json(schema)?;
-    let fields: Vec<Field> =
-        schema.fields().iter().map(|f| marked(f, features.get(f.name()).unwrap_or(&Value::Null))).collect();
-    Ok(Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())))
-}
-
-fn marked(field: &Field, feature: &Value) -> Field {
-    let inner = |item: &FieldRef| Arc::new(marked(item, feature.get("feature").unwrap_or(&Value::Null)));
-    match field.data_type() {
-        DataType::Utf8 if feature.get("_type").is_some_and(|t| t == "Json") => field
-            .clone()
-            .with_metadata(HashMap::from([(EXTENSION_TYPE_NAME_KEY.to_owned(), "arrow.json".to_owned())])),
-        DataType::List(item) => field.clone().with_data_type(DataType::List(inner(item))),
-        DataType::LargeList(item) => field.clone().with_data_type(DataType::LargeList(inner(item))),
-        DataType::FixedSizeList(item, n) => {
-            field.clone().with_data_type(DataType::FixedSizeList(inner(item), *n))
-        }
-        DataType::Struct(fields) => {
-            let fields = fields.iter().map(|f| marked(f, feature.get(f.name()).unwrap_or(&Value::Null)));
-            field.clone().with_data_type(DataType::Struct(fields.collect()))
-        }
-        _ => field.clone(),
-    }
 }
 
 fn codec(name: &str) -> Result<Compression, DataError> {

@@ -11,10 +11,14 @@ use serde_json::{Map, Value, json};
 use crate::error::{DataError, DataErrorKind};
 
 mod cast;
+mod cast_json;
+mod cast_plain;
+mod extension;
 mod from_json;
 mod to_json;
 
 pub use cast::{cast_array, cast_batch};
+pub use extension::extended;
 pub use from_json::{arrow_type, schema_from_features};
 pub use to_json::feature_of;
 
@@ -30,7 +34,7 @@ pub fn features_json(schema: &Schema) -> Result<Value, DataError> {
     let said = said_features(schema)?;
     let mut features = Map::new();
     for field in schema.fields() {
-        let by_type = || feature_of(field.data_type()).map_err(|e| e.with_column(field.name()));
+        let by_type = || to_json::feature_of_field(field).map_err(|e| e.with_column(field.name()));
         let feature = match said.get(field.name()) {
             Some(said) => {
                 let normal = from_json::normalise(said).map_err(|e| e.with_column(field.name()))?;

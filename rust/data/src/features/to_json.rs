@@ -28,8 +28,16 @@ pub fn feature_of(kind: &DataType) -> Result<Value, DataError> {
     })
 }
 
+/// The feature of a field: what its extension type says, else what its Arrow type says.
+pub(super) fn feature_of_field(field: &Field) -> Result<Value, DataError> {
+    match super::extension::said_by(field) {
+        Some(feature) => Ok(feature),
+        None => feature_of(field.data_type()),
+    }
+}
+
 fn child(field: &Field) -> Result<Value, DataError> {
-    feature_of(field.data_type())
+    feature_of_field(field)
 }
 
 fn dtype(kind: &DataType) -> Result<String, DataError> {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
 use crucible_data::View;
 use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
@@ -276,11 +277,11 @@ impl Table {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // The protocol lets a producer ignore a request that it cannot meet without a cast.
         drop(requested_schema);
-        crate::arrow::export(py, self.view.table().schema(), self.to_batches(py)?)
+        crate::arrow::export(py, self.said_schema(), self.to_batches(py)?)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        crate::arrow::export_schema(py, &self.view.table().schema())
+        crate::arrow::export_schema(py, &self.said_schema())
     }
 
     fn __len__(&self) -> usize {
@@ -307,6 +308,15 @@ impl Table {
 }
 
 impl Table {
+    /// The schema as others see it: with the extension types of the features.
+    fn said_schema(&self) -> SchemaRef {
+        let schema = self.view.table().schema();
+        match crucible_data::features::extended(&schema) {
+            Ok(extended) => Arc::new(extended),
+            Err(_) => schema, // a type without a feature can still be handed on
+        }
+    }
+
     pub(crate) fn values<'py>(
         &self,
         py: Python<'py>,

@@ -6,16 +6,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::builder::{BooleanBufferBuilder, Decimal128Builder};
+use arrow_array::builder::BooleanBufferBuilder;
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, DurationMicrosecondArray, Float64Array,
-    Int64Array, LargeBinaryArray, LargeStringArray, ListArray, NullArray, StringArray, StructArray,
-    Time64MicrosecondArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Float64Array, Int64Array, LargeBinaryArray,
+    LargeStringArray, ListArray, NullArray, StringArray, StructArray, Time64MicrosecondArray, UInt64Array,
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{Field, Fields};
+use arrow_schema::{DataType, Field, Fields, TimeUnit};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
+use pyo3::types::{
+    PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyMemoryView, PySet, PyString,
+    PyTuple,
+};
+
+use super::numpy::{Hint, Width, unpacked};
+use super::ticks::{Ticks, decimals, narrowed_to};
 
 /// Why a value could not be eaten: a sentence without the place, which the caller knows.
 pub(crate) enum Refusal {
@@ -36,6 +41,15 @@ pub(crate) struct Eater {
     valid: Vec<bool>,
     state: State,
     depth: usize,
+    numbers: Numbers,
+}
+
+/// Where the numbers of a column came from: only those of numpy have a width of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    None,
+    Numpy(Width),
+    Plain,
 }
 
 /// Deepest nesting that is eaten: a list that holds itself must not overflow the stack.
@@ -50,9 +64,10 @@ enum State {
     Binary(Bytes),
     List { offsets: Vec<i32>, child: Box<Eater> },
     Struct(StructEater),
+    UInt(Vec<u64>),
     Date(Vec<i32>),
-    Timestamp { micros: Vec<i64>, zone: Option<String> },
-    Duration(Vec<i64>),
+    Timestamp { ticks: Ticks, zone: Option<String> },
+    Duration(Ticks),
     Time(Vec<i64>),
     Decimal(Vec<Option<String>>),
 }
@@ -97,7 +112,7 @@ impl Eater {
     }
 
     fn at(depth: usize) -> Self {
-        Self { valid: Vec::new(), state: State::Null, depth }
+        Self { valid: Vec::new(), state: State::Null, depth, numbers: Numbers::None }
     }
 
     /// Values so far.
@@ -111,9 +126,9 @@ impl Eater {
         match &mut self.state {
             State::Null => {}
             State::Bool(v) => v.push(false),
-            State::Int(v) | State::Duration(v) | State::Time(v) | State::Timestamp { micros: v, .. } => {
-                v.push(0);
-            }
+            State::Int(v) | State::Time(v) => v.push(0),
+            State::Duration(t) | State::Timestamp { ticks: t, .. } => t.values.push(0),
+            State::UInt(v) => v.push(0),
             State::Float(v) => v.push(0.0),
             State::Text(v) | State::Binary(v) => v.push(&[]),
             State::List { offsets, .. } => offsets.push(offsets.last().copied().unwrap_or(0)),
@@ -125,6 +140,11 @@ impl Eater {
 
     /// Adds a Python value, widening the column's type where that loses nothing.
     pub(crate) fn push(&mut self, value: &Bound<'_, PyAny>) -> Eaten {
+        self.push_hinted(value, Hint::Plain)
+    }
+
+    /// As `push`, for a value that came out of an array.
+    pub(crate) fn push_hinted(&mut self, value: &Bound<'_, PyAny>, hint: Hint) -> Eaten {
         if value.is_none() {
             self.push_null();
             return Ok(());
@@ -137,22 +157,46 @@ impl Eater {
             self.start(|n| State::Bool(vec![false; n]));
             return match &mut self.state {
                 State::Bool(v) => push_to(v, &mut self.valid, flag),
+                State::Float(v) => push_to(v, &mut self.valid, f64::from(u8::from(flag))),
                 _ => Err(self.refuse("bool")),
             };
         }
         if value.is_exact_instance_of::<PyInt>() {
-            return self.push_int(value);
+            return match hint {
+                Hint::Plain | Hint::Number(_) => self.push_int(value, hint),
+                _ => self.push_ticks(value.extract()?, hint),
+            };
         }
         if let Ok(number) = value.cast::<PyFloat>() {
+            self.seen(hint)?;
             return self.push_float(number.value());
         }
         if let Ok(map) = value.cast::<PyDict>() {
             return self.push_struct(map);
         }
         if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-            return self.push_list(value);
+            return self.push_list(value, hint);
         }
         self.push_other(value)
+    }
+
+    /// Notes where a number comes from.
+    fn seen(&mut self, hint: Hint) -> Eaten {
+        self.numbers = match (self.numbers, hint) {
+            (Numbers::None, Hint::Number(width)) => Numbers::Numpy(width),
+            (Numbers::Numpy(seen), Hint::Number(width)) => match seen.with(width) {
+                Some(both) => Numbers::Numpy(both),
+                None => {
+                    return Err(Refusal::Type(format!(
+                        "Cannot mix NumPy dtypes {} and {}",
+                        seen.data_type().to_string().to_lowercase(),
+                        width.data_type().to_string().to_lowercase()
+                    )));
+                }
+            },
+            _ => Numbers::Plain,
+        };
+        Ok(())
     }
 
     /// Moves from `Null` to the state of a first value, keeping the nulls seen so far.
@@ -173,18 +217,41 @@ impl Eater {
                 self.valid.push(true);
                 Ok(())
             }
+            State::Binary(v) => {
+                v.push(text.as_bytes());
+                self.valid.push(true);
+                Ok(())
+            }
             _ => Err(self.refuse("string")),
         }
     }
 
-    fn push_int(&mut self, value: &Bound<'_, PyAny>) -> Eaten {
-        if let State::Float(_) = self.state {
-            let number: f64 = value.extract()?;
-            return self.push_float(number);
+    fn push_int(&mut self, value: &Bound<'_, PyAny>, hint: Hint) -> Eaten {
+        self.seen(hint)?;
+        match &mut self.state {
+            State::Float(_) => {
+                let number: i64 = value.extract().map_err(|_| too_large())?;
+                if number.unsigned_abs() > EXACT {
+                    return Err(inexact(number));
+                }
+                return self.push_float(number as f64);
+            }
+            State::Decimal(v) => return push_to(v, &mut self.valid, Some(value.str()?.to_string())),
+            State::UInt(v) => {
+                let number: u64 = value.extract().map_err(|_| too_large())?;
+                return push_to(v, &mut self.valid, number);
+            }
+            State::Null if hint == Hint::Number(Width::U64) => {
+                let number: u64 = value.extract()?;
+                let mut values = vec![0; self.valid.len()];
+                values.push(number);
+                self.state = State::UInt(values);
+                self.valid.push(true);
+                return Ok(());
+            }
+            _ => {}
         }
-        let number: i64 = value.extract().map_err(|_| {
-            Refusal::Type("the integer does not fit int64; pass it as a string or a float".into())
-        })?;
+        let number: i64 = value.extract().map_err(|_| too_large())?;
         self.start(|n| State::Int(vec![0; n]));
         match &mut self.state {
             State::Int(v) => push_to(v, &mut self.valid, number),
@@ -194,6 +261,9 @@ impl Eater {
 
     fn push_float(&mut self, number: f64) -> Eaten {
         if let State::Int(v) = &self.state {
+            if let Some(large) = v.iter().find(|i| i.unsigned_abs() > EXACT) {
+                return Err(inexact(*large));
+            }
             self.state = State::Float(v.iter().map(|&i| i as f64).collect());
         }
         self.start(|n| State::Float(vec![0.0; n]));
@@ -220,7 +290,7 @@ impl Eater {
         }
     }
 
-    fn push_list(&mut self, values: &Bound<'_, PyAny>) -> Eaten {
+    fn push_list(&mut self, values: &Bound<'_, PyAny>, hint: Hint) -> Eaten {
         let depth = self.depth;
         if depth >= MAX_DEPTH {
             return Err(too_deep());
@@ -229,7 +299,7 @@ impl Eater {
         match &mut self.state {
             State::List { offsets, child } => {
                 for value in values.try_iter()? {
-                    child.push(&value?)?;
+                    child.push_hinted(&value?, hint)?;
                 }
                 let end = i32::try_from(child.len()).map_err(|_| {
                     Refusal::Type("more than 2^31 list items in one column; use several tables".into())
@@ -245,21 +315,20 @@ impl Eater {
     /// The rarer types: by name, since the stable ABI has no checks for them.
     fn push_other(&mut self, value: &Bound<'_, PyAny>) -> Eaten {
         if let Ok(bytes) = value.cast::<PyBytes>() {
-            self.start(|n| State::Binary(Bytes { data: vec![], ends: vec![0; n] }));
-            return match &mut self.state {
-                State::Binary(v) => {
-                    v.push(bytes.as_bytes());
-                    self.valid.push(true);
-                    Ok(())
-                }
-                _ => Err(self.refuse("binary")),
-            };
+            return self.push_bytes(bytes.as_bytes());
         }
-        if value.hasattr("dtype")? && value.hasattr("tolist")? {
-            return self.push(&value.call_method0("tolist")?); // numpy arrays and scalars, torch tensors
+        if value.is_instance_of::<PyByteArray>() || value.is_instance_of::<PyMemoryView>() {
+            let bytes = value.call_method0(if value.hasattr("tobytes")? { "tobytes" } else { "copy" })?;
+            return self.push_bytes(&bytes.extract::<Vec<u8>>()?);
+        }
+        if let Some((plain, hint)) = unpacked(value)? {
+            return self.push_hinted(&plain, hint);
         }
         if value.is_instance_of::<PyInt>() {
-            return self.push_int(value); // enums and other subclasses
+            return self.push_int(value, Hint::Plain); // enums and other subclasses
+        }
+        if value.is_instance_of::<PySet>() {
+            return self.push_list(value, Hint::Plain);
         }
         if let Ok(map) = value.cast::<PyMapping>() {
             let plain = PyDict::new(value.py());
@@ -274,23 +343,80 @@ impl Eater {
         self.push_temporal(&kind, number, extra)
     }
 
+    fn push_bytes(&mut self, bytes: &[u8]) -> Eaten {
+        if let State::Text(text) = &mut self.state {
+            self.state = State::Binary(std::mem::take(text));
+        }
+        self.start(|n| State::Binary(Bytes { data: vec![], ends: vec![0; n] }));
+        match &mut self.state {
+            State::Binary(v) => {
+                v.push(bytes);
+                self.valid.push(true);
+                Ok(())
+            }
+            _ => Err(self.refuse("binary")),
+        }
+    }
+
+    /// A number out of a datetime64 or timedelta64 array.
+    fn push_ticks(&mut self, number: i64, hint: Hint) -> Eaten {
+        if number == i64::MIN {
+            self.start(|n| match hint {
+                Hint::Span(unit) => State::Duration(Ticks::zeros(n, unit)),
+                Hint::Stamp(unit) => State::Timestamp { ticks: Ticks::zeros(n, unit), zone: None },
+                _ => State::Date(vec![0; n]),
+            });
+            self.push_null(); // not a time
+            return Ok(());
+        }
+        match hint {
+            Hint::Stamp(unit) => self.push_stamp(number, unit, None),
+            Hint::Span(unit) => self.push_span(number, unit),
+            _ => self.push_temporal("date", number, None),
+        }
+    }
+
+    fn push_stamp(&mut self, number: i64, unit: TimeUnit, zone: Option<String>) -> Eaten {
+        self.start(|n| State::Timestamp { ticks: Ticks::zeros(n, unit), zone });
+        match &mut self.state {
+            State::Timestamp { ticks, .. } => ticks.push(number, unit).map_err(Refusal::Type)?,
+            State::Date(v) if unit == TimeUnit::Microsecond => {
+                v.push(number.div_euclid(86_400_000_000) as i32);
+            }
+            _ => return Err(self.refuse("timestamp")),
+        }
+        self.valid.push(true);
+        Ok(())
+    }
+
+    fn push_span(&mut self, number: i64, unit: TimeUnit) -> Eaten {
+        self.start(|n| State::Duration(Ticks::zeros(n, unit)));
+        match &mut self.state {
+            State::Duration(ticks) => ticks.push(number, unit).map_err(Refusal::Type)?,
+            _ => return Err(self.refuse("duration")),
+        }
+        self.valid.push(true);
+        Ok(())
+    }
+
     fn push_temporal(&mut self, kind: &str, number: i64, extra: Option<String>) -> Eaten {
-        let zone = extra.clone();
+        match kind {
+            "timestamp" => return self.push_stamp(number, TimeUnit::Microsecond, extra),
+            "duration" => return self.push_span(number, TimeUnit::Microsecond),
+            _ => {}
+        }
+        if let (State::Int(v), "decimal") = (&self.state, kind) {
+            let texts = v.iter().zip(&self.valid).map(|(i, there)| there.then(|| i.to_string()));
+            self.state = State::Decimal(texts.collect());
+        }
         self.start(|n| match kind {
             "date" => State::Date(vec![0; n]),
-            "timestamp" => State::Timestamp { micros: vec![0; n], zone },
-            "duration" => State::Duration(vec![0; n]),
             "time" => State::Time(vec![0; n]),
             _ => State::Decimal(vec![None; n]),
         });
         match (&mut self.state, kind) {
             (State::Date(v), "date") => push_to(v, &mut self.valid, number as i32),
-            (State::Timestamp { micros, zone }, "timestamp") if *zone == extra => {
-                push_to(micros, &mut self.valid, number)
-            }
-            (State::Duration(v), "duration") | (State::Time(v), "time") => {
-                push_to(v, &mut self.valid, number)
-            }
+            (State::Time(v), "time") => push_to(v, &mut self.valid, number),
             (State::Decimal(v), "decimal") => push_to(v, &mut self.valid, extra),
             _ => Err(self.refuse(kind)),
         }
@@ -305,6 +431,10 @@ impl Eater {
         let rows = self.valid.len();
         let nulls = self.valid.iter().any(|v| !v).then(|| NullBuffer::from(self.valid));
         let text = |e: arrow_schema::ArrowError| e.to_string();
+        let own = match self.numbers {
+            Numbers::Numpy(width) => Some(width),
+            _ => None,
+        };
         Ok(match self.state {
             State::Null => Arc::new(NullArray::new(rows)),
             State::Bool(v) => {
@@ -312,8 +442,15 @@ impl Eater {
                 bits.append_slice(&v);
                 Arc::new(BooleanArray::new(bits.finish(), nulls))
             }
-            State::Int(v) => Arc::new(Int64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?),
-            State::Float(v) => Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?),
+            State::Int(v) => {
+                let array = Int64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?;
+                narrowed_to(Arc::new(array), own, true)?
+            }
+            State::UInt(v) => Arc::new(UInt64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?),
+            State::Float(v) => {
+                let array = Float64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?;
+                narrowed_to(Arc::new(array), own, false)?
+            }
             State::Text(v) => match v.finish() {
                 (data, Ok(offsets)) => Arc::new(StringArray::try_new(offsets, data, nulls).map_err(text)?),
                 (data, Err(offsets)) => {
@@ -336,12 +473,14 @@ impl Eater {
             }
             State::Struct(v) => v.finish(rows, nulls)?,
             State::Date(v) => Arc::new(Date32Array::try_new(v.into(), nulls).map_err(text)?),
-            State::Timestamp { micros, zone } => Arc::new(
-                TimestampMicrosecondArray::try_new(micros.into(), nulls)
-                    .map_err(text)?
-                    .with_timezone_opt(zone),
-            ),
-            State::Duration(v) => Arc::new(DurationMicrosecondArray::try_new(v.into(), nulls).map_err(text)?),
+            State::Timestamp { ticks, zone } => {
+                let kind = DataType::Timestamp(ticks.unit, zone.map(Into::into));
+                ticks.finish(nulls, &kind)?
+            }
+            State::Duration(ticks) => {
+                let kind = DataType::Duration(ticks.unit);
+                ticks.finish(nulls, &kind)?
+            }
             State::Time(v) => Arc::new(Time64MicrosecondArray::try_new(v.into(), nulls).map_err(text)?),
             State::Decimal(v) => decimals(&v)?,
         })
@@ -354,6 +493,7 @@ impl State {
             Self::Null => "null",
             Self::Bool(_) => "bool",
             Self::Int(_) => "int64",
+            Self::UInt(_) => "uint64",
             Self::Float(_) => "float64",
             Self::Text(_) => "string",
             Self::Binary(_) => "binary",
@@ -419,6 +559,19 @@ impl StructEater {
     }
 }
 
+/// Integers up to here are floats without loss.
+const EXACT: u64 = 1 << 53;
+
+fn too_large() -> Refusal {
+    Refusal::Type("the integer does not fit int64; pass it as a string or a float".into())
+}
+
+fn inexact(number: i64) -> Refusal {
+    Refusal::Type(format!(
+        "Integer value {number} is outside of the range exactly representable by a float64, which other values of the column are"
+    ))
+}
+
 fn too_deep() -> Refusal {
     Refusal::Type(format!("lists and dicts nested deeper than {MAX_DEPTH}"))
 }
@@ -428,32 +581,4 @@ fn push_to<T>(values: &mut Vec<T>, valid: &mut Vec<bool>, value: T) -> Eaten {
     values.push(value);
     valid.push(true);
     Ok(())
-}
-
-/// Decimals by their text, at the precision and scale that hold them all.
-fn decimals(values: &[Option<String>]) -> Result<ArrayRef, String> {
-    let scale =
-        values.iter().flatten().map(|v| v.split_once('.').map_or(0, |(_, f)| f.len())).max().unwrap_or(0);
-    let mut numbers = Vec::with_capacity(values.len());
-    let mut digits = 1;
-    for value in values {
-        let Some(value) = value else {
-            numbers.push(None);
-            continue;
-        };
-        let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
-        let text = format!("{whole}{fraction:0<scale$}");
-        digits = digits.max(text.trim_start_matches('-').trim_start_matches('0').len());
-        numbers.push(Some(
-            text.parse::<i128>().map_err(|_| format!("the decimal {value} has more than 38 digits"))?,
-        ));
-    }
-    if digits.max(scale) > 38 {
-        return Err("decimals of more than 38 digits are not supported".into());
-    }
-    let mut builder = Decimal128Builder::with_capacity(numbers.len())
-        .with_precision_and_scale(digits.max(scale) as u8, scale as i8)
-        .map_err(|e| e.to_string())?;
-    numbers.into_iter().for_each(|n| builder.append_option(n));
-    Ok(Arc::new(builder.finish()))
 }

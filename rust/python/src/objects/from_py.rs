@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::eater::{Eater, Refusal};
+use super::numpy::{Hint, unpacked};
 use crate::errors::Error;
 
 /// Rows as dicts. The columns are the keys of the first row; keys that a row lacks are nulls, later new keys are
@@ -84,8 +85,9 @@ fn column(name: &str, values: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
         return Ok(array);
     }
     let mut eater = Eater::new();
+    let (values, hint) = unpacked(values)?.unwrap_or_else(|| (values.clone(), Hint::Plain));
     for (row, value) in values.try_iter()?.enumerate() {
-        eater.push(&value?).map_err(|r| refused(r, name, row))?;
+        eater.push_hinted(&value?, hint).map_err(|r| refused(r, name, row))?;
     }
     eater.finish().map_err(|m| Error::schema(format!("column {name:?}: {m}")).into())
 }
