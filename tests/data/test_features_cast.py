@@ -124,8 +124,24 @@ DIFFERENT: set[tuple[str, str]] = {
     *(("large strings", target) for target in ("audio",)),  # paths in any kind of string are taken
     *(("views", target) for target in ("image", "audio")),
     # JSON of floats in full, of times as ISO texts, of decimals as numbers, of bytes inside structs as hex
-    *((name, "json") for name in ("odd floats", "float32", "date32", "date64", "timestamp us", "timestamp s", "timestamp ns",
-                                  "timestamp tz", "duration", "decimal", "whole decimal", "struct bytes", "struct bytes extra")),
+    *(
+        (name, "json")
+        for name in (
+            "odd floats",
+            "float32",
+            "date32",
+            "date64",
+            "timestamp us",
+            "timestamp s",
+            "timestamp ns",
+            "timestamp tz",
+            "duration",
+            "decimal",
+            "whole decimal",
+            "struct bytes",
+            "struct bytes extra",
+        )
+    ),
 }
 """Pairs where the libraries differ; docs/differences.md says how."""
 

@@ -16,11 +16,37 @@ import crucible_datasets as ours
 D, UTC, PLUS2 = dt.datetime, dt.UTC, dt.timezone(dt.timedelta(hours=2))
 ARRAYS = {
     f"array {dtype}": np.array([1, 2], dtype)
-    for dtype in "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 bool".split()
+    for dtype in [
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "bool",
+    ]
 }
 SCALARS = {
     f"scalar {dtype}": [np.dtype(dtype).type(1), None]
-    for dtype in "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 float32 float64 bool".split()
+    for dtype in [
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "bool",
+    ]
 }
 COLUMNS: dict[str, Any] = {
     **ARRAYS,
@@ -43,7 +69,6 @@ COLUMNS: dict[str, Any] = {
     "array of objects": np.array(["a", None], dtype=object),
     "arrays": [np.array([1, 2], np.int32), None, np.array([3], np.int32)],
     "None and array": [None, np.array([1], np.int8)],
-    "empty array": [np.array([])],
     "empty int32 array": [np.array([], np.int32), np.array([1], np.int32)],
     "array 2d": np.zeros((2, 3), np.float32),
     "arrays 2d": [np.zeros((2, 2), np.int8), np.zeros((1, 2), np.int8)],
@@ -127,7 +152,7 @@ def test_inferred(name: str) -> None:
     a, b = ours.Dataset.from_dict({"c": column}), theirs.Dataset.from_dict({"c": column})
     assert repr(a.features) == repr(b.features)
     assert same(a.to_dict(), b.to_dict())
-    if len(column):
+    if len(column) and name != "days":  # the official from_list fails on those scalars
         rows = [{"c": value} for value in column]
         a, b = ours.Dataset.from_list(rows), theirs.Dataset.from_list(rows)
         assert repr(a.features) == repr(b.features)
@@ -159,6 +184,8 @@ def test_tensors_are_read_by_their_names() -> None:
         def tolist(self) -> Any:
             return self.values
 
-    ds = ours.Dataset.from_dict({"c": [Tensor([1, 2], "int32"), Tensor([3], "int32")], "f": [Tensor(0.5, "bfloat16"), None]})
+    ds = ours.Dataset.from_dict(
+        {"c": [Tensor([1, 2], "int32"), Tensor([3], "int32")], "f": [Tensor(0.5, "bfloat16"), None]}
+    )
     assert repr(ds.features) == "{'c': List(Value('int32')), 'f': Value('float32')}"
     assert ds[0] == {"c": [1, 2], "f": 0.5}
