@@ -16,13 +16,13 @@ import pytest
 
 from faulthub import FaultHub
 from hfhub import HubServer
+from shared_data import SHARED
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     # A shell starts background jobs deaf to Ctrl-C, and children inherit it: the tests of Ctrl-C would wait for ever.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the official client reads it when it is imported
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture

@@ -11,6 +11,10 @@ pub struct Limits {
     pub max_footer_bytes: u64,
     /// Largest page of a Parquet file, unpacked. Writers make pages of a megabyte; a page with a larger value has more.
     pub max_page_bytes: u64,
+    /// Deepest nesting of groups in a Parquet schema (a list takes two).
+    pub max_schema_depth: usize,
+    /// Widest value of a fixed-length Parquet column, in bytes.
+    pub max_fixed_bytes: u32,
     /// Most bytes that a compressed text file may unpack to.
     pub max_unpacked_bytes: u64,
 }
@@ -22,6 +26,8 @@ impl Default for Limits {
             max_json_depth: 128,
             max_footer_bytes: 512 << 20,
             max_page_bytes: 1 << 30,
+            max_schema_depth: 256,
+            max_fixed_bytes: 64 << 20,
             max_unpacked_bytes: 64 << 30,
         }
     }

@@ -15,8 +15,10 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
 };
+use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaDataReader;
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
+use parquet::schema::types::ColumnDescriptor;
 use rayon::prelude::*;
 
 use super::{FileBatches, ReadOptions, column_index, nullable};
@@ -29,6 +31,7 @@ use crate::source::ByteSource;
 mod check;
 mod fetched;
 mod filter;
+mod footer;
 mod prune;
 mod thrift;
 
@@ -62,11 +65,12 @@ impl ParquetReader {
     /// # Errors
     /// `Decode` for a broken file, `Limit` for a footer over the limit, `Io` from the source.
     pub fn open(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
-        let footer = read_footer(source.as_ref(), limits)?;
+        let bytes = read_footer(source.as_ref(), limits)?;
         let name = source.name().to_owned();
-        check::footer(&footer, &name)?;
+        footer::check(&bytes, limits).map_err(|e| e.with_path(&name))?;
+        check::footer(&bytes, &name)?;
         let metadata = caught(&name, || {
-            let parsed = ParquetMetaDataReader::decode_metadata(&footer)?;
+            let parsed = with_row_count(ParquetMetaDataReader::decode_metadata(&bytes)?);
             ArrowReaderMetadata::try_new(Arc::new(parsed), ArrowReaderOptions::new())
         })?;
         let schema = nullable::schema(&kept_features(metadata.schema()));
@@ -235,7 +239,12 @@ impl ParquetReader {
         Ok(batches)
     }
 
+    /// Rows of a batch. The crate reserves memory for a whole batch at once: neither the bytes that a row group has nor
+    /// those that its rows should take may be over the limit.
     fn batch_rows(&self, row_group: usize, rows: usize) -> usize {
+        let leaves = self.metadata.metadata().file_metadata().schema_descr().columns();
+        let width: u64 = leaves.iter().map(|leaf| leaf_bytes(leaf)).sum();
+        let most = usize::try_from(BATCH_BYTES as u64 / width.max(1)).unwrap_or(usize::MAX);
         let bytes = self
             .metadata
             .metadata()
@@ -243,7 +252,7 @@ impl ParquetReader {
             .get(row_group)
             .map_or(0, parquet::file::metadata::RowGroupMetaData::total_byte_size);
         let parts = usize::try_from(bytes / BATCH_BYTES).unwrap_or(0) + 1;
-        let batch = rows.div_ceil(parts).max(1);
+        let batch = rows.div_ceil(parts).clamp(1, most.max(1));
         // The decoder reserves memory for a batch: for as many rows as only the footer believes in, little by little.
         let length = usize::try_from(self.source.len()).unwrap_or(usize::MAX);
         if batch / 64 > length { batch.min(DOUBTED_ROWS) } else { batch }
@@ -365,6 +374,17 @@ fn read_filtered(
         .collect()
 }
 
+/// Bytes of a value of a column, without the text of strings.
+fn leaf_bytes(leaf: &ColumnDescriptor) -> u64 {
+    match leaf.physical_type() {
+        PhysicalType::BOOLEAN => 1,
+        PhysicalType::INT32 | PhysicalType::FLOAT => 4,
+        PhysicalType::INT64 | PhysicalType::DOUBLE | PhysicalType::BYTE_ARRAY => 8,
+        PhysicalType::INT96 => 12,
+        PhysicalType::FIXED_LEN_BYTE_ARRAY => u64::try_from(leaf.type_length()).unwrap_or(0),
+    }
+}
+
 /// The footer's bytes, its length checked before anything is read for it.
 fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataError> {
     let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(source.name());
@@ -375,12 +395,11 @@ fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataEr
     let guess = source.read_range(length - length.min(FOOTER_GUESS)..length)?;
     let trailer = guess.get(guess.len() - 8..).unwrap_or_default();
     if trailer.get(4..) != Some(b"PAR1") {
-        let what = if trailer.get(4..) == Some(b"PARE") {
-            "an encrypted Parquet footer is not supported"
-        } else {
-            "not a Parquet file: it does not end in PAR1"
-        };
-        return Err(bad(what.into()));
+        if trailer.get(4..) == Some(b"PARE") {
+            let message = "an encrypted Parquet footer is not supported";
+            return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
+        }
+        return Err(bad("not a Parquet file: it does not end in PAR1".into()));
     }
     let footer = u64::from(trailer.get(..4).unwrap_or_default().get_u32_le());
     if footer > limits.max_footer_bytes {
@@ -396,6 +415,25 @@ fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataEr
         return Ok(guess.slice(guess.len() - 8 - footer as usize..guess.len() - 8));
     }
     source.read_range(start..length - 8)
+}
+
+/// The metadata with the file's number of rows as its row groups have it: the crate cuts its batches by the former, and
+/// some writers leave it at 0.
+fn with_row_count(metadata: ParquetMetaData) -> ParquetMetaData {
+    let rows = metadata.row_groups().iter().fold(0, |sum: i64, g| sum.saturating_add(g.num_rows()));
+    let file = metadata.file_metadata();
+    if file.num_rows() == rows {
+        return metadata;
+    }
+    let file = FileMetaData::new(
+        file.version(),
+        rows,
+        file.created_by().map(str::to_owned),
+        file.key_value_metadata().cloned(),
+        file.schema_descr_ptr(),
+        file.column_orders().cloned(),
+    );
+    ParquetMetaData::new(file, metadata.row_groups().to_vec())
 }
 
 /// Only the features survive of the file's schema metadata.
