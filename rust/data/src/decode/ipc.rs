@@ -36,8 +36,39 @@ fn broken(error: &ArrowError) -> DataError {
     DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {error}"))
 }
 
+/// Sees to it that the blocks of a file lie inside it: the reader would reserve what they announce. What else is broken,
+/// the reader finds.
+fn check_blocks(bytes: &[u8]) -> Result<(), DataError> {
+    let length = bytes.len() as u64;
+    let trailer = bytes.last_chunk::<10>().filter(|t| t.ends_with(MAGIC));
+    let announced = trailer.and_then(|t| t.first_chunk::<4>()).map_or(0, |t| i32::from_le_bytes(*t));
+    let footer = usize::try_from(announced)
+        .ok()
+        .and_then(|n| bytes.get(bytes.len().checked_sub(n.checked_add(10)?)?..bytes.len() - 10));
+    let Some(footer) = footer.and_then(|f| arrow_ipc::root_as_footer(f).ok()) else {
+        return Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC: the file has no footer"));
+    };
+    let blocks =
+        footer.dictionaries().into_iter().flatten().chain(footer.recordBatches().into_iter().flatten());
+    for block in blocks {
+        let end = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()]
+            .into_iter()
+            .try_fold(0_u64, |sum, part| sum.checked_add(u64::try_from(part).ok()?));
+        if end.is_none_or(|end| end > length) {
+            return Err(DataError::new(
+                DataErrorKind::Decode,
+                "broken Arrow IPC: a block lies outside the file",
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn read_file(source: &dyn ByteSource) -> Result<FileBatches, DataError> {
     let bytes = source.read_range(0..source.len())?;
+    if bytes.starts_with(MAGIC) {
+        check_blocks(&bytes)?;
+    }
     // The reader may panic on broken offsets; what it panics on is not Arrow.
     let read = catch_unwind(AssertUnwindSafe(|| {
         let cursor = Cursor::new(bytes.as_ref());

@@ -70,9 +70,12 @@ pub(super) fn unpacked(
     };
     let packed = source.read_range(0..source.len())?;
     let broken = |e: std::io::Error| {
-        DataError::new(DataErrorKind::Decode, format!("broken {}: {e}", packing.name()))
-            .with_path(source.name())
-            .with_source(e)
+        let error = if e.kind() == std::io::ErrorKind::OutOfMemory {
+            DataError::new(DataErrorKind::Limit, "does not fit into memory when it is unpacked")
+        } else {
+            DataError::new(DataErrorKind::Decode, format!("broken {}: {e}", packing.name()))
+        };
+        error.with_path(source.name()).with_source(e)
     };
     let mut text = Vec::new();
     let mut reader =
