@@ -15,6 +15,7 @@ from crucible_datasets.errors import UnknownOptionError, UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.io import LocalFile, StorePlace, read_table
 from crucible_datasets.load import _csv as csv
+from crucible_datasets.load import _imagefolder as folder
 from crucible_datasets.load import _parquet as parquet
 
 
@@ -183,3 +184,5 @@ register(
     )
 )
 register(Format("arrow"))
+for _name in folder.COLUMNS:
+    register(Format(_name, options=folder.OPTIONS, refused=folder.REFUSED, read=folder.read_folder))
