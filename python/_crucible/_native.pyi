@@ -289,6 +289,9 @@ class Source:
     def hub(
         client: HubClient, kind: str, repo_id: str, path: str, revision: str, size: int | None = None
     ) -> Source: ...
+    @staticmethod
+    def memory(name: str, value: bytes) -> Source: ...
+    def unpacked(self) -> Source: ...
     @property
     def name(self) -> str: ...
     def __len__(self) -> int: ...
@@ -305,7 +308,7 @@ class Table:
     def from_columns(columns: dict[str, Any], features: str | None = None) -> Table: ...
     @staticmethod
     def read(
-        paths: Sequence[str],
+        paths: Sequence[str | Source],
         format: str,
         *,
         features: str | None = None,
@@ -316,6 +319,7 @@ class Table:
         keep_linebreaks: bool = False,
         csv: str | None = None,
         filter: str | None = None,
+        json: str | None = None,
     ) -> Table: ...
     @staticmethod
     def concat(tables: Sequence[Table]) -> Table: ...

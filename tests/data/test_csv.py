@@ -216,7 +216,7 @@ def test_bad_files_are_typed_errors(tmp_path: Path, text: bytes, where: str) -> 
 
 def test_what_is_not_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a\n1\n")
-    with pytest.raises(UnsupportedError, match="index_col"):
-        ours.load_dataset("csv", data_files=str(tmp_path / "t.csv"), index_col="a")
+    with pytest.raises(UnsupportedError, match="lineterminator"):
+        ours.load_dataset("csv", data_files=str(tmp_path / "t.csv"), lineterminator=";")
     with pytest.raises(ValueError, match="separator"):
         ours.load_dataset("csv", data_files=str(tmp_path / "t.csv"), separator=";")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,10 +12,12 @@ from typing import Any
 
 from _crucible._native import Source, Table
 from _crucible._settings import settings
+from _crucible.errors import DataError
 from crucible_datasets.features import Features
 from crucible_datasets.io._clean import clean_store, mark_used
+from crucible_datasets.io._recode import recoded
 
-_STORE_VERSION = 2
+_STORE_VERSION = 3
 """Part of every store's key: counts up when decoding changes."""
 
 
@@ -81,22 +84,31 @@ def read_table(
         files: in order.
         format: "parquet", "json", "csv", "text" or "arrow".
         features: types to cast to.
-        options: of the format: `sample_by` ("line", "paragraph" or "document") and `keep_linebreaks` for text, `csv` (the JSON of the native options) for CSV.
+        options: of the format: `sample_by` ("line", "paragraph" or "document") and `keep_linebreaks` for text, `csv` and
+            `json` (the JSON of the native options); for all three `encoding` and `encoding_errors`, where not UTF-8.
         keep_in_memory: True never writes a store, False always does, None goes by the memory budget.
         store: where the store is, in its folder `crucible`.
 
     Raises:
         DecodeError, SchemaError, LimitError, DataFileNotFoundError: with the file.
     """
-    paths = [file.path for file in files]
+    paths: list[str | Source] = [file.path for file in files]
     text, given = None if features is None else features.to_text(), dict(options or {})
-    if keep_in_memory:
-        return Table.read(paths, format, features=text, **given)
     place = store or StorePlace()
     path = place.folder / "crucible" / _store_name(files, format, features, given)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if place.rebuild:
+    if not keep_in_memory and place.rebuild:
         path.unlink(missing_ok=True)
+    if "encoding" in given:
+        encoding, errors = given.pop("encoding"), given.pop("encoding_errors")
+        if not keep_in_memory and path.exists():
+            with contextlib.suppress(DataError):  # an unreadable store is made anew
+                table = Table.open_ipc(str(path))
+                mark_used(path)
+                return table
+        paths = [recoded(file.path, encoding, errors) for file in files]
+    if keep_in_memory:
+        return Table.read(paths, format, features=text, **given)
+    path.parent.mkdir(parents=True, exist_ok=True)
     budget = 0 if keep_in_memory is False else settings().memory_budget
     known = path.exists()
     table = Table.read(paths, format, features=text, store=str(path), memory_budget=budget, **given)

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import Any
 
 from crucible_datasets.errors import UnsupportedError
+from crucible_datasets.load._encoding import encoding_options
 
 _DEFAULTS: dict[str, Any] = {
     "sep": ",", "delimiter": None, "header": "infer", "names": None, "column_names": None, "quotechar": '"', "quoting": 0,
     "escapechar": None, "comment": None, "doublequote": True, "skipinitialspace": False, "skip_blank_lines": True,
     "skiprows": None, "nrows": None, "na_values": None, "keep_default_na": True, "na_filter": True, "true_values": None,
-    "false_values": None, "thousands": None, "decimal": ".", "on_bad_lines": "error",
+    "false_values": None, "thousands": None, "decimal": ".", "on_bad_lines": "error", "index_col": None, "usecols": None, "dialect": None,
 }  # fmt: skip
-_IGNORED = {
-    "chunksize", "engine", "memory_map", "low_memory", "mangle_dupe_cols", "float_precision", "verbose", "error_bad_lines",
-    "warn_bad_lines",
+_IGNORED = {"chunksize", "engine", "memory_map", "mangle_dupe_cols", "float_precision", "date_format"}
+"""Taken and without effect: how pandas works, not what it reads. (`date_format` needs `parse_dates`, which `datasets` does not take.)"""
+_NOT_READ: dict[str, Any] = {
+    "prefix": None, "converters": None, "lineterminator": None, "skipfooter": 0, "verbose": False,
+    "error_bad_lines": True, "warn_bad_lines": True,
 }  # fmt: skip
-"""Taken and without effect: how pandas works, not what it reads."""
-_NOT_READ = {
-    "index_col", "usecols", "prefix", "converters", "lineterminator", "encoding", "dialect", "skipfooter",
-    "encoding_errors", "date_format", "names_from_header",
-}  # fmt: skip
+"""Options with the one value that is taken."""
 _QUOTE_NONE = 3
 
-NAMES = {*_DEFAULTS, *_IGNORED, *_NOT_READ}
+NAMES = {*_DEFAULTS, *_IGNORED, *_NOT_READ, "encoding", "encoding_errors"}
 """Options that `datasets` has for CSV."""
 
 
-def csv_options(given: dict[str, Any]) -> str:
-    """The native form (JSON) of CSV options.
+def csv_options(given: dict[str, Any]) -> dict[str, Any]:
+    """The reader's form of CSV options.
 
     Args:
         given: options by their pandas names; unknown ones were refused before.
@@ -37,12 +37,33 @@ def csv_options(given: dict[str, Any]) -> str:
     Raises:
         UnsupportedError: an option, or a value of one, that is not read here.
         ValueError: a value that no CSV reader takes.
+        LookupError: an unknown encoding.
     """
-    for name in sorted(_NOT_READ & set(given)):
-        if given[name] not in (None, "utf-8", "strict", 0):
-            msg = f"The CSV option {name}={given[name]!r} is not read. Options that are: {sorted(_DEFAULTS)}"
+    for name in sorted(set(_NOT_READ) & set(given)):
+        if given[name] != _NOT_READ[name]:
+            hint = " Give `features` instead, or convert with `map`." if name == "converters" else ""
+            msg = f"The CSV option {name}={given[name]!r} is not read.{hint} Options that are: {sorted(_DEFAULTS)}"
             raise UnsupportedError(msg)
-    options = {**_DEFAULTS, **given}
+    recoding = encoding_options(given.get("encoding"), given.get("encoding_errors"))
+    return {"csv": _native_options({**_DEFAULTS, **_dialect(given.get("dialect")), **given}), **recoding}
+
+
+def _dialect(dialect: Any) -> dict[str, Any]:
+    """What a dialect of the `csv` module says, which options given by name go over."""
+    if dialect is None:
+        return {}
+    found = csv.get_dialect(dialect) if isinstance(dialect, str) else dialect
+    return {
+        "sep": found.delimiter,
+        "quotechar": found.quotechar,
+        "escapechar": found.escapechar,
+        "doublequote": found.doublequote,
+        "skipinitialspace": found.skipinitialspace,
+        "quoting": found.quoting,
+    }
+
+
+def _native_options(options: dict[str, Any]) -> str:
     names = options["column_names"] or options["names"]
     header = options["header"]
     if header == "infer":
@@ -80,8 +101,39 @@ def csv_options(given: dict[str, Any]) -> str:
             "thousands": _byte("thousands", options["thousands"]),
             "decimal": _byte("decimal", options["decimal"]),
             "bad_lines": bad,
+            "use_columns": _columns("usecols", options["usecols"]),
+            "index": _columns("index_col", _listed(options["index_col"])) or [],
+            "no_index": options["index_col"] is False,
         }
     )
+
+
+def _listed(value: Any) -> Any:
+    if value is None or value is False:
+        return None
+    return [value] if isinstance(value, int | str) else value
+
+
+def _columns(name: str, value: Any) -> list[int | str] | None:
+    """Columns by number or by name.
+
+    Raises:
+        UnsupportedError: a function.
+        ValueError: neither numbers nor names.
+    """
+    if value is None:
+        return None
+    if callable(value):
+        msg = f"The CSV option {name} is not read as a function; give names or numbers of columns."
+        raise UnsupportedError(msg)
+    columns = list(value)
+    if name == "usecols" and len({isinstance(column, str) for column in columns}) > 1:
+        msg = "'usecols' must either be list-like of all strings or all integers."
+        raise ValueError(msg)
+    if not all(isinstance(column, str) or hasattr(column, "__index__") for column in columns):
+        msg = f"{name} must have names or numbers of columns, got {value!r}"
+        raise ValueError(msg)
+    return [column if isinstance(column, str) else int(column) for column in columns]
 
 
 def _byte(name: str, value: Any) -> int | None:

@@ -16,7 +16,9 @@ from crucible_datasets.features import Features
 from crucible_datasets.io import LocalFile, StorePlace, read_table
 from crucible_datasets.load import _csv as csv
 from crucible_datasets.load import _imagefolder as folder
+from crucible_datasets.load import _json as json
 from crucible_datasets.load import _parquet as parquet
+from crucible_datasets.load import _text as text
 
 
 @dataclass(frozen=True)
@@ -141,16 +143,9 @@ def _none(options: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
     return {}
 
 
-def _without_chunks(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in _SIZES}
-
-
 def _parquet(job: ReadJob) -> Table:
     return parquet.read_parquet(job.files, job.features, job.options, job.keep_in_memory, job.store)
 
-
-_SIZES = {"chunksize": None, "batch_size": None, "block_size": None, "use_threads": True}
-"""How `datasets` reads, not what: taken, without effect."""
 
 register(
     Format(
@@ -163,26 +158,9 @@ register(
         streamed=True,
     )
 )
-register(
-    Format(
-        "json",
-        options={**_SIZES, "newlines_in_values": None, "parse_agent_traces": True},
-        refused={"encoding": "utf-8", "encoding_errors": None, "field": None, "on_mixed_types": "use_json"},
-        reader_options=_none,
-        streamed=True,
-    )
-)
-register(
-    Format("csv", options=dict.fromkeys(csv.NAMES), reader_options=lambda options: {"csv": csv.csv_options(options)})
-)
-register(
-    Format(
-        "text",
-        options={"chunksize": None, "keep_linebreaks": False, "sample_by": "line"},
-        refused={"encoding": "utf-8", "encoding_errors": None},
-        reader_options=_without_chunks,
-    )
-)
+register(Format("json", options=dict.fromkeys(json.NAMES), reader_options=json.json_options, streamed=True))
+register(Format("csv", options=dict.fromkeys(csv.NAMES), reader_options=csv.csv_options))
+register(Format("text", options=dict.fromkeys(text.NAMES), reader_options=text.text_options))
 register(Format("arrow"))
 for _name in folder.COLUMNS:
     register(Format(_name, options=folder.OPTIONS, refused=folder.REFUSED, read=folder.read_folder))

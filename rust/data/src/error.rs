@@ -127,6 +127,13 @@ impl DataError {
         self.place.column.as_deref()
     }
 
+    /// Takes the line away, where it is not one of the file.
+    #[must_use]
+    pub(crate) fn without_line(mut self) -> Self {
+        self.place.line = None;
+        self
+    }
+
     /// Moves the line by an offset (a chunk knows only its own lines).
     #[must_use]
     pub(crate) fn line_shifted(mut self, lines_before: u64) -> Self {

@@ -32,7 +32,7 @@ pub mod view;
 
 pub use blocks::LargeBlocks;
 pub use cancel::Cancel;
-pub use decode::{Format, ReadOptions, read_files};
+pub use decode::{Format, ReadOptions, read_files, read_sources};
 pub use error::{DataError, DataErrorKind};
 pub use limits::Limits;
 pub use order::RowOrder;

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crucible_data::{ByteSource, DataError, DataErrorKind, LocalSource};
+use crucible_data::{ByteSource, DataError, DataErrorKind, Limits, LocalSource, MemorySource};
 use crucible_hub::{HubError, RemoteFile};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::door;
@@ -55,9 +56,10 @@ impl HubSource {
 enum Origin {
     Local(String),
     Hub { client: Py<HubClient>, kind: String, repo_id: String, path: String, revision: String },
+    Memory(Py<PyBytes>),
 }
 
-/// Bytes that can be read by position: a local file, or a file of a hub repository.
+/// Bytes that can be read by position: a local file, a file of a hub repository, or bytes in memory.
 #[pyclass(frozen, module = "_crucible._native")]
 pub(crate) struct Source {
     origin: Origin,
@@ -124,6 +126,33 @@ impl Source {
         Ok(Self { origin, pid: std::process::id(), bytes })
     }
 
+    /// Bytes in memory under the name of the file that they came from; nothing is copied.
+    #[staticmethod]
+    fn memory(name: String, value: Bound<'_, PyBytes>) -> Self {
+        let shared = Bytes::from_owner(PyBackedBytes::from(value.clone()));
+        let bytes = Arc::new(MemorySource::new(name, shared));
+        Self { origin: Origin::Memory(value.unbind()), pid: std::process::id(), bytes }
+    }
+
+    /// The same, unpacked if it is compressed (gzip, zstd, bzip2, xz).
+    fn unpacked<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let source = Self::bytes(&slf)?;
+        let py = slf.py();
+        let read = door::run(py, |_| {
+            let unpacked = crucible_data::decode::unpacked(source.clone(), &Limits::default())?;
+            if Arc::ptr_eq(&unpacked, &source) {
+                return Ok(None);
+            }
+            unpacked.read_range(0..unpacked.len()).map(Some)
+        })?;
+        match read {
+            None => Ok(slf),
+            Some(read) => {
+                Bound::new(py, Self::memory(slf.get().bytes.name().to_owned(), PyBytes::new(py, &read)))
+            }
+        }
+    }
+
     /// Name for messages: the path or the `hf://` address.
     #[getter]
     fn name(&self) -> &str {
@@ -151,6 +180,10 @@ impl Source {
             Origin::Hub { client, kind, repo_id, path, revision } => {
                 let args = (client.bind(py), kind, repo_id, path, revision).into_pyobject(py)?;
                 Ok((class.getattr("hub")?, args))
+            }
+            Origin::Memory(value) => {
+                let args = (slf.get().bytes.name(), value.bind(py)).into_pyobject(py)?;
+                Ok((class.getattr("memory")?, args))
             }
         }
     }

@@ -27,7 +27,9 @@ pub mod unify;
 mod unpack;
 
 pub use csv::CsvOptions;
+pub use json::JsonOptions;
 pub use text::{SampleBy, TextOptions};
+pub use unpack::unpacked;
 
 /// File formats that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct ReadOptions {
     pub filter: Option<parquet::Filter>,
     /// How text files are cut.
     pub text: TextOptions,
+    /// How JSON files are read.
+    pub json: JsonOptions,
     /// How CSV files are cut and what their texts mean.
     pub csv: CsvOptions,
     /// Caps on sizes that files announce.
@@ -99,16 +103,30 @@ pub fn read_files(paths: &[PathBuf], format: Format, options: &ReadOptions) -> R
         .iter()
         .map(|p| LocalSource::open(p).map(|s| Arc::new(s) as Arc<dyn ByteSource>))
         .collect::<Result<Vec<_>, _>>()?;
+    read_sources(&sources, format, options)
+}
+
+/// As `read_files`, of bytes from anywhere.
+///
+/// # Errors
+/// As `read_files`, with the names of the sources.
+pub fn read_sources(
+    sources: &[Arc<dyn ByteSource>],
+    format: Format,
+    options: &ReadOptions,
+) -> Result<Table, DataError> {
     let files = match format {
-        Format::Parquet => parquet::read_sources(&sources, options)?,
-        Format::Json => json::read_sources(&sources, options)?,
-        Format::Text => text::read_sources(&sources, options)?,
-        Format::Csv => csv::read_sources(&sources, options)?,
-        Format::Arrow => ipc::read_sources(&sources, options)?,
+        Format::Parquet => parquet::read_sources(sources, options)?,
+        Format::Json => json::read_sources(sources, options)?,
+        Format::Text => text::read_sources(sources, options)?,
+        Format::Csv => csv::read_sources(sources, options)?,
+        Format::Arrow => ipc::read_sources(sources, options)?,
     };
     let target = match &options.features {
         Some(features) => Arc::new(schema_from_features(features)?),
-        None => unify::schemas(files.iter().zip(paths).map(|(f, p)| (f.schema.as_ref(), p.as_path())))?,
+        None => {
+            unify::schemas(files.iter().zip(sources).map(|(f, s)| (f.schema.as_ref(), Path::new(s.name()))))?
+        }
     };
     let target = projected(target, options.columns.as_deref())?;
     let batches: Vec<(usize, RecordBatch)> =
@@ -118,15 +136,15 @@ pub fn read_files(paths: &[PathBuf], format: Format, options: &ReadOptions) -> R
         .into_par_iter()
         .map(|(file, batch)| {
             options.cancel.check()?;
-            fitted(batch, &target, strict).map_err(|e| named(e, paths.get(file)))
+            fitted(batch, &target, strict).map_err(|e| named(e, sources.get(file)))
         })
         .collect::<Result<Vec<_>, _>>()?;
     Table::try_new(target, batches)
 }
 
-fn named(error: DataError, path: Option<&PathBuf>) -> DataError {
-    match path {
-        Some(path) => error.with_path(path.to_string_lossy()),
+fn named(error: DataError, source: Option<&Arc<dyn ByteSource>>) -> DataError {
+    match source {
+        Some(source) => error.with_path(source.name()),
         None => error,
     }
 }

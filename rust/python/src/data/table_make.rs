@@ -1,11 +1,12 @@
 //! How a `Table` comes to be and goes to files: Arrow objects, Python objects, Parquet, JSON, IPC.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use crucible_data::decode::{CsvOptions, TextOptions};
-use crucible_data::{DataError, Format, ReadOptions, store};
+use crucible_data::decode::{CsvOptions, JsonOptions, TextOptions};
+use crucible_data::{ByteSource, DataError, Format, LocalSource, ReadOptions, store};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
@@ -13,9 +14,50 @@ use super::table::Table;
 use crate::door;
 use crate::errors::{Error, data};
 use crate::objects::from_py;
+use crate::source::Source;
 
 /// Bytes of decoded Arrow data up to which a table stays on the heap, when the caller does not say.
 const DEFAULT_BUDGET: usize = 2 << 20;
+
+/// A file to read: where it is, or its bytes.
+#[derive(FromPyObject)]
+enum FileArg<'py> {
+    Source(Bound<'py, Source>),
+    Path(PathBuf),
+}
+
+/// The same without Python.
+enum Opened {
+    Bytes(Arc<dyn ByteSource>),
+    Path(PathBuf),
+}
+
+impl FileArg<'_> {
+    fn opened(&self) -> PyResult<Opened> {
+        Ok(match self {
+            Self::Source(source) => Opened::Bytes(Source::bytes(source)?),
+            Self::Path(path) => Opened::Path(path.clone()),
+        })
+    }
+}
+
+impl Opened {
+    fn bytes(self) -> Result<Arc<dyn ByteSource>, DataError> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes),
+            Self::Path(path) => Ok(Arc::new(LocalSource::open(&path)?)),
+        }
+    }
+}
+
+/// Options of a format from their JSON.
+fn parsed<T: Default + serde::de::DeserializeOwned>(format: &str, text: Option<&str>) -> PyResult<T> {
+    match text {
+        Some(text) => serde_json::from_str(text)
+            .map_err(|e| Error::schema(format!("{format} options are wrong: {e}")).into()),
+        None => Ok(T::default()),
+    }
+}
 
 /// The Arrow schema of a features JSON.
 pub(crate) fn target_schema(features: &str) -> PyResult<Schema> {
@@ -69,19 +111,19 @@ impl Table {
         assembled(py, from_py::from_columns(columns)?, features)
     }
 
-    /// Reads files of one format, in order. With `store`, a table above `memory_budget` bytes is written there once
-    /// as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding. `sample_by` and
-    /// `keep_linebreaks` are for text, `csv` is the JSON of `CsvOptions`, `filter` that of
+    /// Reads files of one format, in order: paths, or `Source`s. With `store`, a table above `memory_budget` bytes is
+    /// written there once as Arrow IPC and memory-mapped, and an existing `store` is mapped without decoding. `sample_by` and
+    /// `keep_linebreaks` are for text, `csv` and `json` are the JSON of `CsvOptions` and `JsonOptions`, `filter` that of
     /// a Parquet `Filter`.
     #[staticmethod]
     #[pyo3(signature = (
         paths, format, *, features=None, columns=None, store=None, memory_budget=None, sample_by="line",
-        keep_linebreaks=false, csv=None, filter=None
+        keep_linebreaks=false, csv=None, filter=None, json=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "each by name, from one Python caller")]
     fn read(
         py: Python<'_>,
-        paths: Vec<PathBuf>,
+        paths: Vec<FileArg<'_>>,
         format: &str,
         features: Option<&str>,
         columns: Option<Vec<String>>,
@@ -91,16 +133,12 @@ impl Table {
         keep_linebreaks: bool,
         csv: Option<&str>,
         filter: Option<&str>,
+        json: Option<&str>,
     ) -> PyResult<Self> {
-        let csv = match csv {
-            Some(text) => serde_json::from_str(text)
-                .map_err(|e| PyErr::from(Error::schema(format!("csv options are wrong: {e}"))))?,
-            None => CsvOptions::default(),
-        };
-        let filter = filter
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(|e| PyErr::from(Error::schema(format!("the filter is wrong: {e}"))))?;
+        let csv: CsvOptions = parsed("csv", csv)?;
+        let json: JsonOptions = parsed("json", json)?;
+        let filter = parsed("filter", filter)?;
+        let files = paths.iter().map(FileArg::opened).collect::<PyResult<Vec<_>>>()?;
         let text = TextOptions { sample_by: sample_by.parse().map_err(data)?, keep_linebreaks };
         let format: Format = format.parse().map_err(data)?;
         let features = features.map(features_value).transpose()?;
@@ -114,7 +152,7 @@ impl Table {
             if let Some(table) = kept() {
                 return Ok(table);
             }
-            let _lock = match store.as_deref().filter(|_| total_size(&paths) > budget as u64) {
+            let _lock = match store.as_deref().filter(|_| total_size(&files) > budget as u64) {
                 Some(path) => store::lock(path, cancel)?, // what will be large is decoded by one process
                 None => None,
             };
@@ -127,10 +165,12 @@ impl Table {
                 filter,
                 text,
                 csv,
+                json,
                 cancel: cancel.clone(),
                 ..ReadOptions::default()
             };
-            let table = crucible_data::read_files(&paths, format, &options)?;
+            let sources = files.into_iter().map(Opened::bytes).collect::<Result<Vec<_>, _>>()?;
+            let table = crucible_data::read_sources(&sources, format, &options)?;
             match store {
                 Some(store) if table.nbytes() > budget => keep(&table, &store),
                 _ => Ok(Self::new(table)),
@@ -189,8 +229,12 @@ impl Table {
 }
 
 /// Bytes of all files; what cannot be seen counts as nothing.
-fn total_size(paths: &[PathBuf]) -> u64 {
-    paths.iter().filter_map(|p| std::fs::metadata(p).ok()).map(|m| m.len()).sum()
+fn total_size(files: &[Opened]) -> u64 {
+    let size = |file: &Opened| match file {
+        Opened::Bytes(bytes) => bytes.len(),
+        Opened::Path(path) => std::fs::metadata(path).map_or(0, |m| m.len()),
+    };
+    files.iter().map(size).sum()
 }
 
 /// Writes a table to its store and maps it. A full disk does not lose the load: the table stays on the heap.

@@ -3,10 +3,9 @@
 //!
 //! Two passes over pieces that end at record ends, on all threads: the first finds the types, the second builds columns.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::{Int64Array, RecordBatch, RecordBatchOptions};
+use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema};
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -20,10 +19,12 @@ use crate::source::ByteSource;
 
 mod build;
 mod infer;
+mod layout;
 mod numbers;
 mod records;
 
 use infer::{Seen, Words};
+use layout::Layout;
 use records::{Records, pieces};
 
 /// Rows that decide the types, as the chunks of `datasets` do.
@@ -41,6 +42,16 @@ pub enum BadLines {
     /// Leave it out.
     #[serde(alias = "warn")]
     Skip,
+}
+
+/// A column by its name or its number; numbers below zero count from the end.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum ColumnRef {
+    /// By position.
+    Number(i64),
+    /// By name.
+    Name(String),
 }
 
 /// Options under the names of pandas. Characters are single bytes.
@@ -86,6 +97,12 @@ pub struct CsvOptions {
     pub decimal: u8,
     /// Records with too many fields.
     pub bad_lines: BadLines,
+    /// Columns to read; all when absent.
+    pub use_columns: Option<Vec<ColumnRef>>,
+    /// Columns that are an index, which comes last; counted among those that are read.
+    pub index: Vec<ColumnRef>,
+    /// Whether fields beyond the header never are an index: they are left out.
+    pub no_index: bool,
 }
 
 impl Default for CsvOptions {
@@ -110,6 +127,9 @@ impl Default for CsvOptions {
             thousands: None,
             decimal: b'.',
             bad_lines: BadLines::Error,
+            use_columns: None,
+            index: Vec::new(),
+            no_index: false,
         }
     }
 }
@@ -126,19 +146,12 @@ fn wrong(message: impl Into<String>) -> DataError {
     DataError::new(DataErrorKind::Decode, message)
 }
 
-/// The columns of a file: their names in the order of its fields, how many lead as an index, and where rows begin.
-struct Layout {
-    names: Vec<String>,
-    index: usize,
-    body: usize,
-}
-
 fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileBatches, DataError> {
     let source = unpacked(source, &options.limits)?;
     let bytes = source.read_range(0..source.len())?;
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
     let csv = &options.csv;
-    let layout = layout(text, csv)?;
+    let layout = Layout::of(text, csv)?;
     let body = text.get(layout.body..).unwrap_or_default();
     let lines = || lines_in(text.get(..layout.body).unwrap_or_default());
     let words = Words::new(csv);
@@ -166,6 +179,7 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileB
             let (records, _) = Records::cut(piece, csv, *limit);
             if let Some(row) = (0..records.len()).find(|&row| records.width(row) > width)
                 && csv.bad_lines == BadLines::Error
+                && !layout.any_width
             {
                 let before = body.get(..range.start + records.begins(row)).unwrap_or_default();
                 let message = format!("expected {width} fields, saw {}", records.width(row));
@@ -176,14 +190,14 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileB
         .collect::<Result<Vec<_>, DataError>>()?;
     let types = types(&seen, &layout, imposed.as_ref());
 
-    let order: Vec<usize> = (layout.index..width).chain(0..layout.index).collect();
     let kept: Vec<usize> = match &imposed {
-        None => order,
+        None => layout.order(),
         Some(schema) => {
-            let there = |name: &str| layout.names.iter().position(|n| n == name);
+            let there = |name: &str| layout.used.iter().copied().find(|&c| layout.name(c) == name);
             let missing = schema.fields().iter().find(|f| there(f.name()).is_none());
             if let Some(field) = missing {
-                let message = format!("no column {:?}; there are {:?}", field.name(), layout.names);
+                let names: Vec<_> = layout.used.iter().map(|&c| layout.name(c)).collect();
+                let message = format!("no column {:?}; there are {names:?}", field.name());
                 return Err(DataError::new(DataErrorKind::MissingColumn, message).with_column(field.name()));
             }
             schema.fields().iter().filter_map(|f| there(f.name())).collect()
@@ -198,50 +212,29 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileB
             options.cancel.check()?;
             let piece = body.get(range.clone()).unwrap_or_default();
             let (records, _) = Records::cut(piece, csv, limit);
-            let records = records.without_longer_than(width);
+            let records = if layout.any_width { records } else { records.without_longer_than(width) };
             let columns = kept
                 .iter()
                 .map(|&c| {
                     let data_type = types.get(c).unwrap_or(&DataType::LargeUtf8);
                     build::column(&records, c, data_type, &words, csv)
-                        .map_err(|e| e.with_column(layout.names.get(c).map_or("", String::as_str)))
+                        .map_err(|e| e.with_column(layout.name(c)))
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let count = RecordBatchOptions::new().with_row_count(Some(records.len()));
             Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &count)?)
         })
         .collect::<Result<Vec<_>, DataError>>()?;
-    if layout.index == 1 && imposed.is_none() && is_range(&batches, schema.fields().len() - 1) {
-        return without_last(&schema, &batches);
+    if imposed.is_none() {
+        return layout.without_ranges(&schema, batches);
     }
     Ok(FileBatches { schema, batches })
-}
-
-/// Whether a column counts evenly: pandas makes such an index a range, which is no column.
-fn is_range(batches: &[RecordBatch], column: usize) -> bool {
-    let parts: Option<Vec<&Int64Array>> =
-        batches.iter().map(|b| b.columns().get(column)?.as_any().downcast_ref::<Int64Array>()).collect();
-    let Some(parts) = parts else { return false };
-    let mut values = parts.iter().flat_map(|p| p.iter());
-    let (Some(mut last), mut step) = (values.next().flatten(), None) else { return false };
-    let even = values.all(|value| {
-        let Some(found) = value.and_then(|v| v.checked_sub(last)) else { return false };
-        last = last.wrapping_add(found);
-        found != 0 && *step.get_or_insert(found) == found
-    });
-    even && step.is_some()
-}
-
-fn without_last(schema: &Schema, batches: &[RecordBatch]) -> Result<FileBatches, DataError> {
-    let kept: Vec<usize> = (0..schema.fields().len() - 1).collect();
-    let batches = batches.iter().map(|b| b.project(&kept)).collect::<Result<Vec<_>, _>>()?;
-    Ok(FileBatches { schema: Arc::new(schema.project(&kept)?), batches })
 }
 
 /// Types of all columns: those of the head, unless later rows do not fit them.
 fn types(seen: &[Vec<Seen>], layout: &Layout, imposed: Option<&Schema>) -> Vec<DataType> {
     let column = |index: usize| {
-        let name = layout.names.get(index).map_or("", String::as_str);
+        let name = layout.name(index);
         if let Some(field) = imposed.and_then(|s| s.field_with_name(name).ok())
             && matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
         {
@@ -261,59 +254,4 @@ fn types(seen: &[Vec<Seen>], layout: &Layout, imposed: Option<&Schema>) -> Vec<D
         }
     };
     (0..layout.names.len()).map(column).collect()
-}
-
-/// Reads the header, and looks at the first row: fields that it has beyond the header are an index in front.
-fn layout(text: &[u8], options: &CsvOptions) -> Result<Layout, DataError> {
-    let mut start = 0;
-    for _ in 0..options.skip_rows {
-        let rest = text.get(start..).unwrap_or_default();
-        start += memchr::memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
-    }
-    let rest = text.get(start..).unwrap_or_default();
-    let (records, body) = match options.header {
-        Some(row) => Records::cut(rest, options, row + 1),
-        None => Records::cut(rest, options, 0),
-    };
-    let (first, _) = Records::cut(rest.get(body..).unwrap_or_default(), options, 1);
-    let width = first.width(0);
-    let header = options.header.map(|row| (row, records.len() > row));
-    let mut names = match header {
-        Some((_, false)) => return Err(wrong("no columns to parse: the file is empty")),
-        Some((row, true)) => {
-            let texts = (0..records.width(row)).map(|c| records.field(row, c).unwrap_or_default());
-            named(texts.map(|t| String::from_utf8_lossy(t).into_owned()).collect())
-        }
-        None if first.len() == 0 => return Err(wrong("no columns to parse: the file is empty")),
-        None => (0..width).map(|c| c.to_string()).collect(),
-    };
-    if let Some(given) = &options.names {
-        names.clone_from(given);
-    }
-    let index = width.saturating_sub(names.len());
-    let mut all: Vec<String> = (0..index).map(|i| format!("__index_level_{i}__")).collect();
-    all.append(&mut names);
-    Ok(Layout { names: all, index, body: start + body })
-}
-
-/// Names of a header as pandas makes them unique: empty ones by their place, repeated ones with a number.
-fn named(texts: Vec<String>) -> Vec<String> {
-    let fill = |(i, name): (usize, String)| if name.is_empty() { format!("Unnamed: {i}") } else { name };
-    let mut names: Vec<String> = texts.into_iter().enumerate().map(fill).collect();
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for i in 0..names.len() {
-        let old = names.get(i).cloned().unwrap_or_default();
-        let mut name = old.clone();
-        let mut count = counts.get(&name).copied().unwrap_or(0);
-        while count > 0 {
-            counts.insert(old.clone(), count + 1);
-            name = format!("{old}.{count}");
-            count = if names.contains(&name) { count + 1 } else { counts.get(&name).copied().unwrap_or(0) };
-        }
-        counts.insert(name.clone(), count + 1);
-        if let Some(place) = names.get_mut(i) {
-            *place = name;
-        }
-    }
-    names
 }

@@ -3,7 +3,7 @@
 //! A file is JSON lines (blank lines, CRLF, a BOM, several objects on a line), objects printed over several lines, or
 //! one array of objects; plain or compressed. As in `datasets`, values without a common type (a number and a string in a
 //! column) and objects whose keys differ within the first 10 MiB are kept as JSON text, the `Json` feature; objects that
-//! differ later become one struct with all keys.
+//! differ later become one struct with all keys. Arrays of other things than objects are one column `text`.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,6 +13,7 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
 use memchr::memrchr;
 use rayon::prelude::*;
+use serde::Deserialize;
 
 use super::lines::{CHUNK, SEARCH, line_ranges, lines_before, lines_in, next_line};
 use super::unpack::{Packing, unpacked};
@@ -25,9 +26,11 @@ use crate::source::ByteSource;
 
 mod builder;
 mod dates;
+mod member;
 mod mixed;
 mod parser;
 mod raw;
+mod walk;
 
 use builder::{Facts, StructBuilder};
 use parser::{Fail, Parser, Why};
@@ -37,10 +40,28 @@ use raw::{Path, Raw, Step};
 /// knows the line of an error.
 const WHOLE: u64 = 1 << 30;
 
-/// Bytes at the start of the first file in which objects with different keys make `Json` (the chunk of `datasets`).
-const HEAD: u64 = 10 << 20;
+/// Most bytes that are parsed into one batch: the offsets of strings and lists are 32 bits wide.
+const MOST: usize = i32::MAX as usize;
 /// Columns of a chunk that may turn out to be mixed.
 const MAX_MIXED: usize = 256;
+
+/// How JSON files are read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JsonOptions {
+    /// The member of the file's one object that has the rows; the file itself when absent.
+    pub field: Option<String>,
+    /// Whether values without a common type become JSON text; else they are an error.
+    pub mixed: bool,
+    /// Bytes at the start of the first file in which objects with different keys make `Json` (the chunk of `datasets`).
+    pub head: u64,
+}
+
+impl Default for JsonOptions {
+    fn default() -> Self {
+        Self { field: None, mixed: true, head: 10 << 20 }
+    }
+}
 
 /// What a chunk gave: a batch in its own types, and what was learnt beside it.
 struct Chunk {
@@ -60,6 +81,17 @@ struct Wanted {
     raw: Arc<Raw>,
     /// Whether a mixed column becomes JSON text; else it is an error.
     find: bool,
+    /// Name of the column of an array whose items are no objects.
+    text: Arc<str>,
+}
+
+/// Where in a text the rows are.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// Objects one after the other.
+    Lines,
+    /// One array, which begins at this byte.
+    Array(usize),
 }
 
 /// All rows of several files, ISO dates converted where a column has nothing else in any file.
@@ -70,9 +102,12 @@ pub(crate) fn read_sources(
     let sources: Vec<_> =
         sources.iter().map(|s| unpacked(s.clone(), &options.limits)).collect::<Result<_, _>>()?;
     let mut raw = options.features.as_ref().map(Raw::of_features).unwrap_or_default();
-    let find = options.features.is_none();
+    let infer = options.features.is_none();
+    let find = infer && options.json.mixed;
+    let text: Arc<str> = Arc::from(member::text_name(options));
     let files = loop {
-        let wanted = Wanted { depth: options.limits.max_json_depth, raw: Arc::new(raw.clone()), find };
+        let depth = options.limits.max_json_depth;
+        let wanted = Wanted { depth, raw: Arc::new(raw.clone()), find, text: text.clone() };
         let files = sources
             .iter()
             .map(|s| read_file(s.as_ref(), options, &wanted))
@@ -84,7 +119,7 @@ pub(crate) fn read_sources(
         }
     };
     let mut iso: HashMap<String, bool> = HashMap::new();
-    if find {
+    if infer && options.json.field.is_none() {
         for (path, all) in files.iter().flatten().flat_map(|c| &c.facts.iso) {
             *iso.entry(path.clone()).or_insert(true) &= all;
         }
@@ -151,11 +186,16 @@ fn read_file(
     wanted: &Wanted,
 ) -> Result<Vec<Chunk>, DataError> {
     let name = source.name();
+    if let Some(field) = &options.json.field {
+        let chunk = member::read(source, field, wanted, options.features.is_none());
+        return Ok(vec![chunk.map_err(|e| e.with_path(name))?]);
+    }
     let start = source.read_range(0..source.len().min(SEARCH))?;
     if first_letter(&start) == Some(b'[') {
         return Ok(vec![whole(source, wanted, true).map_err(|e| e.with_path(name))?]);
     }
-    let head = if source.len() > HEAD { next_line(source, HEAD)? } else { source.len() };
+    let first = options.json.head;
+    let head = if source.len() > first { next_line(source, first)? } else { source.len() };
     let mut ranges = line_ranges(source, 0, head, CHUNK)?;
     ranges.extend(line_ranges(source, head, source.len(), CHUNK)?);
     let parsed: Result<Vec<Chunk>, (Range<u64>, DataError)> = ranges
@@ -163,7 +203,7 @@ fn read_file(
         .map(|range| {
             let read = || {
                 options.cancel.check()?;
-                let chunk = parse(&source.read_range(range.clone())?, wanted, false)?;
+                let chunk = parse(&source.read_range(range.clone())?, wanted, Rows::Lines)?;
                 Ok(Chunk { head: range.start < head, ..chunk })
             };
             read().map_err(|e| (range.clone(), e))
@@ -180,26 +220,46 @@ fn read_file(
 }
 
 fn whole(source: &dyn ByteSource, wanted: &Wanted, array: bool) -> Result<Chunk, DataError> {
-    if source.len() >= i32::MAX as u64 {
-        let message =
-            "a JSON array, or objects over several lines, of 2 GiB or more: use JSON lines or Parquet";
-        return Err(DataError::new(DataErrorKind::Limit, message));
-    }
+    fits(source.len())?;
     let text = source.read_range(0..source.len())?;
-    parse(&text, wanted, array)
+    if !array {
+        return parse(&text, wanted, Rows::Lines);
+    }
+    valid(&text)?;
+    member::array(&text, 0, wanted)
 }
 
-fn parse(text: &[u8], wanted: &Wanted, array: bool) -> Result<Chunk, DataError> {
-    if let Err(error) = simdutf8::compat::from_utf8(text) {
-        let line = lines_in(text.get(..error.valid_up_to()).unwrap_or_default()) + 1;
-        return Err(DataError::new(DataErrorKind::Decode, "malformed JSON: not UTF-8").with_line(line));
+/// Whether a text may become one batch.
+fn fits(length: u64) -> Result<(), DataError> {
+    if length < MOST as u64 {
+        return Ok(());
     }
+    let message = "a JSON array, an object or a line of 2 GiB or more: use JSON lines or Parquet";
+    Err(DataError::new(DataErrorKind::Limit, message))
+}
+
+fn valid(text: &[u8]) -> Result<(), DataError> {
+    simdutf8::compat::from_utf8(text).map(|_| ()).map_err(|error| {
+        let line = lines_in(text.get(..error.valid_up_to()).unwrap_or_default()) + 1;
+        DataError::new(DataErrorKind::Decode, "malformed JSON: not UTF-8").with_line(line)
+    })
+}
+
+fn parse(text: &[u8], wanted: &Wanted, rows: Rows) -> Result<Chunk, DataError> {
+    fits(text.len() as u64)?;
+    valid(text)?;
     let mut raw = wanted.raw.clone();
     let mut mixed: Vec<Path> = Vec::new();
     let (root, count) = loop {
         let mut root = StructBuilder::new((!raw.is_empty()).then(|| raw.clone()));
         let mut parser = Parser::new(text, wanted.depth);
-        let count = if array { parser.array_of_rows(&mut root) } else { parser.rows(&mut root) };
+        let count = match rows {
+            Rows::Lines => parser.rows(&mut root),
+            Rows::Array(at) => {
+                parser.at = parser.at.max(at);
+                parser.array_of_rows(&mut root)
+            }
+        };
         match count {
             Ok(count) => break (root, count),
             Err(fail) => {
@@ -283,8 +343,13 @@ pub fn read_chunk(
         return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
     }
     let place = |e: DataError| e.with_path(source.name());
-    let wanted = Wanted { depth: Limits::default().max_json_depth, raw: Arc::default(), find: false };
-    let chunk = match parse(&text, &wanted, false) {
+    let wanted = Wanted {
+        depth: Limits::default().max_json_depth,
+        raw: Arc::default(),
+        find: false,
+        text: Arc::from("text"),
+    };
+    let chunk = match parse(&text, &wanted, Rows::Lines) {
         Ok(chunk) => chunk,
         Err(error) => return Err(place(error.line_shifted(lines_before(source, start)?))),
     };

@@ -27,8 +27,8 @@ pub(super) type Parsed<T> = Result<T, Fail>;
 
 pub(super) struct Parser<'a> {
     text: &'a [u8],
-    at: usize,
-    depth: usize,
+    pub(super) at: usize,
+    pub(super) depth: usize,
     max_depth: usize,
 }
 
@@ -78,31 +78,31 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn end(&mut self) -> Parsed<()> {
+    pub(super) fn end(&mut self) -> Parsed<()> {
         self.blanks();
         if self.at < self.text.len() { Err(self.syntax("text after the end of the array")) } else { Ok(()) }
     }
 
     #[inline]
-    fn peek(&self) -> Option<u8> {
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
     #[inline]
-    fn next(&mut self) -> Option<u8> {
+    pub(super) fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.at += 1;
         Some(byte)
     }
 
     #[inline]
-    fn blanks(&mut self) {
+    pub(super) fn blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
         }
     }
 
-    fn expect(&mut self, byte: u8, message: &'static str) -> Parsed<()> {
+    pub(super) fn expect(&mut self, byte: u8, message: &'static str) -> Parsed<()> {
         if self.peek() == Some(byte) {
             self.at += 1;
             Ok(())
@@ -111,19 +111,19 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn syntax(&self, message: &'static str) -> Fail {
+    pub(super) fn syntax(&self, message: &'static str) -> Fail {
         let message = if self.at >= self.text.len() { "the text ends too early" } else { message };
         Fail { at: self.at.min(self.text.len()), why: Why::Syntax(message), path: Vec::new() }
     }
 
-    fn syntax_before(&mut self, message: &'static str) -> Fail {
+    pub(super) fn syntax_before(&mut self, message: &'static str) -> Fail {
         if self.at < self.text.len() {
             self.at = self.at.saturating_sub(1);
         }
         self.syntax(message)
     }
 
-    fn deeper(&mut self) -> Parsed<()> {
+    pub(super) fn deeper(&mut self) -> Parsed<()> {
         self.depth += 1;
         if self.depth > self.max_depth {
             return Err(Fail { at: self.at, why: Why::Depth(self.max_depth), path: Vec::new() });
@@ -225,7 +225,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Goes over a value, checking it; `scratch` takes the strings.
-    fn skip(&mut self, scratch: &mut Vec<u8>) -> Parsed<()> {
+    pub(super) fn skip(&mut self, scratch: &mut Vec<u8>) -> Parsed<()> {
         match self.peek() {
             Some(b'"') => {
                 scratch.clear();
@@ -300,7 +300,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A key, borrowed unless it has escapes.
-    fn key(&mut self) -> Parsed<std::borrow::Cow<'a, str>> {
+    pub(super) fn key(&mut self) -> Parsed<std::borrow::Cow<'a, str>> {
         if self.peek() != Some(b'"') {
             return Err(self.syntax("expected a key in quotes"));
         }

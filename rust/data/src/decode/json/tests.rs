@@ -8,7 +8,7 @@ use super::*;
 
 /// Types only: a mixed column is an error.
 fn strict(depth: usize) -> Wanted {
-    Wanted { depth, raw: Arc::default(), find: false }
+    Wanted { depth, raw: Arc::default(), find: false, text: Arc::from("text") }
 }
 
 fn read(texts: &[&str]) -> Result<crate::Table, DataError> {
@@ -149,7 +149,7 @@ proptest! {
             .zip(numbers.iter().cycle())
             .map(|(t, n)| serde_json::json!({"t": t, "n": n}).to_string() + "\n")
             .collect();
-        let chunk = parse(lines.as_bytes(), &strict(64), false).unwrap();
+        let chunk = parse(lines.as_bytes(), &strict(64), Rows::Lines).unwrap();
         let read = chunk.batch.column_by_name("t").unwrap().as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>();
         prop_assert_eq!(&read, &texts);
         let floats = chunk.batch.column_by_name("n").unwrap();
@@ -163,9 +163,19 @@ proptest! {
     #[test]
     fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for array in [false, true] {
-            let _ = parse(&bytes, &strict(64), array);
-            let _ = parse(&bytes, &Wanted { find: true, ..strict(64) }, array);
+            let rows = if array { Rows::Array(0) } else { Rows::Lines };
+            let _ = parse(&bytes, &strict(64), rows);
+            let _ = parse(&bytes, &Wanted { find: true, ..strict(64) }, rows);
         }
+    }
+
+    /// No member of an object makes it panic.
+    #[test]
+    fn no_member_panics(inside in "[\\[\\]{},:\"1.a \n]{0,30}", more in prop::bool::ANY) {
+        let text = format!("{{\"a\":{inside}{}", if more { "}" } else { ",\"b\":[1]}" });
+        let source = crate::source::MemorySource::new("t", text.into_bytes());
+        let _ = super::member::read(&source, "a", &strict(64), true);
+        let _ = super::member::read(&source, "b", &strict(64), false);
     }
 }
 
@@ -181,10 +191,10 @@ fn test_suite_never_panics() {
         let name = file.file_name().to_string_lossy().into_owned();
         let value = std::fs::read(file.path()).unwrap();
         let row: Vec<u8> = [b"{\"v\":".as_slice(), &value, b"}"].concat();
-        let parsed = parse(&row, &strict(128), false);
+        let parsed = parse(&row, &strict(128), Rows::Lines);
         // What is kept as text is checked as strictly, but for keys that come twice.
         let raw = Arc::new(Raw::of_features(&serde_json::json!({"v": {"_type": "Json"}})));
-        let kept = parse(&row, &Wanted { raw, ..strict(128) }, false);
+        let kept = parse(&row, &Wanted { raw, ..strict(128) }, Rows::Lines);
         assert!(parsed.is_err() || kept.is_ok(), "{name} was refused as text");
         if name.starts_with("n_") && !name.contains("NaN") && !name.contains("nfinity") {
             // What is wrong alone may be right inside `{"v": …}` only by closing it: none of the suite's files is.
