@@ -1,7 +1,8 @@
 """The hub suite: downloads, warm snapshots and listings over loopback: as it is, with latency, and throttled.
 
 Contestants: this client; `huggingface_hub` as pinned (hf_xet installed, and switched off); 0.36.2 with hf_transfer where
-`.venv-hub036` has it; `aria2c` and `curl -Z` as the limit where they are installed (they check no hash).
+`.venv-hub036` has it; `aria2c` and `curl -Z` as the limit where they are installed; they
+check no hash, except `aria2c, sha256`, which does the work that a cache with verified names has to do.
 """
 
 from __future__ import annotations
@@ -124,6 +125,7 @@ def contestants(task: str) -> list[str]:
         names += ["0.36 + hf_transfer"] if there and not task.startswith("list") else []
     if not task.startswith(("list", "warm")):
         names += [name for name in ("aria2c", "curl") if shutil.which(name)]
+        names += ["aria2c, sha256"] if "aria2c" in names and task.startswith("one") else []
     return names
 
 

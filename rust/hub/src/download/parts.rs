@@ -26,6 +26,9 @@ use crate::error::{HubError, HubErrorKind};
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Segments that are hashed before the next look at what is there.
 const HASH_AT_ONCE: usize = 4;
+/// How many segments the hash may be behind for each connection that goes on. Where the processor is the limit, the last
+/// bytes would come early and the hash long after them, on one core; so connections pause in turn, and both end together.
+const HASH_BEHIND: usize = 4;
 /// Bytes that are read again at a time for the hash: they stay in the processor's cache.
 const BLOCK: usize = 256 << 10;
 
@@ -47,6 +50,8 @@ struct Shared {
     connections: usize,
     /// Segments that are there without a gap from the start on.
     ready: watch::Sender<usize>,
+    /// Segments that are hashed.
+    hashed: watch::Sender<usize>,
 }
 
 type Notes = Arc<Mutex<Option<Journal>>>;
@@ -159,6 +164,7 @@ pub(super) async fn bring(job: &Arc<Job>, target: &Target, size: u64) -> Result<
         file: inner,
         path: file.path().to_owned(),
         ready: watch::Sender::new(plan.frontier()),
+        hashed: watch::Sender::new(0),
         plan: Mutex::new(plan),
         journal: Arc::new(Mutex::new(journal)),
         connections,
@@ -183,12 +189,12 @@ async fn work(
     let me = shared.clone();
     hashing.spawn(async move { hash(&me).await });
     if first.is_some() {
-        for _ in 1..shared.connections {
+        for index in 1..shared.connections {
             let me = shared.clone();
-            workers.spawn(async move { worker(&me, None, true).await });
+            workers.spawn(async move { worker(&me, index, None).await });
         }
         let me = shared.clone();
-        workers.spawn(async move { worker(&me, first, false).await });
+        workers.spawn(async move { worker(&me, 0, first).await });
     }
     let mut clock = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     // Leaving drops the sets, which stops the others: those that wait for a connection have nothing left to do.
@@ -208,11 +214,12 @@ async fn work(
 /// Brings parts until none is left. All but a file's first worker share the client's connections with other files.
 async fn worker(
     shared: &Shared,
+    index: usize,
     mut first: Option<(Range<usize>, Opened)>,
-    counted: bool,
 ) -> Result<(), HubError> {
     loop {
-        let permit = if counted { shared.job.client.connection().await } else { None };
+        shared.hash_keeps_up(index).await;
+        let permit = if index == 0 { None } else { shared.job.client.connection().await };
         let (part, opened) = match first.take() {
             Some((part, opened)) => (part, Some(opened)),
             None => match locked(&shared.plan).take(shared.connections) {
@@ -295,6 +302,14 @@ async fn drain(shared: &Shared, mut opened: Opened, cursor: &mut Cursor) -> Resu
 }
 
 impl Shared {
+    /// Waits while the hash is behind what is there without a gap: it can always go on, so this ends.
+    async fn hash_keeps_up(&self, index: usize) {
+        let behind = HASH_BEHIND * (self.connections - index.min(self.connections - 1));
+        let mut hashed = self.hashed.subscribe();
+        // The sender is ours, so waiting cannot fail.
+        let _ = hashed.wait_for(|hashed| self.ready.borrow().saturating_sub(*hashed) <= behind).await;
+    }
+
     fn segment_done(&self, cursor: &mut Cursor) {
         if let Some(journal) = locked(&self.journal).as_mut() {
             journal.done(cursor.segment, cursor.sum.clone().finalize());
@@ -329,6 +344,7 @@ async fn hash(shared: &Shared) -> Result<Option<String>, HubError> {
         let upto = there.min(hashed + HASH_AT_ONCE);
         if matches!(verifier, Verifier::Unknown) {
             hashed = upto;
+            shared.hashed.send_replace(hashed);
             continue;
         }
         let bytes = locked(&shared.plan).bytes(&(hashed..upto));
@@ -339,6 +355,7 @@ async fn hash(shared: &Shared) -> Result<Option<String>, HubError> {
         let done = step.await.map_err(failed)?;
         (verifier, buffer) = done.map_err(|e| HubError::io("read", &shared.path, e))?;
         hashed = upto;
+        shared.hashed.send_replace(hashed);
     }
     Ok(verifier.finish())
 }
