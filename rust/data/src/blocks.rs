@@ -1,9 +1,12 @@
-//! An allocator for large blocks: huge pages, growth without a copy, and freed blocks kept for the next one.
+//! An allocator for large blocks: growth without a copy, and freed blocks kept for the next one.
 //!
-//! Decoding fills fresh memory; with pages of 4 KiB the kernel needs as long to hand them out as snappy needs to
-//! unpack them. Blocks of a megabyte and more come from `mmap` here, aligned so that their whole 2 MiB parts can be
-//! huge pages; a block grows by `mremap`; and a few freed blocks stay, because decompression asks for the same sizes
-//! again and again. Everything smaller, and everything on other systems, goes to the system's allocator.
+//! Decoding fills fresh memory, and the kernel needs as long to hand out pages as snappy needs to unpack them. Blocks of
+//! a megabyte and more come from `mmap` here; a block grows by `mremap`; and a few freed blocks stay, because
+//! decompression asks for the same sizes again and again. Everything smaller, and everything on other systems, goes to
+//! the system's allocator.
+//!
+//! Huge pages are not asked for: on virtual machines that return free memory to their host each one was measured at
+//! milliseconds, and reading 1 GB took twice as long.
 //!
 //! No locks: a forked child may inherit any state of this and goes on.
 #![expect(unsafe_code, reason = "an allocator hands out raw memory")]
@@ -110,14 +113,11 @@ mod mapped {
     use std::ptr::null_mut;
     use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-    use rustix::mm::{
-        Advice, MapFlags, MremapFlags, ProtFlags, madvise, mmap_anonymous, mremap, mremap_fixed, munmap,
-    };
+    use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap_anonymous, mremap, munmap};
 
     /// Alignment of every block. Pages may be larger (arm64); then rooms are multiples of them as well, since the
     /// steps between rooms are at least 256 KiB.
     pub(super) const PAGE: usize = 4096;
-    const HUGE: usize = 2 << 20;
     /// Largest freed block that is kept, and bytes that are kept in all.
     const KEPT_BLOCK: usize = 16 << 20;
     const KEPT_BYTES: usize = 32 << 20;
@@ -193,65 +193,14 @@ mod mapped {
         if to > isize::MAX as usize {
             return null_mut();
         }
-        // Growing in place keeps the place: right only where that is aligned for what it becomes.
-        if to < HUGE || block.addr().is_multiple_of(HUGE) {
-            // SAFETY: the block is mapped with room `from`; growing in place touches no other mapping.
-            let grown = unsafe { mremap(block.cast(), from, to, MremapFlags::empty()) };
-            if grown.is_ok() {
-                return with_huge_pages(block, to);
-            }
-        }
-        let target = map(to);
-        if target.is_null() {
-            return target;
-        }
-        // SAFETY: both are whole blocks of their rooms; the target is fresh and is replaced by the moved pages.
-        let moved = unsafe { mremap_fixed(block.cast(), from, to, MremapFlags::MAYMOVE, target.cast()) };
-        if let Ok(moved) = moved {
-            return with_huge_pages(moved.cast(), to); // the moved mapping brings its own advice along
-        }
-        // SAFETY: the target is fresh, and the block stays as it was.
-        unsafe { unmap(target, to) };
-        null_mut()
+        // SAFETY: the block is mapped with room `from`; where it moves, nothing else was mapped.
+        let moved = unsafe { mremap(block.cast(), from, to, MremapFlags::MAYMOVE) };
+        moved.map_or(null_mut(), <*mut c_void>::cast)
     }
 
-    /// Fresh memory; aligned for huge pages where it can have one.
+    /// Fresh memory, null without it.
     fn map(room: usize) -> *mut u8 {
-        let Some(block) = anonymous(room) else {
-            return null_mut();
-        };
-        if room < HUGE {
-            return block;
-        }
-        let block = if block.addr().is_multiple_of(HUGE) { block } else { aligned(block, room) };
-        with_huge_pages(block, room)
-    }
-
-    fn with_huge_pages(block: *mut u8, room: usize) -> *mut u8 {
-        if room >= HUGE && !block.is_null() {
-            // SAFETY: the range is the block's. A kernel without huge pages refuses, which changes nothing.
-            let _ = unsafe { madvise(block.cast(), room, Advice::LinuxHugepage) };
-        }
-        block
-    }
-
-    /// Maps anew with room to spare and cuts the rest off.
-    fn aligned(block: *mut u8, room: usize) -> *mut u8 {
-        // SAFETY: fresh and unused.
-        unsafe { unmap(block, room) };
-        let Some(wide) = room.checked_add(HUGE).and_then(anonymous) else {
-            return null_mut();
-        };
-        let before = wide.addr().next_multiple_of(HUGE) - wide.addr();
-        let block = wide.wrapping_add(before);
-        // SAFETY: both ends are parts of the fresh mapping outside the block.
-        unsafe {
-            if before > 0 {
-                unmap(wide, before);
-            }
-            unmap(block.wrapping_add(room), HUGE - before);
-        }
-        block
+        anonymous(room).unwrap_or(null_mut())
     }
 
     fn anonymous(length: usize) -> Option<*mut u8> {
