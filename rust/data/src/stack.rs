@@ -154,7 +154,9 @@ pub fn grouped(view: &View, ends: &[u64]) -> Result<Table, DataError> {
         let stop = chunk.last().map_or(start, |&e| e as usize);
         let mut offsets = vec![0_i32];
         for &end in chunk {
-            let offset = (end as usize).checked_sub(start).and_then(|o| i32::try_from(o).ok());
+            let last = offsets.last().copied().unwrap_or(0);
+            let offset =
+                (end as usize).checked_sub(start).and_then(|o| i32::try_from(o).ok()).filter(|&o| o >= last); // `OffsetBuffer::new` would panic
             offsets.push(offset.ok_or_else(|| {
                 DataError::new(DataErrorKind::OutOfBounds, "groups must be in order and below 2^31 rows")
             })?);
