@@ -2,7 +2,13 @@
 //!
 //! The seeds are the corpora of `fuzz/`, changed as a fuzzer without feedback changes them. A run is the same each time;
 //! `CRUCIBLE_FUZZ_SECONDS=60` makes it longer, and other each time. What fails is kept under `target/mutations`.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test"
+)]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,7 +124,8 @@ fn of_format(name: &str, format: Format) {
     run(name, |data| {
         fs::write(&path, data).unwrap();
         let limits = Limits { max_unpacked_bytes: 1 << 20, ..Limits::default() };
-        read_files(&[path.clone()], format, &ReadOptions { limits, ..ReadOptions::default() }).map(|_| ())
+        read_files(std::slice::from_ref(&path), format, &ReadOptions { limits, ..ReadOptions::default() })
+            .map(|_| ())
     });
 }
 
