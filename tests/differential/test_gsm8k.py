@@ -40,6 +40,12 @@ dataset_info:
     num_examples: 7473
   - name: test
     num_examples: 1319
+- config_name: socratic
+  features:
+  - name: question
+    dtype: string
+  - name: answer
+    dtype: string
 ---
 # GSM8K
 """
@@ -108,7 +114,7 @@ def test_gsm8k(official: dict[str, Any]) -> None:
     chats = ours.load_dataset("samples/chats", split="train")
     assert chats.to_list() == official["chats"]
     assert chats.features.to_dict() == official["chat_features"]
-    with pytest.raises(ValueError, match=r"Config name is missing.*main.*socratic"):
+    with pytest.raises(ValueError, match=r"(?s)Config name is missing.*main.*socratic"):
         ours.load_dataset("openai/gsm8k")
     with pytest.raises(ValueError, match=r"validation.*train.*test"):
         ours.load_dataset("openai/gsm8k", "main", split="validation")
