@@ -107,6 +107,34 @@ def test_changed_bytes(writer: str, tmp_path: Path) -> None:
     assert sum(kind == "DecodeError" for kind, _ in found) > 60
 
 
+def page_starts(file: bytes) -> list[int]:
+    """Where the first page header of each column chunk is."""
+    starts = []
+    for group in compact.at(compact.footer(file), 4).value:
+        for chunk in compact.at(group, 1).value:
+            column = compact.at(chunk, 3).value
+            starts.append(min(column[key].value for key in (9, 11) if key in column and column[key].value > 0))
+    return starts
+
+
+@pytest.mark.parametrize("writer", ["snappy", "zstd-v2", "none"])
+def test_dictionaries_of_more_values_than_bytes(writer: str, tmp_path: Path) -> None:
+    file = sample(WRITERS.get(writer, {"compression": "none"}))
+    lies = []
+    for start in page_starts(file)[:6]:
+        reader = compact.Reader(file, start)
+        header = reader.node(compact.STRUCT)
+        if 7 not in header.value:
+            continue  # no dictionary
+        for value in (-1, 2**24, 2**31 - 1):
+            compact.at(header, 7, 1).value = value
+            moved = file[:start] + compact.written(header) + file[reader.position :]
+            lies.append((f"page-{start}={value}.parquet", moved))
+    found = check(lies, "parquet", tmp_path)
+    assert len(found) > 6
+    assert {kind for kind, _ in found} == {"DecodeError"}
+
+
 def test_more_children_than_elements(tmp_path: Path) -> None:
     file = sample(WRITERS["snappy"])
     metadata = compact.footer(file)
