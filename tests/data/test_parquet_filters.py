@@ -178,3 +178,14 @@ def kind(value: Any) -> dict[str, Any]:
         if isinstance(value, float)
         else {"int": value}
     )
+
+
+def test_columns_of_a_file_that_says_its_features(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.parquet")
+    rows = [{"word": f"w{i}", "n": i, "turns": [{"role": "user"}]} for i in range(10)]
+    datasets.Dataset.from_list(rows).to_parquet(path)
+    for options in ({"columns": ["n"]}, {"columns": ["n", "turns"], "filters": [("word", ">", "w5")]}):
+        mine = load_dataset("parquet", data_files=path, split="train", **options)
+        theirs = datasets.load_dataset("parquet", data_files=path, split="train", cache_dir=str(tmp_path), **options)
+        assert mine.features.to_dict() == theirs.features.to_dict()
+        assert mine.to_list() == theirs.to_list()

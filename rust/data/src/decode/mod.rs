@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 use rayon::prelude::*;
 use serde_json::Value;
@@ -171,7 +171,10 @@ pub(crate) fn column_index(schema: &Schema, name: &str) -> Result<usize, DataErr
 /// projected away on purpose.
 fn fitted(batch: RecordBatch, target: &SchemaRef, strict: bool) -> Result<RecordBatch, DataError> {
     if batch.schema().fields() == target.fields() {
-        return Ok(batch.with_schema(target.clone())?);
+        // Not `with_schema`: the features in the metadata are those of the chosen columns.
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = batch.columns().to_vec();
+        return Ok(RecordBatch::try_new_with_options(target.clone(), columns, &rows)?);
     }
     if strict {
         return cast_batch(&batch, target);
