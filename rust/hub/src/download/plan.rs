@@ -6,8 +6,8 @@ use std::ops::Range;
 const SEGMENT: u64 = 4 << 20;
 /// Segments of a file at the most, so that its journal stays small.
 const MAX_SEGMENTS: u64 = 16 << 10;
-/// Longest request.
-const LONGEST_PART: u64 = 16 << 20;
+/// Longest request. Shorter ones let the hash follow closely: what it waits for comes with an eighth of the speed.
+const LONGEST_PART: u64 = 8 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(segment_length(1 << 30), 4 << 20);
         assert!(u64::pow(2, 50) / segment_length(u64::pow(2, 50)) <= MAX_SEGMENTS);
         let mut plan = Plan::new(1 << 30, 4 << 20);
-        assert_eq!(plan.take(8).map(|p| plan.bytes(&p)), Some(0..16 << 20));
+        assert_eq!(plan.take(8).map(|p| plan.bytes(&p)), Some(0..8 << 20));
         let mut small = Plan::new(33 << 20, 4 << 20);
         assert_eq!(small.take(8).map(|p| small.bytes(&p)), Some(0..4 << 20));
         assert_eq!(small.bytes(&(8..9)), 32 << 20..33 << 20);
