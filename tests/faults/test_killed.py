@@ -54,3 +54,25 @@ def test_killed_twice_in_mid_download(
     assert fault_hub.served("large") <= SIZE + 2 * connections * SEGMENT + BUFFERS
     if connections == 1:
         assert fault_hub.served("large") <= 1.13 * SIZE
+
+
+GIB = 1 << 30
+
+
+def test_killed_at_half_of_a_gibibyte(fault_hub: FaultHub, fault_env: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = random.Random(3).randbytes(1 << 20)
+    data = block * 1024
+    fault_hub.repo("dataset", "org/data").commit({"large.bin": data})
+    process = start()
+    assert fault_hub.wait_until(lambda: fault_hub.served("large") > GIB / 2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGKILL
+    before = fault_hub.served("large")
+    assert before < GIB
+    out, _ = start().communicate(timeout=90)
+    with Path(out.strip()).open("rb") as file:
+        for index in range(1024):
+            assert file.read(len(block)) == block, index
+    # The rest, and of each connection at most a segment that was not complete.
+    assert fault_hub.served("large") - before <= GIB - before + 8 * SEGMENT + BUFFERS
