@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,10 @@ def values(depth: int = 2) -> st.SearchStrategy[tuple[Any, st.SearchStrategy[Any
             (ours.Value("timestamp[us]"), st.datetimes()),
             (ours.Value("date32"), st.dates()),
             (ours.Value("time64[us]"), st.times()),
-            (ours.Value("duration[us]"), st.timedeltas()),
+            (
+                ours.Value("duration[us]"),
+                st.timedeltas(datetime.timedelta(-100_000_000), datetime.timedelta(100_000_000)),
+            ),
             (ours.Value("decimal128(20, 3)"), st.decimals(-(10**15), 10**15, places=3)),
             (ours.ClassLabel(names=["a", "b"]), st.sampled_from([0, 1])),
         ]
