@@ -4,5 +4,17 @@ from __future__ import annotations
 
 from crucible_datasets.iterable._dataset import IterableDataset, IterableDatasetDict
 from crucible_datasets.iterable._source import FileOrigin, HubOrigin, LocalOrigin, read_features
+from crucible_datasets.iterable._units import READERS, Position, Reading, UnitReader
 
-__all__ = ["FileOrigin", "HubOrigin", "IterableDataset", "IterableDatasetDict", "LocalOrigin", "read_features"]
+__all__ = [
+    "READERS",
+    "FileOrigin",
+    "HubOrigin",
+    "IterableDataset",
+    "IterableDatasetDict",
+    "LocalOrigin",
+    "Position",
+    "Reading",
+    "UnitReader",
+    "read_features",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from crucible_datasets.features import Features
@@ -18,6 +18,7 @@ from crucible_datasets.iterable._nodes import (
     TakeNode,
 )
 from crucible_datasets.iterable._source import FileOrigin, SourceNode, read_features
+from crucible_datasets.iterable._units import Reading
 
 Step = tuple[Any, ...]
 """(node class, its arguments): a step that can be pickled."""
@@ -42,7 +43,9 @@ class IterableDataset(InfoMixin):
         split: str | None = None,
         steps: tuple[Step, ...] = (),
         columns: list[str] | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
+        self._options = dict(options or {})
         self._files = files
         self._file_format = format
         self._features = features
@@ -66,11 +69,17 @@ class IterableDataset(InfoMixin):
 
     def _then(self, *step: Any) -> IterableDataset:
         steps = (*self._steps, step)
-        made = IterableDataset(self._files, self._file_format, self._features, self._split, steps, self._columns)
+        made = IterableDataset(
+            self._files, self._file_format, self._features, self._split, steps, self._columns, self._options
+        )
         return made._of(self._info)
 
+    def _reading(self) -> Reading:
+        columns = None if self._columns is None else tuple(self._columns)
+        return Reading(self._file_format, self._features, columns, self._options)
+
     def _build(self) -> Node:
-        node: Node = SourceNode(self._files, self._file_format, self._features, self._columns)
+        node: Node = SourceNode(self._files, self._reading())
         for make, *arguments in self._steps:
             node = make(node, *arguments)
         return node
@@ -206,7 +215,7 @@ class IterableDataset(InfoMixin):
             msg = "select_columns must come before map, filter, take, skip and batch: it decides what is read"
             raise ValueError(msg)
         columns = _listed(column_names)
-        made = IterableDataset(self._files, self._file_format, self._features, self._split, (), columns)
+        made = IterableDataset(self._files, self._file_format, self._features, self._split, (), columns, self._options)
         return made._of(self._info)
 
 

@@ -299,4 +299,6 @@ class DatasetBuilder:
             raise UnsupportedError(msg)
         files = [origin for name in names for origin in self._origins(self.config.files_of(name))]
         columns = self._options.get("columns")
-        return IterableDataset(files, self.name, self._imposed, NamedSplit(shown), columns=columns)._of(self.info)
+        options = {name: value for name, value in self._options.items() if name != "columns"}
+        made = IterableDataset(files, self.name, self._imposed, NamedSplit(shown), columns=columns, options=options)
+        return made._of(self.info)

@@ -1,0 +1,104 @@
+"""What a file format gives to a stream: units of rows, and the positions between them.
+
+A format is a class that opens a file (`Source`) as a `Reading` says, and hands out a unit for a position. It keeps no
+place of its own: whoever reads knows the position, so a stream resumes by asking for the unit that it was in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from _crucible._native import JsonLinesFile, ParquetFile, Source, Table
+from crucible_datasets.features import Features
+
+Position: TypeAlias = Any
+"""Where a unit starts: 0 for the first one, else what the reader named; plain data, made for JSON."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the files of a stream are read: a plain value that pickles.
+
+    Attributes:
+        format: a name in `READERS`.
+        features: types to cast to; the files' own when None.
+        columns: columns to read, in this order; all when None.
+        options: options of the format.
+    """
+
+    format: str
+    features: Features | None = None
+    columns: tuple[str, ...] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def features_text(self) -> str | None:
+        """The features of the columns that are read, as JSON; None where the files' own count."""
+        if self.features is None:
+            return None
+        names = self.features if self.columns is None else self.columns
+        return Features({name: self.features[name] for name in names}).to_text()
+
+
+class UnitReader(Protocol):
+    """An open file. `unit` has no side effect: the same position gives the same rows."""
+
+    def unit(self, position: Position) -> tuple[Table, Position] | None:
+        """The rows of the unit at a position, and the position after it; None at the end of the file."""
+
+
+@runtime_checkable
+class CountedReader(UnitReader, Protocol):
+    """A file that knows the rows of its units without reading them: its positions are their numbers."""
+
+    @property
+    def unit_rows(self) -> list[int]:
+        """Rows of each unit."""
+
+
+@runtime_checkable
+class TypedReader(UnitReader, Protocol):
+    """A file that knows its features without reading rows."""
+
+    @property
+    def features(self) -> Features:
+        """Features of all columns of the file."""
+
+
+class ParquetUnits:
+    """A Parquet file by row groups."""
+
+    def __init__(self, source: Source, reading: Reading) -> None:
+        self._file = ParquetFile(source)
+        self._columns = None if reading.columns is None else list(reading.columns)
+        self._text = reading.features_text()
+        self.unit_rows: list[int] = self._file.row_groups
+
+    @property
+    def features(self) -> Features:
+        return Features.from_text(self._file.features)
+
+    def unit(self, position: Position) -> tuple[Table, Position] | None:
+        if position >= len(self.unit_rows):
+            return None
+        return self._file.read_row_group(position, self._columns, self._text), position + 1
+
+
+class JsonUnits:
+    """A file of JSON lines by chunks of whole lines; a position is a byte offset."""
+
+    def __init__(self, source: Source, reading: Reading) -> None:
+        self._file, self._length = JsonLinesFile(source), len(source)
+        self._columns = None if reading.columns is None else list(reading.columns)
+        self._text = None if reading.features is None else reading.features.to_text()
+
+    def unit(self, position: Position) -> tuple[Table, Position] | None:
+        if position >= self._length:
+            return None
+        table, after = self._file.read_chunk(position, self._text)
+        return (table if self._columns is None else table.select_columns(self._columns)), after
+
+
+READERS: dict[str, Callable[[Source, Reading], UnitReader]] = {"parquet": ParquetUnits, "json": JsonUnits}
+"""The formats that are streamed. A format of its own adds its class here, by the name that `load_dataset` uses."""
