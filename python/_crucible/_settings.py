@@ -53,6 +53,12 @@ def hf_home() -> Path:
     return Path(env.get("HF_HOME") or Path(env.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface").expanduser()
 
 
+def datasets_offline() -> bool | None:
+    """Whether loading datasets may ask nothing (`HF_DATASETS_OFFLINE`); None leaves it to `HF_HUB_OFFLINE`."""
+    value = os.environ.get("HF_DATASETS_OFFLINE")
+    return None if value is None else value.upper() in TRUE
+
+
 @dataclass(frozen=True)
 class TerminalSettings:
     """How to speak to people.

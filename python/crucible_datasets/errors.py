@@ -90,6 +90,14 @@ class NonMatchingSplitsSizesError(SplitsVerificationError):
     """A split has another number of rows than the card says."""
 
 
+class OfficialImportedError(DatasetsError, ImportError):
+    """`datasets` is already imported and is not this library (`crucible_datasets.compat`)."""
+
+
+class NotOfferedError(ImportError, CrucibleError):
+    """Something of `datasets` that this library does not offer (`crucible_datasets.compat`)."""
+
+
 __all__ = [
     "CastError",
     "CrucibleError",
@@ -113,6 +121,8 @@ __all__ = [
     "MissingColumnError",
     "NoDataError",
     "NonMatchingSplitsSizesError",
+    "NotOfferedError",
+    "OfficialImportedError",
     "OutOfBoundsError",
     "SchemaError",
     "SplitsNotFoundError",

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from crucible_datasets.cli.quickstart import quickstart
+from crucible_datasets.compat._run import run
 from crucible_datasets.errors import CrucibleError
 from crucible_datasets.load import get_dataset_config_names, get_dataset_split_names, load_dataset
 
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("path", help="dataset id or folder")
         command.add_argument("--name", help="config")
         command.add_argument("--revision", help="branch, tag or commit")
+    commands.add_parser("run", help="run a Python script in which `import datasets` means crucible_datasets")
     head.add_argument("--split", default="train")
     head.add_argument("-n", "--rows", type=int, default=5)
     return parser
@@ -68,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parsed = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["run"]:  # what follows is the script's own
+        return run(words[1:])
+    parsed = _parser().parse_args(words)
     try:
         parsed.run(parsed)
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from _crucible._native import HubClient, Source
+from _crucible._settings import datasets_offline
 from crucible_datasets.io._files import LocalFile
 from hfhub._client import client
 
@@ -24,7 +25,7 @@ class RemoteFiles:
 
     def __init__(self, repo_id: str, revision: str | None = None, token: str | bool | None = None) -> None:
         self.repo_id = repo_id
-        self.client: HubClient = client(token=token)
+        self.client: HubClient = client(token=token, offline=datasets_offline())
         pinned = getattr(revision, "resolved", revision)  # of a `ResolvedRevision`
         self.commit = self.client.resolve_commit("dataset", repo_id, pinned)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from _crucible._native import HubClient, RemoteFile
+from _crucible._settings import datasets_offline
 from crucible_datasets.io._files import LocalFile, StorePlace
 from hfhub._client import client
 
@@ -35,7 +36,7 @@ class WebFile:
     def client(self) -> HubClient:
         """The client that asks."""
         if self._client is None:
-            self._client = client(token=self.token)
+            self._client = client(token=self.token, offline=datasets_offline())
         return self._client
 
     def download(self, store: StorePlace, *, force: bool = False) -> LocalFile:
