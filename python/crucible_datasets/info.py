@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from functools import total_ordering
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,45 @@ _IN_CARD = ("config_name", "features", "splits", "download_size", "dataset_size"
 _FILE = "dataset_info.json"
 
 
-@dataclass(frozen=True, order=True, repr=False)
+@total_ordering
+@dataclass(eq=False, repr=False)
 class Version:
-    """A version of three numbers.
+    """A version of three numbers. It compares with other versions, and with their texts.
 
     Args:
         version_str: `1.2.3`.
+        description: what is new in it.
+        major: ignored: taken from the text.
+        minor: ignored: taken from the text.
+        patch: ignored: taken from the text.
 
     Raises:
         ValueError: other text.
     """
 
-    version_str: str = field(compare=False)
-    description: str | None = field(default=None, compare=False)
-    tuple: tuple[int, ...] = field(init=False)
+    version_str: str
+    description: str | None = None
+    major: Any = None
+    minor: Any = None
+    patch: Any = None
 
     def __post_init__(self) -> None:
         parts = self.version_str.split(".")
         if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
             msg = f"Invalid version '{self.version_str}'. Format should be x.y.z with {{x,y,z}} being digits."
             raise ValueError(msg)
-        object.__setattr__(self, "tuple", tuple(int(part) for part in parts))
+        self.major, self.minor, self.patch = (int(part) for part in parts)
+
+    @classmethod
+    def from_dict(cls, dic: Mapping[str, Any]) -> Version:
+        """From plain data; unknown keys are left out."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{key: value for key, value in dic.items() if key in known})
+
+    @property
+    def tuple(self) -> tuple[int, int, int]:
+        """The three numbers."""
+        return (self.major, self.minor, self.patch)
 
     def __str__(self) -> str:
         return self.version_str
@@ -45,10 +64,25 @@ class Version:
         return ".".join(str(part) for part in self.tuple)
 
     def __eq__(self, other: object) -> bool:
-        return str(other) == str(self)
+        try:
+            return self.tuple == _numbers(other)
+        except (TypeError, ValueError):
+            return False
+
+    def __lt__(self, other: object) -> bool:
+        return self.tuple < _numbers(other)
 
     def __hash__(self) -> int:
-        return hash(self.tuple)
+        return hash(repr(self))
+
+
+def _numbers(version: object) -> tuple[int, int, int]:
+    if isinstance(version, str):
+        version = Version(version)
+    if not isinstance(version, Version):
+        msg = f"{version} (type {type(version)}) cannot be compared to version."
+        raise TypeError(msg)
+    return version.tuple
 
 
 @dataclass(repr=False)
@@ -111,27 +145,33 @@ class DatasetInfo:
         return cls.from_dict(given)
 
     @classmethod
-    def from_directory(cls, dataset_info_dir: str | Path) -> DatasetInfo:
+    def from_directory(cls, dataset_info_dir: str | Path, storage_options: Any = None) -> DatasetInfo:
         """From the `dataset_info.json` of a folder.
 
         Args:
             dataset_info_dir: the folder.
+            storage_options: accepted for compatibility.
 
         Raises:
             FileNotFoundError: there is none.
         """
+        del storage_options
         if not dataset_info_dir:
             msg = "Calling DatasetInfo.from_directory() with undefined dataset_info_dir."
             raise ValueError(msg)
         return cls.from_dict(json.loads(Path(dataset_info_dir, _FILE).read_text(encoding="utf-8")))
 
-    def write_to_directory(self, dataset_info_dir: str | Path, pretty_print: bool = False) -> None:
+    def write_to_directory(
+        self, dataset_info_dir: str | Path, pretty_print: bool = False, storage_options: Any = None
+    ) -> None:
         """Writes `dataset_info.json`, and `LICENSE` if there is one.
 
         Args:
             dataset_info_dir: an existing folder.
             pretty_print: whether to indent.
+            storage_options: accepted for compatibility.
         """
+        del storage_options
         text = json.dumps(self.to_dict(), indent=4 if pretty_print else None)
         Path(dataset_info_dir, _FILE).write_text(text, encoding="utf-8")
         if self.license:
@@ -189,16 +229,20 @@ class InfoMixin:
     """The facts of `info` as properties of a dataset."""
 
     _info: DatasetInfo | None = None
+    _info_is_own = False
+    """Whether nobody else has `_info`: what a user writes into it stays with this dataset."""
 
     def _current_features(self) -> Features | None:
         raise NotImplementedError
 
     @property
     def info(self) -> DatasetInfo:
-        """What is known of the dataset: a copy, with its present features."""
-        made = copy.copy(self._info) if self._info is not None else DatasetInfo()
-        made.features = self._current_features()
-        return made
+        """What is known of the dataset, with its present features. Facts can be set; they stay with this dataset."""
+        if self._info is None or not self._info_is_own:
+            self._info = DatasetInfo() if self._info is None else copy.copy(self._info)
+            self._info_is_own = True
+        self._info.features = self._current_features()
+        return self._info
 
     @property
     def builder_name(self) -> str | None:

@@ -49,6 +49,7 @@ _TABLE: dict[str, dict[str, str]] = {
     "load": {"load": "load_dataset load_dataset_builder", "dataset": "load_from_disk"},
     "splits": {"splits": "NamedSplit Split SplitDict SplitInfo SubSplitInfo"},
     "table": {
+        "dataset._data": "Table=ArrowData",
         "errors": "CastError",
         "compat._tables": "cast_table_to_features cast_table_to_schema table_cast",
     },

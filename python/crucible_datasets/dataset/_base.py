@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,7 +31,7 @@ class Base(InfoMixin):
         if self._format.columns is not None:
             hidden = set(self._features) - set(self._format.columns)
             made._format = replace(self._format, columns=tuple(sorted(set(made._features) - hidden)))
-        made._info = self._info
+        made._info = copy.copy(self._info) if self._info_is_own else self._info
         return made
 
     def _of(self, info: DatasetInfo | None) -> Self:

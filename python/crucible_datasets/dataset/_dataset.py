@@ -7,56 +7,119 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from _crucible._native import Table
-from _crucible._optional import require
-from crucible_datasets.dataset._sources import SourcesMixin
-from crucible_datasets.features import Features, decoder, encode_column, images_encoded, images_in_rows
+from crucible_datasets.dataset._given import given_table, plain_arrow
+from crucible_datasets.dataset._mixed import columns_table
+from crucible_datasets.dataset._present import PresentMixin
+from crucible_datasets.features import Features, encode_column, images_encoded, images_in_rows
+from crucible_datasets.info import DatasetInfo
 
 
-class Dataset(SourcesMixin):
+class Dataset(PresentMixin):
     """Rows in memory or in a memory-mapped file, with random access.
 
-    Made by `load_dataset`, `from_list`, `from_dict` or `from_arrow`; not by its constructor.
+    Usually made by `load_dataset`, `from_list`, `from_dict` and the like.
+
+    Args:
+        arrow_table: a `pyarrow.Table`, or anything with `__arrow_c_stream__`; the memory is shared.
+        info: description and the like; its features must have the table's types.
+        split: name of the split.
+        indices_table: a table whose first column are row numbers: the rows of the dataset, in that order.
+        fingerprint: accepted for compatibility.
+
+    Raises:
+        TypeError: no table.
+        KeyError: two columns of one name.
+        ValueError: features of other types than the table's, row numbers that are not unsigned.
     """
+
+    def __init__(
+        self,
+        arrow_table: Any,
+        info: DatasetInfo | Features | None = None,
+        split: str | None = None,
+        indices_table: Any = None,
+        fingerprint: str | None = None,
+    ) -> None:
+        del fingerprint
+        if isinstance(arrow_table, Table) and (info is None or isinstance(info, Features)):
+            super().__init__(arrow_table, info, split)
+            return
+        declared = info if isinstance(info, Features) else None if info is None else info.features
+        super().__init__(*given_table(arrow_table, declared, indices_table), split)
+        if isinstance(info, DatasetInfo):
+            self._of(info)
 
     @classmethod
     def from_list(
-        cls, mapping: Sequence[dict[str, Any]], features: Features | None = None, split: str | None = None
+        cls,
+        mapping: Sequence[dict[str, Any]],
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | None = None,
+        on_mixed_types: str | None = None,
     ) -> Self:
         """From rows.
 
         Args:
             mapping: dicts; the keys of the first are the columns, what a later one lacks is None.
             features: types to cast to; inferred when absent.
+            info: description and the like.
             split: name of the split.
+            on_mixed_types: "use_json" makes `Json` of values of several types, and of dicts with different keys.
 
         Raises:
             SchemaError: values that fit no common type, or not the features.
         """
-        if features is None:
+        if features is None and info is None and on_mixed_types is None:
             encoded = images_in_rows(mapping)
             return cls(Table.from_rows(mapping), None, split) if encoded is None else cls._of_images(*encoded, split)
         columns = {name: [row.get(name) for row in mapping] for name in (mapping[0] if mapping else ())}
-        return cls.from_dict(columns, features, split)
+        return cls.from_dict(columns, features, info, split, on_mixed_types)
 
     @classmethod
-    def from_dict(cls, mapping: Mapping[str, Any], features: Features | None = None, split: str | None = None) -> Self:
+    def from_dict(
+        cls,
+        mapping: Mapping[str, Any],
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: str | None = None,
+        on_mixed_types: str | None = None,
+    ) -> Self:
         """From columns.
 
         Args:
-            mapping: names to lists, tuples or numpy arrays of equal length.
+            mapping: names to lists, tuples, numpy arrays or arrays of pyarrow, of equal length.
             features: types to cast to; inferred when absent.
+            info: description and the like.
             split: name of the split.
+            on_mixed_types: "use_json" makes `Json` of values of several types, and of dicts with different keys.
 
         Raises:
             SchemaError: columns of other lengths, values that fit no common type, or not the features.
+            ValueError: `info` has other features than `features`.
         """
-        columns = dict(mapping)
+        if info is not None and features is not None and info.features != features:
+            msg = (
+                f"Features specified in `features` and `info.features` can't be different:\n{features}\n{info.features}"
+            )
+            raise ValueError(msg)
+        if features is None and info is not None:
+            features = info.features
+        made = cls._of_columns_given(dict(mapping), features, split, on_mixed_types)
+        return made if info is None else made._of(info.copy())
+
+    @classmethod
+    def _of_columns_given(
+        cls, columns: dict[str, Any], features: Features | None, split: str | None, on_mixed_types: str | None
+    ) -> Self:
         if features is None:
             encoded = images_encoded(columns)
-            return cls(Table.from_columns(columns), None, split) if encoded is None else cls._of_images(*encoded, split)
+            if encoded is not None:
+                return cls._of_images(*encoded, split)
+            return cls(columns_table(columns, on_mixed_types), None, split)
         for name, feature in features.items():
             if name in columns:
-                columns[name] = encode_column(feature, columns[name])
+                columns[name] = encode_column(feature, plain_arrow(columns[name]))
         return cls(Table.from_columns(columns, features.to_text()), features, split)
 
     @classmethod
@@ -77,24 +140,6 @@ class Dataset(SourcesMixin):
         """All rows as Python dicts."""
         rows: list[dict[str, Any]] = self._table.rows(0, len(self))
         return [self._decoded_row(row) for row in rows] if self._decoding() else rows
-
-    def to_dict(self) -> dict[str, list[Any]]:
-        """All columns as Python lists: what is stored (images as bytes and path), but JSON as what it says."""
-        columns: dict[str, list[Any]] = self._table.batch(0, len(self))
-        for name, feature in self._features.items():
-            decode = decoder(feature, json_alone=True)
-            if decode is not None:
-                columns[name] = [decode(value) for value in columns[name]]
-        return columns
-
-    def to_pandas(self) -> Any:
-        """A `pandas.DataFrame`, by Arrow. Needs pandas and pyarrow."""
-        require("pandas", extra="pandas", why="to_pandas")
-        return require("pyarrow", extra="arrow", why="to_pandas").table(self._table).to_pandas()
-
-    def to_polars(self) -> Any:
-        """A `polars.DataFrame`, by Arrow. Needs polars."""
-        return require("polars", extra="polars", why="to_polars").DataFrame(self._table)
 
     def to_parquet(self, path: str | os.PathLike[str], *, compression: str = "zstd") -> None:
         """Writes a Parquet file with the features in its metadata.
@@ -119,22 +164,39 @@ class Dataset(SourcesMixin):
         """
         self._table.write_jsonl(os.fspath(path))
 
-    def cast(self, features: Features) -> Self:
+    def cast(
+        self,
+        features: Features,
+        batch_size: int | None = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        num_proc: int | None = None,
+    ) -> Self:
         """The same rows in other features.
 
         Args:
             features: one for each column, same names.
+            batch_size: accepted for compatibility.
+            keep_in_memory: accepted for compatibility.
+            load_from_cache_file: accepted for compatibility.
+            cache_file_name: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
+            num_proc: accepted for compatibility.
 
         Raises:
             ValueError: other column names.
             SchemaError: a value that does not fit.
         """
+        del batch_size, keep_in_memory, load_from_cache_file, cache_file_name, writer_batch_size, num_proc
         if sorted(features) != sorted(self.column_names):
             msg = f"The columns in features ({list(features)}) must be identical as the columns in the dataset: {self.column_names}"
             raise ValueError(msg)
         return self._with(self._table.with_features(features.to_text()), features)
 
-    def cast_column(self, column: str, feature: Any) -> Self:
+    def cast_column(self, column: str, feature: Any, new_fingerprint: str | None = None) -> Self:
         """The same with one column in another feature; errors as `cast`."""
+        del new_fingerprint
         self._checked(column)
         return self.cast(Features({**self._features, column: feature}))

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from crucible_datasets.dataset._dataset import Dataset
+from crucible_datasets.dataset._dict_sources import DictSourcesMixin
 from crucible_datasets.dataset._disk import DICT, INFO, STATE, local_folder
 from crucible_datasets.features import Features
 from crucible_datasets.splits import check_split_name
 
 
-class DatasetDict(dict[str, Dataset]):
+class DatasetDict(DictSourcesMixin):
     """A dict of splits; methods apply to each."""
 
     def __getitem__(self, key: Any) -> Dataset:
@@ -64,15 +65,31 @@ class DatasetDict(dict[str, Dataset]):
         seeds: dict[str, int | None] | None = None,
         seed: int | None = None,
         generators: dict[str, np.random.Generator] | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
     ) -> DatasetDict:
         """`Dataset.shuffle` of each split: with `seed`, or with the seed or generator of the split.
+
+        Args:
+            seeds: a seed for each split.
+            seed: one seed for all.
+            generators: a generator for each split.
+            keep_in_memory: accepted for compatibility: row numbers are always in memory.
+            load_from_cache_file: accepted for compatibility.
+            indices_cache_file_names: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
 
         Raises:
             ValueError: both `seed` and `seeds` are given.
         """
+        del keep_in_memory, load_from_cache_file, indices_cache_file_names, writer_batch_size
         if seed is not None and seeds is not None:
             msg = "Please specify seed or seeds, but not both"
             raise ValueError(msg)
+        if isinstance(seeds, int):
+            seed, seeds = seeds, None
         return type(self)(
             {
                 name: dataset.shuffle(
@@ -118,9 +135,23 @@ class DatasetDict(dict[str, Dataset]):
         """`Dataset.flatten` of each split."""
         return self._each(lambda dataset: dataset.flatten(max_depth=max_depth))
 
-    def flatten_indices(self, *args: Any, **kwargs: Any) -> DatasetDict:
-        """`Dataset.flatten_indices` of each split; arguments as there."""
-        return self._each(lambda dataset: dataset.flatten_indices(*args, **kwargs))
+    def flatten_indices(
+        self,
+        keep_in_memory: bool = False,
+        cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Features | None = None,
+        disable_nullable: bool = False,
+        num_proc: int | None = None,
+        new_fingerprint: str | None = None,
+    ) -> DatasetDict:
+        """`Dataset.flatten_indices` of each split; arguments as there, `cache_file_names` by split."""
+        del cache_file_names, new_fingerprint
+        return self._each(
+            lambda dataset: dataset.flatten_indices(
+                keep_in_memory, None, writer_batch_size, features, disable_nullable, num_proc
+            )
+        )
 
     def sort(
         self,

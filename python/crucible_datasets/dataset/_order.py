@@ -24,15 +24,27 @@ def legacy_seed() -> int:
 class OrderMixin(RowsMixin):
     """`select`, `shuffle` and the like."""
 
-    def select(self, indices: Iterable[int]) -> Self:
+    def select(
+        self,
+        indices: Iterable[int],
+        keep_in_memory: bool = False,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Self:
         """The rows of some numbers, in that order.
 
         Args:
             indices: row numbers: range, list, array or any iterable.
+            keep_in_memory: accepted for compatibility: row numbers are always in memory.
+            indices_cache_file_name: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
+            new_fingerprint: accepted for compatibility.
 
         Raises:
             IndexError: a number out of range.
         """
+        del keep_in_memory, indices_cache_file_name, writer_batch_size, new_fingerprint
         rows: Any = indices
         if not isinstance(rows, range | np.ndarray):
             rows = list(rows)
@@ -50,16 +62,31 @@ class OrderMixin(RowsMixin):
             raise IndexError(msg)
         return self._with(self._table.select(np.where(numbers < 0, numbers + size, numbers)))
 
-    def shuffle(self, seed: int | None = None, generator: np.random.Generator | None = None) -> Self:
+    def shuffle(
+        self,
+        seed: int | None = None,
+        generator: np.random.Generator | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Self:
         """The rows in a random order, the same as `datasets` gives for the same seed.
 
         Args:
             seed: seed of `numpy.random.default_rng`; taken from numpy's global state when absent.
             generator: a generator to draw from instead; it is advanced.
+            keep_in_memory: accepted for compatibility: row numbers are always in memory.
+            load_from_cache_file: accepted for compatibility.
+            indices_cache_file_name: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
+            new_fingerprint: accepted for compatibility.
 
         Raises:
             ValueError: both are given, or `generator` is not a numpy Generator.
         """
+        del keep_in_memory, load_from_cache_file, indices_cache_file_name, writer_batch_size, new_fingerprint
         if seed is not None and generator is not None:
             msg = "Both `seed` and `generator` were provided. Please specify just one of them."
             raise ValueError(msg)
@@ -80,17 +107,29 @@ class OrderMixin(RowsMixin):
         """The rows after the first `n`."""
         return self.select(range(max(0, min(n, len(self))), len(self)))
 
-    def shard(self, num_shards: int, index: int, contiguous: bool = True) -> Self:
+    def shard(
+        self,
+        num_shards: int,
+        index: int,
+        contiguous: bool = True,
+        keep_in_memory: bool = False,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+    ) -> Self:
         """Part `index` of `num_shards` parts of nearly equal length.
 
         Args:
             num_shards: number of parts.
             index: the part, from 0.
             contiguous: whether a part is a range of rows; else every `num_shards`-th row.
+            keep_in_memory: accepted for compatibility: row numbers are always in memory.
+            indices_cache_file_name: accepted for compatibility.
+            writer_batch_size: accepted for compatibility.
 
         Raises:
             ValueError: `index` is not in `[0, num_shards)`.
         """
+        del keep_in_memory, indices_cache_file_name, writer_batch_size
         if not 0 <= index < num_shards:
             msg = "index should be in [0, num_shards-1]"
             raise ValueError(msg)
@@ -118,40 +157,60 @@ class OrderMixin(RowsMixin):
             made._format = replace(self._format, columns=tuple(kept))
         return made
 
-    def select_columns(self, column_names: str | list[str]) -> Self:
+    def select_columns(self, column_names: str | list[str], new_fingerprint: str | None = None) -> Self:
         """Some columns.
 
+        Args:
+            column_names: their names.
+            new_fingerprint: accepted for compatibility.
+
         Raises:
             ValueError: an unknown column.
         """
+        del new_fingerprint
         return self._of_columns(self._checked(column_names))
 
-    def remove_columns(self, column_names: str | list[str]) -> Self:
+    def remove_columns(self, column_names: str | list[str], new_fingerprint: str | None = None) -> Self:
         """All columns but some.
+
+        Args:
+            column_names: their names.
+            new_fingerprint: accepted for compatibility.
 
         Raises:
             ValueError: an unknown column.
         """
+        del new_fingerprint
         gone = set(self._checked(column_names))
         return self._of_columns([name for name in self.column_names if name not in gone])
 
-    def rename_column(self, original_column_name: str, new_column_name: str) -> Self:
+    def rename_column(
+        self, original_column_name: str, new_column_name: str, new_fingerprint: str | None = None
+    ) -> Self:
         """The same with one column under another name.
+
+        Args:
+            original_column_name: its name so far.
+            new_column_name: its name from now on.
+            new_fingerprint: accepted for compatibility.
 
         Raises:
             ValueError: an unknown column, or a name that is taken.
         """
+        del new_fingerprint
         return self.rename_columns({original_column_name: new_column_name})
 
-    def rename_columns(self, column_mapping: dict[str, str]) -> Self:
+    def rename_columns(self, column_mapping: dict[str, str], new_fingerprint: str | None = None) -> Self:
         """The same with columns under other names.
 
         Args:
             column_mapping: old names to new names.
+            new_fingerprint: accepted for compatibility.
 
         Raises:
             ValueError: an unknown column, an empty name, or a name that comes twice.
         """
+        del new_fingerprint
         self._checked(list(column_mapping))
         names = [column_mapping.get(name, name) for name in self.column_names]
         if len(set(names)) < len(names) or not all(names):

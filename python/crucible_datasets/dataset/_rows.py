@@ -86,12 +86,9 @@ class RowsMixin(FormatMixin):
             return self._decoded_row(row) if self._decoding() else row
         if isinstance(key, str):
             tables = self._format.type in TABLES
-            if key not in self._features:
-                if tables:
-                    msg = f"Column {key} not in the dataset. Current columns in the dataset: {self.column_names}"
-                    raise KeyError(msg)
-                msg = f"Column '{key}' doesn't exist."
-                raise ValueError(msg)
+            if key not in self._features and tables:
+                msg = f"Column {key} not in the dataset. Current columns in the dataset: {self.column_names}"
+                raise KeyError(msg)
             return self._whole_column(key) if tables else Column(self, key)
         rows = self._rows_of(key)
         return self._format_row(rows) if isinstance(rows, int) else self._format_batch(self._view(rows))

@@ -16,6 +16,7 @@ from crucible_datasets.dataset._writer import BlockWriter
 from crucible_datasets.errors import DatasetGenerationError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
+from crucible_datasets.splits import Split
 
 _ROWS = 1000
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
@@ -36,7 +37,7 @@ class SourcesMixin(DiskMixin):
         keep_in_memory: bool = False,
         gen_kwargs: Mapping[str, Any] | None = None,
         num_proc: int | None = None,
-        split: str | None = "train",
+        split: str | None = Split.TRAIN,
         fingerprint: str | None = None,
         **kwargs: Any,
     ) -> Self:
@@ -189,7 +190,14 @@ class SourcesMixin(DiskMixin):
 
     @classmethod
     def from_csv(
-        cls, path_or_paths: Paths, split: str | None = None, features: Features | None = None, **kwargs: Any
+        cls,
+        path_or_paths: Paths,
+        split: str | None = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        num_proc: int | None = None,
+        **kwargs: Any,
     ) -> Any:
         """From CSV files.
 
@@ -197,9 +205,13 @@ class SourcesMixin(DiskMixin):
             path_or_paths: the files.
             split: name of the split; "train" when absent.
             features: types to cast to; inferred when absent.
+            cache_dir: folder of decoded tables; `HF_DATASETS_CACHE` when absent.
+            keep_in_memory: whether the table is on the heap whatever its size.
+            num_proc: accepted for compatibility: threads do the work.
             **kwargs: options of `load_dataset("csv")`.
         """
-        return cls._loaded("csv", path_or_paths, split, features, kwargs)
+        options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, "num_proc": num_proc, **kwargs}
+        return cls._loaded("csv", path_or_paths, split, features, options)
 
     @classmethod
     def from_json(
@@ -210,26 +222,83 @@ class SourcesMixin(DiskMixin):
         cache_dir: str | None = None,
         keep_in_memory: bool = False,
         field: str | None = None,
+        num_proc: int | None = None,
         **kwargs: Any,
     ) -> Any:
-        """From JSON files; `field` is the member that holds the rows. Arguments as `from_csv`."""
-        del keep_in_memory
-        options = {"cache_dir": cache_dir, "field": field, **kwargs}
-        return cls._loaded("json", path_or_paths, split, features, options)
+        """From JSON files; `field` is the member that holds the rows. Other arguments as `from_csv`."""
+        options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, "num_proc": num_proc, **kwargs}
+        return cls._loaded("json", path_or_paths, split, features, {**options, "field": field})
 
     @classmethod
     def from_parquet(
-        cls, path_or_paths: Paths, split: str | None = None, features: Features | None = None, **kwargs: Any
+        cls,
+        path_or_paths: Paths,
+        split: str | None = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        columns: list[str] | None = None,
+        num_proc: int | None = None,
+        filters: Any = None,
+        fragment_scan_options: Any = None,
+        on_bad_files: str = "error",
+        **kwargs: Any,
     ) -> Any:
-        """From Parquet files; `columns` may name those to read. Arguments as `from_csv`."""
-        return cls._loaded("parquet", path_or_paths, split, features, kwargs)
+        """From Parquet files.
+
+        Args:
+            path_or_paths: the files.
+            split: name of the split; "train" when absent.
+            features: types to cast to; the files' own when absent.
+            cache_dir: folder of decoded tables; `HF_DATASETS_CACHE` when absent.
+            keep_in_memory: whether the table is on the heap whatever its size.
+            columns: the columns to read; all when absent.
+            num_proc: accepted for compatibility: threads do the work.
+            filters: rows to read: pyarrow's lists of tuples, or an expression.
+            fragment_scan_options: accepted for compatibility: it says how pyarrow reads.
+            on_bad_files: "error"; skipping broken files is not supported.
+            **kwargs: other options of `load_dataset("parquet")`.
+
+        Raises:
+            ValueError: `on_bad_files` is something else.
+        """
+        del fragment_scan_options
+        if on_bad_files != "error":
+            msg = f"on_bad_files={on_bad_files!r} is not supported: a file that cannot be read is an error"
+            raise ValueError(msg)
+        options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, "num_proc": num_proc, **kwargs}
+        options.update(columns=columns, filters=filters)
+        return cls._loaded("parquet", path_or_paths, split, features, options)
 
     @classmethod
     def from_text(
-        cls, path_or_paths: Paths, split: str | None = None, features: Features | None = None, **kwargs: Any
+        cls,
+        path_or_paths: Paths,
+        split: str | None = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        num_proc: int | None = None,
+        keep_linebreaks: bool = False,
+        sample_by: str = "line",
+        **kwargs: Any,
     ) -> Any:
-        """From text files, a row a line. Arguments as `from_csv`."""
-        return cls._loaded("text", path_or_paths, split, features, kwargs)
+        """From text files.
+
+        Args:
+            path_or_paths: the files.
+            split: name of the split; "train" when absent.
+            features: types to cast to; text when absent.
+            cache_dir: folder of decoded tables; `HF_DATASETS_CACHE` when absent.
+            keep_in_memory: whether the table is on the heap whatever its size.
+            num_proc: accepted for compatibility: threads do the work.
+            keep_linebreaks: whether rows end with their line break.
+            sample_by: what a row is: "line", "paragraph" or "document".
+            **kwargs: other options of `load_dataset("text")`.
+        """
+        options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, "num_proc": num_proc, **kwargs}
+        options.update(keep_linebreaks=keep_linebreaks, sample_by=sample_by)
+        return cls._loaded("text", path_or_paths, split, features, options)
 
 
 _NOTHING = Table.from_columns({})

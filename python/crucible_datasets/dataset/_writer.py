@@ -7,9 +7,10 @@ from typing import Any
 
 from _crucible._native import Table
 from _crucible._settings import settings
+from crucible_datasets.dataset._mixed import column_table
 from crucible_datasets.dataset._spill import Segment
 from crucible_datasets.errors import CastError, SchemaError
-from crucible_datasets.features import ClassLabel, Feature, Features, Image, Json, LargeList, List, Value, encode_column
+from crucible_datasets.features import ClassLabel, Feature, Features, Image, LargeList, List, Value, encode_column
 
 _TINY = 256
 """Batches with fewer rows than this on average are put together at the end."""
@@ -179,13 +180,7 @@ class BlockWriter:
         if _is_picture(first):
             feature: Feature = Image()
             return Table.from_columns({name: _encoded(feature, values)}, Features({name: feature}).to_text())
-        try:
-            return Table.from_columns({name: values})
-        except SchemaError as error:
-            if mixed != "use_json":
-                raise CastError(str(error)) from error
-            feature = Json()
-            return Table.from_columns({name: _encoded(feature, values)}, Features({name: feature}).to_text())
+        return column_table(name, values, mixed)
 
     def _cast(self, name: str, values: Sequence[Any], feature: Feature) -> Table:
         """A column of a later block, or of declared features."""

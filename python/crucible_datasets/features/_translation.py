@@ -48,21 +48,21 @@ class TranslationVariableLanguages(Typed):
         self.languages = sorted(set(self.languages)) if self.languages else None
         self.num_languages = len(self.languages) if self.languages else None
 
-    def encode_example(self, value: dict[str, Any]) -> dict[str, Any]:
+    def encode_example(self, translation_dict: dict[str, Any]) -> dict[str, Any]:
         """Languages and texts as two lists, for a dict from language to a text or several.
 
         Raises:
             ValueError: a language that is not allowed.
         """
-        if set(value) == {"language", "translation"}:
-            return value
-        unknown = sorted(set(value) - set(self.languages)) if self.languages else []
+        if set(translation_dict) == {"language", "translation"}:
+            return translation_dict
+        unknown = sorted(set(translation_dict) - set(self.languages)) if self.languages else []
         if unknown:
             msg = (
                 f"Some languages in example ({', '.join(unknown)}) are not in valid set ({', '.join(self.languages)})."
             )
             raise ValueError(msg)
-        pairs = [(language, text) for language, given in value.items() for text in _texts(given)]
+        pairs = [(language, text) for language, given in translation_dict.items() for text in _texts(given)]
         pairs.sort()
         return {"language": tuple(pair[0] for pair in pairs), "translation": tuple(pair[1] for pair in pairs)}
 

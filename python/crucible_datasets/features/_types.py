@@ -205,19 +205,19 @@ class Json(Typed):
     id: str | None = field(default=None, repr=False)
     _type: str = field(default="Json", init=False, repr=False)
 
-    def encode_example(self, value: Any) -> str | None:
+    def encode_example(self, example_data: Any) -> str | None:
         """The text of a value; a string that is JSON already stays as it is."""
-        if value is None:
+        if example_data is None:
             return None
-        if isinstance(value, str):
+        if isinstance(example_data, str):
             try:
-                json.loads(value)
+                json.loads(example_data)
             except ValueError:
-                return _json_text(value)
-            return value
-        return _json_text(value)
+                return _json_text(example_data)
+            return example_data
+        return _json_text(example_data)
 
-    def decode_example(self, value: Any, token_per_repo_id: Any = None) -> Any:  # noqa: ARG002  # the official signature
+    def decode_example(self, example_data: Any, token_per_repo_id: Any = None) -> Any:  # noqa: ARG002  # the official signature
         """What a stored text says.
 
         Raises:
@@ -226,7 +226,7 @@ class Json(Typed):
         if not self.decode:
             msg = "Decoding is disabled for this feature. Please use Json(decode=True) instead."
             raise RuntimeError(msg)
-        return None if value is None else json.loads(value)
+        return None if example_data is None else json.loads(example_data)
 
 
 class Sequence:
