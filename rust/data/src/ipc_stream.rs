@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::{FileWriter, StreamWriter};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use tempfile::NamedTempFile;
 
 use crate::cancel::Cancel;
-use crate::encode::{atomically, io_error};
+use crate::encode::{atomically, io_error, widen_mode};
 use crate::error::{DataError, DataErrorKind};
 use crate::store;
 use crate::table::Table;
@@ -45,16 +46,24 @@ pub fn write_stream(
     })
 }
 
-/// Maps an Arrow IPC stream, validated; columns point into the map.
+/// Maps an Arrow IPC stream, validated, or an Arrow IPC file; columns point into the map.
 ///
 /// # Errors
 /// `NotFound`, `Io`, or `Decode` for broken bytes.
 pub fn open_stream(path: &Path) -> Result<Table, DataError> {
+    let buffer = store::map(path)?;
+    if store::is_file(&buffer) {
+        return store::open_mapped(path, &buffer);
+    }
+    decoded(path, buffer)
+}
+
+/// The table of a mapped stream.
+pub(crate) fn decoded(path: &Path, mut buffer: Buffer) -> Result<Table, DataError> {
     let broken = |e: &ArrowError| {
         DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {e}"))
             .with_path(path.to_string_lossy())
     };
-    let mut buffer = store::map(path)?;
     let mut decoder = StreamDecoder::new();
     let mut batches = Vec::new();
     while !buffer.is_empty() {
@@ -65,7 +74,8 @@ pub fn open_stream(path: &Path) -> Result<Table, DataError> {
     }
     decoder.finish().map_err(|e| broken(&e))?;
     let schema = decoder.schema().or_else(|| batches.first().map(RecordBatch::schema));
-    Table::try_new(schema.unwrap_or_else(|| Arc::new(Schema::empty())), batches)
+    let schema = schema.unwrap_or_else(|| Arc::new(Schema::empty()));
+    Ok(Table::try_new(schema, batches)?.mapped_from(path))
 }
 
 /// An Arrow IPC file that grows: batches are written as they come and the file appears when it is finished.
@@ -105,6 +115,7 @@ impl GrowingFile {
         let mut out = writer.into_inner().map_err(|e| failed(&path, &e))?;
         out.flush().map_err(|e| io_error(&path, e))?;
         let file = out.into_inner().map_err(|e| io_error(&path, e.into_error()))?;
+        widen_mode(file.as_file()).map_err(|e| io_error(&path, e))?;
         let _: File = file.persist(&path).map_err(|e| io_error(&path, e.error))?;
         store::open_ipc(&path)
     }
@@ -136,6 +147,21 @@ mod tests {
         assert_eq!(open_stream(&path).unwrap().schema(), table().schema());
         std::fs::write(&path, b"nonsense that is long enough").unwrap();
         assert!(open_stream(&path).is_err());
+    }
+
+    #[test]
+    fn either_kind_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stream, file) = (folder.path().join("s.arrow"), folder.path().join("f.arrow"));
+        let batches = table().batches().to_vec().into_iter().map(Ok);
+        write_stream(&stream, &table().schema(), batches, &Cancel::new()).unwrap();
+        store::write_ipc(&table(), &file).unwrap();
+        for path in [&stream, &file] {
+            for opened in [open_stream(path).unwrap(), store::open_ipc(path).unwrap()] {
+                assert_eq!(opened.batches(), table().batches());
+                assert_eq!(opened.path(), Some(path.as_path()));
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | [`decode`], [`encode`] | files to record batches and back |
 //! | [`table`], [`order`], [`view`] | batches, an order of rows, and both together |
 //! | [`store`] | Arrow IPC: memory-mapped files and bytes |
+//! | [`identity`] | what the rows are, as a digest |
 //! | [`image`] | pixels |
 //! | [`blocks`] | the allocator of large blocks |
 //!
@@ -19,6 +20,7 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod features;
+pub mod identity;
 pub mod image;
 pub mod ipc_stream;
 pub mod limits;

@@ -20,6 +20,7 @@ use arrow_schema::SchemaRef;
 use crate::cancel::Cancel;
 use crate::encode::atomically;
 use crate::error::{DataError, DataErrorKind};
+use crate::identity::TrackedMap;
 use crate::table::Table;
 
 const TRAILER: usize = 10;
@@ -57,38 +58,67 @@ const LOCK_TICK: Duration = Duration::from_millis(20);
 /// # Errors
 /// `Cancelled` while waiting.
 pub fn lock(store: &Path, cancel: &Cancel) -> Result<Option<File>, DataError> {
+    loop {
+        if let Ok(taken) = try_lock(store) {
+            return Ok(taken);
+        }
+        cancel.check()?;
+        std::thread::sleep(LOCK_TICK);
+    }
+}
+
+/// Another has the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held;
+
+/// The same without waiting.
+///
+/// # Errors
+/// `Held` if another has it.
+pub fn try_lock(store: &Path) -> Result<Option<File>, Held> {
     let mut name = store.as_os_str().to_owned();
     name.push(".lock");
     let Ok(file) = File::options().create(true).truncate(false).write(true).open(name) else {
         return Ok(None);
     };
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => {
-                cancel.check()?;
-                std::thread::sleep(LOCK_TICK);
-            }
-            Err(TryLockError::Error(_)) => return Ok(None),
-        }
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(Held),
+        Err(TryLockError::Error(_)) => Ok(None),
     }
 }
 
-/// Maps an Arrow IPC file that `write_ipc` made; columns point into the map.
+/// The first bytes of an Arrow IPC file; a stream begins with 0xffffffff.
+const MAGIC: &[u8] = b"ARROW1";
+
+/// Maps an Arrow IPC file that `write_ipc` made, or a stream; columns point into the map.
 ///
 /// # Errors
 /// `NotFound`, `Io`, or `Decode` for a file that is not complete or whose batches do not fit their buffers.
 pub fn open_ipc(path: &Path) -> Result<Table, DataError> {
+    let buffer = map(path)?;
+    if buffer.starts_with(&[0xff; 4]) {
+        return crate::ipc_stream::decoded(path, buffer);
+    }
+    open_mapped(path, &buffer)
+}
+
+/// Whether these are the bytes of an Arrow IPC file.
+pub(crate) fn is_file(buffer: &[u8]) -> bool {
+    buffer.starts_with(MAGIC)
+}
+
+/// The table of a mapped Arrow IPC file.
+pub(crate) fn open_mapped(path: &Path, buffer: &Buffer) -> Result<Table, DataError> {
     // What is read without validation may be anything when a disk lost it; its decoder slices and panics then.
-    catch_unwind(AssertUnwindSafe(|| opened(path))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| opened(path, buffer))).unwrap_or_else(|_| {
         Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC").with_path(path.to_string_lossy()))
     })
 }
 
-fn opened(path: &Path) -> Result<Table, DataError> {
+fn opened(path: &Path, buffer: &Buffer) -> Result<Table, DataError> {
     let name = path.to_string_lossy().into_owned();
     let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(&name);
-    let buffer = map(path)?;
     let trailer =
         buffer.len().checked_sub(TRAILER).and_then(|at| buffer.get(at..)).and_then(|t| t.try_into().ok());
     let trailer: [u8; TRAILER] = trailer.ok_or_else(|| bad("too short for an Arrow IPC file".into()))?;
@@ -106,13 +136,12 @@ fn opened(path: &Path) -> Result<Table, DataError> {
     // checked. Validating again would read the whole file, which is what mapping avoids (pyarrow does the same).
     let mut decoder = unsafe { decoder.with_skip_validation(true) };
     for block in footer.dictionaries().iter().flatten() {
-        let data =
-            block_of(&buffer, block).ok_or_else(|| bad("a dictionary lies outside the file".into()))?;
+        let data = block_of(buffer, block).ok_or_else(|| bad("a dictionary lies outside the file".into()))?;
         decoder.read_dictionary(block, &data).map_err(|e| bad(e.to_string()))?;
     }
     let mut batches = Vec::new();
     for block in footer.recordBatches().iter().flatten() {
-        let data = block_of(&buffer, block).ok_or_else(|| bad("a batch lies outside the file".into()))?;
+        let data = block_of(buffer, block).ok_or_else(|| bad("a batch lies outside the file".into()))?;
         batches.extend(decoder.read_record_batch(block, &data).map_err(|e| bad(e.to_string()))?);
     }
     for column in batches.iter().flat_map(RecordBatch::columns) {
@@ -146,7 +175,8 @@ pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
     // SAFETY: the file is ours, made under a temporary name and never changed after its rename; a deleted file stays
     // mapped. Somebody who truncates it by hand takes the process down, as with every memory-mapped Arrow file.
     let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-    let (pointer, length) = (map.as_ptr().cast_mut(), map.len());
+    let map = TrackedMap::new(map, path, &file.metadata().map_err(io)?);
+    let (pointer, length) = (map.bytes().as_ptr().cast_mut(), map.bytes().len());
     let pointer = NonNull::new(pointer).ok_or_else(|| io(std::io::Error::other("null map")))?;
     // SAFETY: pointer and length are the map's, which the buffer keeps alive.
     Ok(unsafe { Buffer::from_custom_allocation(pointer, length, Arc::new(map)) })

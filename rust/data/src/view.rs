@@ -31,6 +31,11 @@ impl View {
         &self.table
     }
 
+    /// Which rows of the table, in which order.
+    pub(crate) fn order(&self) -> &RowOrder {
+        &self.order
+    }
+
     /// The same order over another table of as many rows.
     #[must_use]
     pub fn over(&self, table: Arc<Table>) -> Self {

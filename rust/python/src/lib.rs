@@ -48,6 +48,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hub::server::HubServer>()?;
     module.add_class::<data::table::Table>()?;
     module.add_class::<data::lazy::LazyRow>()?;
+    module.add_class::<data::lock::StoreLock>()?;
     module.add_class::<data::spill::GrowingFile>()?;
     module.add_class::<data::stream::ParquetFile>()?;
     module.add_class::<data::stream::JsonLinesFile>()?;

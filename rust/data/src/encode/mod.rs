@@ -31,13 +31,13 @@ where
 
 /// Temporary files are made for their owner alone; a finished one is readable as the umask would have it.
 #[cfg(unix)]
-fn widen_mode(file: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn widen_mode(file: &std::fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn widen_mode(_file: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn widen_mode(_file: &std::fs::File) -> std::io::Result<()> {
     Ok(())
 }
 

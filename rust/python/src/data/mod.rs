@@ -1,8 +1,10 @@
 //! Python classes of the data side.
 
+pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod indices;
 pub(crate) mod lazy;
+pub(crate) mod lock;
 pub(crate) mod merge;
 pub(crate) mod numeric;
 pub(crate) mod sort;
