@@ -13,7 +13,7 @@ class BarSettings(NamedTuple):
     """What the environment says about progress bars.
 
     Attributes:
-        switch: False or True where `HF_HUB_DISABLE_PROGRESS_BARS` decides (1 or 0), None where code may.
+        switch: False or True where the environment decides (the variable is 1 or 0), None where code may.
         everywhere: whether bars are drawn where there is no terminal too (`TQDM_POSITION=-1`, as in the official
             client).
     """
@@ -22,9 +22,9 @@ class BarSettings(NamedTuple):
     everywhere: bool
 
 
-def bar_settings() -> BarSettings:
+def bar_settings(variable: str = "HF_HUB_DISABLE_PROGRESS_BARS") -> BarSettings:
     """Reads the settings of progress bars from the environment: each download asks."""
-    disabled = os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS")
+    disabled = os.environ.get(variable)
     return BarSettings(
         switch=None if disabled is None else disabled.upper() not in TRUE,
         everywhere=os.environ.get("TQDM_POSITION") == "-1",

@@ -79,3 +79,8 @@ def terminal_settings() -> TerminalSettings:
         color=not env.get("NO_COLOR") and env.get("TERM") != "dumb",
         debug=env.get("HF_DEBUG", "").upper() in TRUE,
     )
+
+
+def dataset_verbosity() -> str | None:
+    """The level of log messages that `DATASETS_VERBOSITY` names."""
+    return os.environ.get("DATASETS_VERBOSITY") or None

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Value,
         Video,
     )
+    from crucible_datasets.fingerprint import disable_caching, enable_caching, is_caching_enabled
     from crucible_datasets.info import DatasetInfo, Version
     from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
     from crucible_datasets.load import (
@@ -54,15 +55,26 @@ if TYPE_CHECKING:
         load_dataset_builder,
     )
     from crucible_datasets.splits import NamedSplit, ReadInstruction, Split, SplitDict, SplitInfo
+    from crucible_datasets.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bar,
+        disable_progress_bars,
+        enable_progress_bar,
+        enable_progress_bars,
+        is_progress_bar_enabled,
+        logging,
+    )
 
 _HOMES = {
     "crucible_datasets.combine": "concatenate_datasets interleave_datasets",
     "crucible_datasets.dataset": "Column Dataset DatasetDict load_from_disk",
     "crucible_datasets.features": "Array2D Array3D Array4D Array5D Audio BioSequence BioStructure ClassLabel Features Image Json LargeList List Mesh Nifti Pdf Sequence Translation TranslationVariableLanguages Value Video",
+    "crucible_datasets.fingerprint": "disable_caching enable_caching is_caching_enabled",
     "crucible_datasets.info": "DatasetInfo Version",
     "crucible_datasets.iterable": "IterableDataset IterableDatasetDict",
     "crucible_datasets.load": "BuilderConfig DatasetBuilder DownloadConfig DownloadMode VerificationMode get_dataset_config_info get_dataset_config_names get_dataset_default_config_name get_dataset_infos get_dataset_split_names load_dataset load_dataset_builder",
     "crucible_datasets.splits": "NamedSplit ReadInstruction Split SplitDict SplitInfo",
+    "crucible_datasets.utils": "are_progress_bars_disabled disable_progress_bar disable_progress_bars enable_progress_bar enable_progress_bars is_progress_bar_enabled logging",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -106,21 +118,33 @@ __all__ = [
     "VerificationMode",
     "Version",
     "Video",
+    "are_progress_bars_disabled",
     "concatenate_datasets",
+    "disable_caching",
+    "disable_progress_bar",
+    "disable_progress_bars",
+    "enable_caching",
+    "enable_progress_bar",
+    "enable_progress_bars",
     "get_dataset_config_info",
     "get_dataset_config_names",
     "get_dataset_default_config_name",
     "get_dataset_infos",
     "get_dataset_split_names",
     "interleave_datasets",
+    "is_caching_enabled",
+    "is_progress_bar_enabled",
     "load_dataset",
     "load_dataset_builder",
     "load_from_disk",
+    "logging",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used."""
+    if name == "utils":
+        return importlib.import_module("crucible_datasets.utils")
     if name not in _HOME:
         msg = f"module 'crucible_datasets' has no attribute {name!r}"
         raise AttributeError(msg)

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from _crucible._bars import Bar, tqdm_class
 from _crucible._hub_settings import bar_settings
-from _crucible._optional import require
 
 #: Called with bytes, bytes expected, files, files expected; 0 for what is not known.
 Report = Callable[[int, int, int, int], object]
@@ -99,37 +99,7 @@ def _bar_class(name: str, given: Any) -> Any:
         return given
     if not (sys.stderr.isatty() or bar_settings().everywhere) or are_progress_bars_disabled(name):
         return None
-    try:
-        return require("tqdm", extra="progress", why="progress bars").tqdm
-    except ImportError:
-        return None
-
-
-class _Bar:
-    """A bar that is made when its total is known, and never goes back."""
-
-    def __init__(self, make: Any, **look: Any) -> None:
-        self._make = make
-        self._look = look
-        self._bar: Any = None
-        self._shown = 0
-
-    def show(self, done: int, total: int) -> None:
-        if total == 0:
-            return
-        if self._bar is None:
-            self._bar = self._make(total=total, initial=0, **self._look)
-        elif getattr(self._bar, "total", total) != total:
-            self._bar.total = total
-        done = min(done, total)
-        if done > self._shown:  # bytes that come again after a failure were counted before
-            self._bar.update(done - self._shown)
-            self._shown = done
-
-    def close(self) -> None:
-        close = getattr(self._bar, "close", None)
-        if close is not None:
-            close()
+    return tqdm_class()
 
 
 @contextmanager
@@ -139,7 +109,7 @@ def file_bar(path: str, tqdm_class: Any = None) -> Iterator[Report | None]:
     if make is None:
         yield None
         return
-    bar = _Bar(make, desc=path, unit="B", unit_scale=True)
+    bar = Bar(make, desc=path, unit="B", unit_scale=True)
     try:
         yield lambda done, total, _files, _expected: bar.show(done, total)
     finally:
@@ -153,12 +123,12 @@ def snapshot_bars(tqdm_class: Any = None) -> Iterator[Report | None]:
     if make is None:
         yield None
         return
-    bars: list[_Bar] = []
+    bars: list[Bar] = []
 
     def report(done: int, total: int, files: int, expected: int) -> None:
         if expected and not bars:
-            bars.append(_Bar(make, desc=f"Fetching {expected} files"))
-            bars.append(_Bar(make, desc="Downloading bytes", unit="B", unit_scale=True))
+            bars.append(Bar(make, desc=f"Fetching {expected} files"))
+            bars.append(Bar(make, desc="Downloading bytes", unit="B", unit_scale=True))
         for bar, (at, end) in zip(bars, ((files, expected), (done, total)), strict=False):
             bar.show(at, end)
 
