@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from crucible_datasets.iterable._dataset import IterableDataset, IterableDatasetDict
+from crucible_datasets.iterable._column import IterableColumn
+from crucible_datasets.iterable._dataset import IterableDataset, split_stream_by_node
+from crucible_datasets.iterable._dict import IterableDatasetDict
 from crucible_datasets.iterable._source import FileOrigin, HubOrigin, LocalOrigin, read_features
 from crucible_datasets.iterable._units import READERS, Position, Reading, UnitReader
 
@@ -10,6 +12,7 @@ __all__ = [
     "READERS",
     "FileOrigin",
     "HubOrigin",
+    "IterableColumn",
     "IterableDataset",
     "IterableDatasetDict",
     "LocalOrigin",
@@ -17,4 +20,5 @@ __all__ = [
     "Reading",
     "UnitReader",
     "read_features",
+    "split_stream_by_node",
 ]

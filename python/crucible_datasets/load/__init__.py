@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crucible_datasets.dataset._sources import SourcesMixin
+from crucible_datasets.iterable import IterableDataset
 from crucible_datasets.load._builder import DatasetBuilder
 from crucible_datasets.load._config import BuilderConfig
 from crucible_datasets.load._inspect import (
@@ -16,6 +17,7 @@ from crucible_datasets.load._load import load_dataset, load_dataset_builder
 from crucible_datasets.load._modes import DownloadConfig, DownloadMode, VerificationMode
 
 SourcesMixin._loader = staticmethod(load_dataset)  # `Dataset.from_csv` and the like
+IterableDataset._loader = staticmethod(load_dataset)
 
 __all__ = [
     "BuilderConfig",

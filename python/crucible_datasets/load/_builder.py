@@ -12,7 +12,7 @@ from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.io import StorePlace, is_archive, unpacked
-from crucible_datasets.iterable import FileOrigin, IterableDataset, IterableDatasetDict, LocalOrigin
+from crucible_datasets.iterable import FileOrigin, IterableDataset, IterableDatasetDict, LocalOrigin, Reading
 from crucible_datasets.load._config import BuilderConfig
 from crucible_datasets.load._data_files import DataFile, file_origins, local_files
 from crucible_datasets.load._export import export
@@ -300,5 +300,5 @@ class DatasetBuilder:
         files = [origin for name in names for origin in self._origins(self.config.files_of(name))]
         columns = self._options.get("columns")
         options = {name: value for name, value in self._options.items() if name != "columns"}
-        made = IterableDataset(files, self.name, self._imposed, NamedSplit(shown), columns=columns, options=options)
-        return made._of(self.info)
+        reading = Reading(self.name, self._imposed, None if columns is None else tuple(columns), options)
+        return IterableDataset._of_files(files, reading, NamedSplit(shown), self.info)

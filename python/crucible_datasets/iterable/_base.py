@@ -1,0 +1,310 @@
+"""State of an `IterableDataset`, iteration, and the place in it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Self
+
+import numpy as np
+
+from crucible_datasets.features import Features
+from crucible_datasets.formatting import TABLES, Format, format_batch
+from crucible_datasets.info import DatasetInfo, InfoMixin
+from crucible_datasets.iterable._call import as_batch
+from crucible_datasets.iterable._plan import OrderFrozenError, Plan, Run, pull_exactly
+from crucible_datasets.iterable._readers import Node, Worker
+from crucible_datasets.iterable._rows import Rows, Tables, TypedRows, in_features, row_format
+
+logger = logging.getLogger(__name__)
+
+
+class Base(InfoMixin):
+    """A plan, what is known of its rows, and the place in the last iteration."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        info: DatasetInfo | None = None,
+        split: str | None = None,
+        formatting: Format | None = None,
+        distributed: Node | None = None,
+        features: Features | None = None,
+    ) -> None:
+        self._plan = plan
+        self._info = info
+        self._split = split
+        self._format = formatting
+        self._distributed = distributed
+        self._features = features
+        self._epoch: Any = _shared(0)
+        self._live: tuple[Run, int] | None = None
+        self._pending: dict[str, Any] | None = None
+        _join_torch(type(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The plan and a loaded state; not how far an iteration is (that is `state_dict`)."""
+        return {**self.__dict__, "_live": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        _join_torch(type(self))
+
+    def _with(self, plan: Plan | None = None, **changes: Any) -> Self:
+        """A stream like this one."""
+        given = {
+            "info": self._info,
+            "split": self._split,
+            "formatting": self._format,
+            "distributed": self._distributed,
+            "features": self._features,
+            **changes,
+        }
+        return type(self)(self._plan if plan is None else plan, **given)
+
+    def _of(self, info: DatasetInfo | None) -> Self:
+        """Takes down what is known of it."""
+        self._info = info
+        return self
+
+    # ------------------------------------------------------------------------------------------------------- facts
+
+    def _current_features(self) -> Features | None:
+        return self.features
+
+    def _known(self) -> Features | None:
+        """The features, as far as no file has to be asked."""
+        return self._features if self._features is not None else self._plan.features
+
+    @property
+    def features(self) -> Features | None:
+        """Features of the rows; None while only the rows tell, as after a `map` without `features`.
+
+        Parquet files are asked for theirs when somebody looks.
+        """
+        return self._features if self._features is not None else self._plan.read_features()
+
+    @property
+    def column_names(self) -> list[str] | None:
+        """Names of the columns, while they are known."""
+        features = self.features
+        return None if features is None else list(features)
+
+    @property
+    def num_columns(self) -> int | None:
+        """Number of columns, while they are known."""
+        features = self.features
+        return None if features is None else len(features)
+
+    @property
+    def split(self) -> str | None:
+        """The split."""
+        return self._split
+
+    @property
+    def num_shards(self) -> int:
+        """Parts that can be given to different readers: files, for example. After a split by node, this node's."""
+        node = self._distributed
+        if node is not None and node.by_shards(self._plan):
+            return len(range(node.rank, self._plan.num_shards, node.world_size))
+        return self._plan.num_shards
+
+    @property
+    def n_shards(self) -> int:
+        """The same as `num_shards`."""
+        return self.num_shards
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that `set_epoch` set."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Sets the epoch: from 1 on, shards and buffers are shuffled in another order for each.
+
+        Args:
+            epoch: the epoch; 0 is the start.
+        """
+        if hasattr(self._epoch, "fill_"):
+            self._epoch.fill_(epoch)
+        else:
+            self._epoch = int(epoch)
+
+    def __repr__(self) -> str:
+        known = self._known()
+        shown = "Unknown" if known is None else list(known)
+        return f"IterableDataset({{\n    features: {shown},\n    num_shards: {self.num_shards}\n}})"
+
+    # --------------------------------------------------------------------------------------------------- iteration
+
+    def _placed(self) -> Plan | None:
+        """The plan of this epoch, node and worker; None if there is nothing for the worker."""
+        plan = self._plan
+        if self.epoch:
+            try:
+                plan = plan.shuffled(np.random.default_rng(self.epoch))
+            except OrderFrozenError:
+                logger.debug("take and skip keep the order of the shards in every epoch")
+            plan = plan.shifted(self.epoch)
+        if self._distributed is not None:
+            plan = self._distributed.of(plan)
+        worker = Worker.current()
+        placed = plan if worker is None else worker.of(plan)
+        if placed is not None and self._format is None and self._features is None and not plan.typed:
+            placed = placed.by_rows()
+        return placed
+
+    def _in_rows(self, plan: Plan, format: Format | None) -> Plan:
+        """Rows, decoded and in a format."""
+        shown = format or Format()
+        known = self._features if self._features is not None else plan.features
+        if plan.arrow:
+            return Rows(plan, known, shown)
+        if row_format(known, shown) is not None or (known is not None and plan.features != known):
+            return TypedRows(plan, known, shown)
+        return plan
+
+    def _run(self, plan: Plan) -> Run:
+        """A run at the loaded place, or at the start; its place is what `state_dict` gives from now on."""
+        run = plan.open()
+        pending = self._pending
+        if pending is not None and pending["epoch"] == self.epoch:
+            run.load(pending["examples_iterable"])
+            self._pending = None
+        elif pending is not None:
+            logger.warning(
+                "The loaded state is of epoch %s, this iteration is of epoch %s: it starts at the start. Call "
+                "set_epoch before.",
+                pending["epoch"],
+                self.epoch,
+            )
+        self._live = (run, self.epoch)
+        return run
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows in the current format, from the loaded state or from the start."""
+        plan = self._placed()
+        if plan is None:
+            return iter(())
+        if self._format is not None and self._format.type in TABLES:
+            return self._tables(self._as_tables(plan), 1, drop_last=False)
+        return _released(self._run(self._in_rows(plan, self._format)))
+
+    def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
+        """Batches in the current format.
+
+        Args:
+            batch_size: rows a batch.
+            drop_last_batch: whether a shorter last batch is left out.
+
+        Raises:
+            ValueError: `batch_size` below 1.
+        """
+        if batch_size < 1:
+            msg = f"batch_size must be at least 1, got {batch_size}"
+            raise ValueError(msg)
+        plan = self._placed()
+        if plan is None:
+            return iter(())
+        tables = self._format is not None and self._format.type in TABLES
+        if tables or (plan.arrow and (self._features is not None or plan.typed)):
+            return self._tables(self._as_tables(plan), batch_size, drop_last=drop_last_batch)
+        return self._row_batches(self._in_rows(plan, self._format), batch_size, drop_last=drop_last_batch)
+
+    def _as_tables(self, plan: Plan) -> Plan:
+        known = self._features if self._features is not None else plan.features
+        return plan if plan.arrow else Tables(self._in_rows(plan, None), known)
+
+    def _tables(self, plan: Plan, size: int, *, drop_last: bool) -> Iterator[Any]:
+        run = self._run(plan)
+        known = self._features if self._features is not None else plan.features
+        return _table_batches(run, known, self._format or Format(), size, drop_last=drop_last)
+
+    def _row_batches(self, plan: Plan, size: int, *, drop_last: bool) -> Iterator[Any]:
+        run = self._run(plan)
+        shown = row_format(self._known(), self._format or Format())
+        return _batches_of_rows(run, shown, size, drop_last=drop_last)
+
+    # ------------------------------------------------------------------------------------------------------- place
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place after the last row that was handed out: small plain data, made for JSON.
+
+        It is exact at every row, also in the middle of a batch and with a shuffle buffer. It does not hold rows: what
+        lies behind a buffer, or a function's batch, is read and computed again.
+        """
+        if self._live is not None:
+            run, epoch = self._live
+            return {"examples_iterable": run.state(), "epoch": epoch}
+        if self._pending is not None:
+            return self._pending
+        plan = self._placed()
+        if plan is None:
+            return {"examples_iterable": {}, "epoch": self.epoch}
+        return {"examples_iterable": self._in_rows(plan, self._format).open().state(), "epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The next iteration starts at this place; the ones after it at the start again.
+
+        The plan must be the one that the state was taken from, iterated in the same way, and the epoch must be the
+        state's: in another epoch the iteration starts at the start, and the state waits for its own.
+
+        Args:
+            state_dict: what `state_dict` gave.
+
+        Raises:
+            ValueError: not a state.
+        """
+        if not isinstance(state_dict, dict) or not {"examples_iterable", "epoch"} <= set(state_dict):
+            msg = f"not a state of a stream: {state_dict!r:.200}"
+            raise ValueError(msg)
+        self._pending = state_dict
+        self._live = None
+
+
+def _released(run: Run) -> Iterator[Any]:
+    """The rows; files are let go of when nobody asks any more."""
+    try:
+        yield from run.rows()
+    finally:
+        run.release()
+
+
+def _table_batches(run: Run, features: Features | None, format: Format, size: int, *, drop_last: bool) -> Iterator[Any]:
+    text = None if features is None else features.to_text()
+    try:
+        while (table := pull_exactly(run, size)) is not None:
+            if drop_last and table.num_rows < size:
+                return
+            shown = in_features(table, features, text)
+            yield format_batch(shown, features or Features.from_text(shown.features), format)
+    finally:
+        run.release()
+
+
+def _batches_of_rows(run: Run, shown: Any, size: int, *, drop_last: bool) -> Iterator[Any]:
+    try:
+        rows = run.rows()
+        while found := list(islice(rows, size)):
+            if drop_last and len(found) < size:
+                return
+            batch = as_batch(found)
+            yield batch if shown is None else shown(batch)
+    finally:
+        run.release()
+
+
+def _shared(epoch: int) -> Any:
+    """An epoch that workers which live on see, where torch is in use; else a number."""
+    torch: Any = sys.modules.get("torch")
+    return torch.tensor(epoch).share_memory_() if hasattr(torch, "tensor") else epoch
+
+
+def _join_torch(cls: type) -> None:
+    """Makes the class one of torch's iterable datasets, where torch is in use: a `DataLoader` asks for that."""
+    torch_data: Any = sys.modules.get("torch.utils.data")
+    base = getattr(torch_data, "IterableDataset", None)
+    if base is not None and not issubclass(cls, base):
+        cls.__bases__ = (*cls.__bases__, base)

@@ -1,0 +1,270 @@
+"""The rows of files, unit by unit: the usual start of a stream."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from crucible_datasets.features import Features
+from crucible_datasets.iterable._plan import Plan, Run, State, StateError, part_of
+from crucible_datasets.iterable._source import FileOrigin, read_features
+from crucible_datasets.iterable._steps import Step
+from crucible_datasets.iterable._units import READERS, CountedReader, Position, Reading, UnitReader
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from _crucible._native import Table
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file, or some of its units, or some rows of those.
+
+    Attributes:
+        origin: the file.
+        first, last: its units from `first` to before `last`; None for the end.
+        start, rows: of the rows of those units, the ones left out at the start, and how many are read; None for all.
+    """
+
+    origin: FileOrigin
+    first: int = 0
+    last: int | None = None
+    start: int = 0
+    rows: int | None = None
+
+    def span(self, counts: list[int], unit: int) -> tuple[int, int]:
+        """The rows of a unit that belong to the shard: from, to."""
+        before = sum(counts[self.first : unit]) if self.start or self.rows is not None else 0
+        low = max(0, self.start - before)
+        high = counts[unit] if self.rows is None else min(counts[unit], self.start + self.rows - before)
+        return min(low, max(high, 0)), max(high, 0)
+
+    def total(self, counts: list[int]) -> int:
+        """Its rows."""
+        rows = sum(counts[self.first : self.last]) - self.start
+        return max(0, rows if self.rows is None else min(rows, self.rows))
+
+
+@dataclass(frozen=True, eq=False)
+class FilesPlan(Plan):
+    """Files in order.
+
+    Attributes:
+        shards: the files, or parts of them.
+        reading: how they are read.
+        own: the features that the files say they have, once somebody asked.
+    """
+
+    shards: tuple[Shard, ...]
+    reading: Reading
+    own: list[Features] = field(default_factory=list)
+
+    @property
+    def num_shards(self) -> int:
+        return len(self.shards)
+
+    @property
+    def features(self) -> Features | None:
+        given = self.reading.features
+        return given if given is None or self.reading.columns is None else _of(given, self.reading.columns)
+
+    @property
+    def typed(self) -> bool:
+        return self.reading.features is not None or hasattr(READERS[self.reading.format], "features")
+
+    def read_features(self) -> Features | None:
+        if self.reading.features is not None or not self.shards:
+            return self.features
+        if not self.own:
+            found = read_features(self.shards[0].origin, self.reading.format)
+            if found is None:
+                return None
+            self.own.append(found)
+        return self.own[0] if self.reading.columns is None else _of(self.own[0], self.reading.columns)
+
+    def open(self) -> Run:
+        return _FilesRun(self)
+
+    def shuffled(self, rng: np.random.Generator) -> Plan:
+        shards = list(self.shards)
+        order = list(range(len(shards)))
+        copy.deepcopy(rng).shuffle(order)
+        return replace(self, shards=tuple(shards[place] for place in order))
+
+    def sharded(self, count: int, index: int, contiguous: bool = True) -> Plan:
+        chosen = part_of(len(self.shards), count, index, contiguous)
+        return replace(self, shards=tuple(self.shards[place] for place in chosen))
+
+    def resharded(self) -> Plan:
+        shards: list[Shard] = []
+        for shard in self.shards:
+            reader = READERS[self.reading.format](shard.origin.open(), self.reading)
+            if not isinstance(reader, CountedReader) or shard.rows is not None or shard.start:
+                shards.append(shard)
+                continue
+            units = range(shard.first, len(reader.unit_rows) if shard.last is None else shard.last)
+            shards += [replace(shard, first=unit, last=unit + 1) for unit in units]
+        return replace(self, shards=tuple(shards))
+
+    def projected(self, names: list[str]) -> Plan | None:
+        return replace(self, reading=replace(self.reading, columns=tuple(names)))
+
+    def counts(self) -> list[list[int]] | None:
+        """Rows of the units of each shard's file, as footers have them; None where only reading tells."""
+        found = []
+        for shard in self.shards:
+            reader = READERS[self.reading.format](shard.origin.open(), self.reading)
+            if not isinstance(reader, CountedReader):
+                return None
+            found.append(reader.unit_rows)
+        return found
+
+    @property
+    def cutting(self) -> str:
+        return "deep"
+
+    def cut(self, count: int, index: int) -> Plan:
+        """Whole units where there are enough of them, else rows of units. Each part reads the footers.
+
+        Formats that cannot count are read whole by each part, which keeps every `count`-th row.
+        """
+        counts = self.counts()
+        if counts is None:
+            return Step(self, count, index)
+        units = [
+            replace(shard, first=unit, last=unit + 1)
+            for shard, rows in zip(self.shards, counts, strict=True)
+            if shard.rows is None and not shard.start
+            for unit in range(shard.first, len(rows) if shard.last is None else shard.last)
+        ]
+        whole = all(shard.rows is None and not shard.start for shard in self.shards)
+        if whole and len(units) >= count:
+            chosen = part_of(len(units), count, index)
+            return replace(self, shards=tuple(units[place] for place in chosen))
+        totals = [shard.total(rows) for shard, rows in zip(self.shards, counts, strict=True)]
+        wanted = part_of(sum(totals), count, index)
+        made, first = [], 0
+        for shard, rows in zip(self.shards, totals, strict=True):
+            low, high = max(wanted.start - first, 0), min(wanted.stop - first, rows)
+            if low < high:
+                made.append(replace(shard, start=shard.start + low, rows=high - low))
+            first += rows
+        return replace(self, shards=tuple(made))
+
+
+def _of(features: Features, names: tuple[str, ...]) -> Features:
+    return Features({name: features[name] for name in names if name in features})
+
+
+class _FilesRun(Run):
+    """The place: the shard, the position of the unit in its file, and the rows of the unit that are done."""
+
+    def __init__(self, plan: FilesPlan) -> None:
+        self._shards, self._reading = plan.shards, plan.reading
+        self._make = READERS[plan.reading.format]
+        self._shard, self._offset = 0, 0
+        self._position: Position = None
+        self._reader: UnitReader | None = None
+        self._table: Table | None = None
+        self._after: Position = None
+        self._stop = 0
+
+    def state(self) -> State:
+        return {"shard": self._shard, "unit": self._position, "row": self._offset}
+
+    def load(self, state: State) -> None:
+        try:
+            self._shard, self._position, self._offset = state["shard"], state["unit"], state["row"]
+        except (KeyError, TypeError) as error:
+            msg = f"the state does not fit the stream: files got {state!r:.200}"
+            raise StateError(msg) from error
+        self.release()
+
+    def release(self) -> None:
+        self._reader = self._table = None
+
+    def pull(self, most: int) -> Table | None:
+        while self._table is not None or self._next():
+            table = self._table
+            if table is None:
+                return None
+            start = self._offset
+            stop = min(start + most, self._stop)
+            if stop == self._stop:
+                self._done()
+            else:
+                self._offset = stop
+            if start < stop:
+                return table if start == 0 and stop == table.num_rows else table.slice(start, stop)
+        return None
+
+    def skip(self, count: int) -> int:
+        left = count
+        while left:
+            if self._table is None and not self._seek():
+                break
+            if self._table is None:
+                rows = self._span()
+                if rows is not None and rows[1] - max(rows[0], self._offset) <= left:
+                    left -= rows[1] - max(rows[0], self._offset)
+                    self._position += 1
+                    self._offset = 0
+                    continue
+                if not self._next():
+                    break
+            passed = min(left, self._stop - self._offset)
+            left -= passed
+            self._offset += passed
+            if self._offset == self._stop:
+                self._done()
+        return count - left
+
+    def _done(self) -> None:
+        """Goes on behind the unit."""
+        self._table = None
+        self._position, self._offset = self._after, 0
+
+    def _span(self) -> tuple[int, int] | None:
+        """The rows of the unit at the position that belong to the shard, where the file knows."""
+        if not isinstance(self._reader, CountedReader):
+            return None
+        return self._shards[self._shard].span(self._reader.unit_rows, self._position)
+
+    def _seek(self) -> bool:
+        """Opens the shard's file; goes to the next one at its end. False at the end of all."""
+        while self._shard < len(self._shards):
+            shard = self._shards[self._shard]
+            if self._reader is None:
+                self._reader = self._make(shard.origin.open(), self._reading)
+                if self._position is None:
+                    self._position = shard.first
+            if not isinstance(self._reader, CountedReader):
+                return True
+            last = len(self._reader.unit_rows) if shard.last is None else shard.last
+            if self._position < last:
+                return True
+            self._leave()
+        return False
+
+    def _leave(self) -> None:
+        self._shard, self._position, self._offset, self._reader = self._shard + 1, None, 0, None
+
+    def _next(self) -> bool:
+        """Reads the unit at the position, or the next one there is. False at the end of all."""
+        while self._seek():
+            if self._reader is None:
+                return False
+            unit = self._reader.unit(self._position)
+            if unit is None:
+                self._leave()
+                continue
+            self._table, self._after = unit
+            span = self._span()
+            low, high = (0, self._table.num_rows) if span is None else span
+            self._offset, self._stop = max(low, self._offset), high
+            if self._offset < self._stop:
+                return True
+            self._done()
+        return False

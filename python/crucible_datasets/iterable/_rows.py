@@ -1,0 +1,246 @@
+"""Between tables and rows: decoding, formats, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from _crucible._native import Table
+from crucible_datasets.features import Features, decoder
+from crucible_datasets.formatting import Format, channels_first, to_numpy_value, to_torch
+from crucible_datasets.iterable._plan import Row, Run, State, StateError, Wrap, WrapRun, skip_by_reading
+
+_PULLED = 1024
+"""Rows pulled at a time from tables: a state in between costs their pull again."""
+_MADE = 32
+"""Rows made at a time, few enough that their memory is reused while it is in the cache."""
+_MADE_MEDIA = 8
+
+
+def in_features(table: Table, features: Features | None, text: str | None) -> Table:
+    """A table cast to features, where it has others."""
+    if features is None or text is None:
+        return table
+    if table.column_names == list(features) and Features.from_text(table.features) == features:
+        return table
+    missing = [name for name in features if name not in table.column_names]
+    if missing:
+        nulls = Table.from_columns({name: [None] * table.num_rows for name in missing})
+        table = Table.side_by_side([table, nulls])
+    return table.select_columns(list(features)).with_features(text)
+
+
+def row_format(features: Features | None, format: Format) -> Callable[[Row], Row] | None:
+    """What a format makes of a row of decoded values; None for Python objects."""
+    if format.type not in {"numpy", "torch"}:
+        return None
+    known = features or Features()
+    kwargs = format.kwargs
+    if format.type == "numpy":
+        return lambda row: {name: to_numpy_value(value, known.get(name), kwargs) for name, value in row.items()}
+    stored = {"dtype": None}
+
+    def tensors(row: Row) -> Row:
+        made = {}
+        for name, value in row.items():
+            if hasattr(value, "getbands"):
+                value = channels_first(value)
+            made[name] = to_torch(to_numpy_value(value, known.get(name), stored), kwargs)
+        return made
+
+    return tensors
+
+
+def decoders_of(features: Features, format: Format) -> dict[str, Any]:
+    """What decodes the columns whose shown value is not the stored one."""
+    numpy = format.type in {"numpy", "torch"}
+    found = {name: decoder(feature, numpy=numpy) for name, feature in features.items()}
+    return {name: decode for name, decode in found.items() if decode is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Wrap):
+    """Rows of tables: cast, decoded, in a format.
+
+    Attributes:
+        declared: the features; those of each table when None.
+        format: the format of the values.
+    """
+
+    declared: Features | None
+    format: Format = Format()  # noqa: RUF009  # immutable
+
+    @property
+    def arrow(self) -> bool:
+        return False
+
+    @property
+    def features(self) -> Features | None:
+        return self.declared
+
+    @property
+    def typed(self) -> bool:
+        return self.declared is not None
+
+    def read_features(self) -> Features | None:
+        return self.declared
+
+    def open(self) -> Run:
+        return RowsRun(self.before.open(), self.declared, self.format)
+
+
+class RowsRun(WrapRun):
+    """The place in the middle of a pulled table: where that started, and how many of its rows are done."""
+
+    def __init__(self, before: Run, features: Features | None, format: Format) -> None:
+        super().__init__(before)
+        self._features, self._format = features, format
+        self._text = None if features is None else features.to_text()
+        self._start: State | None = None
+        self._taken = 0
+
+    def state(self) -> State:
+        before = self._before.state() if self._start is None else self._start
+        return {"before": before, "taken": self._taken}
+
+    def load(self, state: State) -> None:
+        super().load(state)
+        self._start, self._taken = None, state["taken"]
+
+    def skip(self, count: int) -> int:
+        """Whole tables of the run before are passed by; the rows of one that is begun are not made."""
+        if self._taken or self._start is not None:
+            return skip_by_reading(self, count, arrow=False)
+        return self._before.skip(count)
+
+    def rows(self) -> Iterator[Row]:
+        taken = self._taken
+        while True:
+            if self._start is not None:  # an abandoned iteration: back to where its table started
+                self._before.load(self._start)
+            start = self._before.state()
+            table = self._before.pull(_PULLED)
+            if table is None:
+                return
+            if taken > table.num_rows:
+                msg = f"the state is {taken} rows into a table of {table.num_rows}: the data is not what it was"
+                raise StateError(msg)
+            self._start = start
+            for row in self._made(table, taken):
+                taken += 1
+                if taken == table.num_rows:
+                    self._start, self._taken, taken = None, 0, 0
+                else:
+                    self._taken = taken
+                yield row
+            self._start, self._taken, taken = None, 0, 0
+
+    def _made(self, table: Table, first: int) -> Iterator[Row]:
+        table = in_features(table, self._features, self._text)
+        features = self._features or Features.from_text(table.features)
+        decoders = decoders_of(features, self._format)
+        shown = row_format(features, self._format)
+        size = _MADE_MEDIA if decoders else _MADE
+        for start in range(first, table.num_rows, size):
+            rows = table.rows(start, min(start + size, table.num_rows))
+            if not decoders and shown is None:
+                yield from rows
+                continue
+            for row in rows:
+                for name, decode in decoders.items():
+                    row[name] = decode(row[name])
+                yield row if shown is None else shown(row)
+
+
+@dataclass(frozen=True, eq=False)
+class TypedRows(Wrap):
+    """Rows in declared features, and in a format: missing columns are None, others are dropped."""
+
+    declared: Features | None
+    format: Format = Format()  # noqa: RUF009  # immutable
+
+    @property
+    def features(self) -> Features | None:
+        return self.declared
+
+    @property
+    def typed(self) -> bool:
+        return self.declared is not None
+
+    def read_features(self) -> Features | None:
+        return self.declared
+
+    def open(self) -> Run:
+        same = self.before.features == self.declared
+        return _TypedRun(self.before.open(), None if same else self.declared, self.declared, self.format)
+
+
+class _TypedRun(WrapRun):
+    def __init__(self, before: Run, target: Features | None, features: Features | None, format: Format) -> None:
+        super().__init__(before)
+        self._target = target
+        self._shown = row_format(features, format)
+
+    def rows(self) -> Iterator[Row]:
+        target, shown = self._target, self._shown
+        for row in self._before.rows():
+            made = row
+            if target is not None:
+                whole = {**dict.fromkeys(target), **made}
+                made = target.decode_example(target.encode_example(whole))
+            yield made if shown is None else shown(made)
+
+
+@dataclass(frozen=True, eq=False)
+class Tables(Wrap):
+    """Rows as tables, for functions on tables."""
+
+    declared: Features | None
+
+    @property
+    def arrow(self) -> bool:
+        return True
+
+    @property
+    def features(self) -> Features | None:
+        return self.declared
+
+    @property
+    def typed(self) -> bool:
+        return self.declared is not None
+
+    def read_features(self) -> Features | None:
+        return self.declared
+
+    def open(self) -> Run:
+        return _TablesOfRowsRun(self.before.open(), self.declared)
+
+
+class _TablesOfRowsRun(WrapRun):
+    def __init__(self, before: Run, features: Features | None) -> None:
+        super().__init__(before)
+        self._text = None if features is None else features.to_text()
+        self._names = None if features is None else list(features)
+        self._rows: Iterator[Row] | None = None
+
+    def load(self, state: State) -> None:
+        super().load(state)
+        self._rows = None
+
+    def skip(self, count: int) -> int:
+        if self._rows is None:
+            return self._before.skip(count)
+        return sum(1 for _ in islice(self._rows, count))
+
+    def pull(self, most: int) -> Table | None:
+        if self._rows is None:
+            self._rows = self._before.rows()
+        rows = list(islice(self._rows, most))
+        if not rows:
+            return None
+        names = self._names
+        if names is not None:
+            rows = [{name: row.get(name) for name in names} for row in rows]
+        return Table.from_rows(rows, self._text)
