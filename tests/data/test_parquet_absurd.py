@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from _crucible._native import Table
+from badinput.handmade import CODECS, file
 
 HUGE = 2**31 - 1
 MEMORY = 2 << 30
-CODECS = {"none": 0, "snappy": 1, "gzip": 2, "brotli": 4, "zstd": 6, "lz4_raw": 7}
 READ = """
 import json, resource, sys
 from _crucible._native import Table
@@ -32,90 +30,6 @@ for path in sys.argv[2:]:
         said[path] = [type(error).__name__, str(error)]
 print(json.dumps(said))
 """
-
-
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def zigzag(value: int) -> bytes:
-    return varint(value << 1 if value >= 0 else (-value << 1) - 1)
-
-
-class Long(int):
-    """A 64-bit number."""
-
-
-class Listed(list[Any]):
-    """A list that announces another length than it has."""
-
-    announced: int | None = None
-
-
-def kind(value: Any) -> int:
-    return (
-        6
-        if isinstance(value, Long)
-        else 5
-        if isinstance(value, int)
-        else 8
-        if isinstance(value, bytes)
-        else 9
-        if isinstance(value, list)
-        else 12
-    )
-
-
-def value_bytes(value: Any) -> bytes:
-    if isinstance(value, int):
-        return zigzag(value)
-    if isinstance(value, bytes):
-        return varint(len(value)) + value
-    if isinstance(value, list):
-        length = getattr(value, "announced", None) or len(value)
-        head = bytes([length << 4 | kind(value[0])]) if length < 15 else bytes([0xF0 | kind(value[0])]) + varint(length)
-        return head + b"".join(value_bytes(item) for item in value)
-    return thrift(value)
-
-
-def thrift(fields: dict[int, Any]) -> bytes:
-    """A struct in the compact protocol."""
-    out, last = bytearray(), 0
-    for number, value in fields.items():
-        out += bytes([(number - last) << 4 | kind(value)]) + value_bytes(value)
-        last = number
-    return bytes(out) + b"\0"
-
-
-def file(
-    codec: str = "none",
-    *,
-    unpacked: int = 80,
-    packed: int | None = None,
-    body: bytes = bytes(80),
-    values: int = 10,
-    rows: int = 10,
-    children: int = 1,
-    groups: int | None = None,
-    footer: int | None = None,
-) -> bytes:
-    """A file of one column of ten 64-bit zeros, some sizes as told."""
-    page = {1: values, 2: 0, 3: 3, 4: 3}
-    header = thrift({1: 0, 2: unpacked, 3: len(body) if packed is None else packed, 5: page})
-    chunk = header + body
-    column = {
-        1: 2, 2: [0], 3: [b"a"], 4: CODECS[codec], 5: Long(rows), 6: Long(unpacked), 7: Long(len(chunk)), 9: Long(4)
-    }  # fmt: skip
-    listed = Listed([{1: [{2: Long(4), 3: column}], 2: Long(len(chunk)), 3: Long(rows)}])
-    listed.announced = groups
-    schema = [{4: b"root", 5: children}, {1: 2, 3: 0, 4: b"a"}]
-    metadata = thrift({1: 1, 2: schema, 3: Long(rows), 4: listed})
-    length = struct.pack("<I", len(metadata) if footer is None else footer)
-    return b"PAR1" + chunk + metadata + length + b"PAR1"
 
 
 def compressed(codec: str) -> bytes:

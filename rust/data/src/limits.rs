@@ -11,11 +11,13 @@ pub struct Limits {
     pub max_footer_bytes: u64,
     /// Largest page of a Parquet file, unpacked. Writers make pages of a megabyte; a page with a larger value has more.
     pub max_page_bytes: u64,
+    /// Most values of a page of a Parquet file. Some encodings store any number of equal values in a few bytes.
+    pub max_page_values: u64,
     /// Deepest nesting of groups in a Parquet schema (a list takes two).
     pub max_schema_depth: usize,
     /// Widest value of a fixed-length Parquet column, in bytes.
     pub max_fixed_bytes: u32,
-    /// Most bytes that a compressed text file may unpack to.
+    /// Most bytes that a compressed text file, or a column of a Parquet row group, may unpack to.
     pub max_unpacked_bytes: u64,
 }
 
@@ -25,7 +27,8 @@ impl Default for Limits {
             max_image_pixels: 2 * 89_478_485,
             max_json_depth: 128,
             max_footer_bytes: 512 << 20,
-            max_page_bytes: 1 << 30,
+            max_page_bytes: (1 << 30) + (1 << 20), // a string of a gibibyte and its length
+            max_page_values: 1 << 28,
             max_schema_depth: 256,
             max_fixed_bytes: 64 << 20,
             max_unpacked_bytes: 64 << 30,

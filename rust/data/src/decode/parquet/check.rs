@@ -49,17 +49,14 @@ struct Header {
     unpacked: u64,
     packed: u64,
     unpacked_levels: u64,
-    /// Values of a dictionary page; 0 for others.
-    dictionary: u64,
 }
 
 fn header(bytes: &[u8]) -> Result<Header, Broken> {
-    let (mut unpacked, mut packed, mut levels, mut dictionary) = (-1, -1, 0_i64, 0);
+    let (mut unpacked, mut packed, mut levels) = (-1, -1, 0_i64);
     let mut bad = false;
     let length = walk(bytes, &mut |path, value| match path {
         [2] => unpacked = value,
         [3] => packed = value,
-        [7, 1] => dictionary = value,
         [8, 5 | 6] => {
             bad |= value < 0;
             levels = levels.saturating_add(value.max(0));
@@ -75,23 +72,7 @@ fn header(bytes: &[u8]) -> Result<Header, Broken> {
         unpacked: size(unpacked)?,
         packed: size(packed)?,
         unpacked_levels: levels as u64,
-        dictionary: size(dictionary)?,
     })
-}
-
-/// Values of a dictionary that need no proof.
-const SMALL_DICTIONARY: u64 = 1 << 16;
-
-/// A value of a dictionary is at least a byte: more of them than bytes are not there, and would be allocated for.
-fn dictionary_fits(head: &Header, at: u64) -> Result<(), DataError> {
-    if head.dictionary <= head.unpacked.max(SMALL_DICTIONARY) {
-        return Ok(());
-    }
-    let message = format!(
-        "broken Parquet: the dictionary at byte {at} has {} bytes and should have {} values",
-        head.unpacked, head.dictionary
-    );
-    Err(DataError::new(DataErrorKind::Decode, message))
 }
 
 /// Most bytes that a codec can make of one, where it has a bound.
@@ -116,13 +97,12 @@ pub(super) fn pages(
     limits: &Limits,
 ) -> Result<(), DataError> {
     let bad = |message: String| DataError::new(DataErrorKind::Decode, message);
+    if codec == Compression::UNCOMPRESSED {
+        return Ok(()); // pages are parts of what was read
+    }
     let mut window = Window { source, chunk: chunk.clone(), start: chunk.start, bytes: have.clone() };
     let mut at = chunk.start;
     let mut packed = u64::MAX;
-    if codec == Compression::UNCOMPRESSED {
-        // Pages are parts of what was read; only the first can be a dictionary.
-        return if at < chunk.end { dictionary_fits(&window.header(at, HEADER)?, at) } else { Ok(()) };
-    }
     while at < chunk.end {
         let ahead = if packed < SMALL_PAGES / 4 { SMALL_PAGES } else { HEADER };
         let head = window.header(at, ahead)?;
@@ -131,7 +111,6 @@ pub(super) fn pages(
         let end = body.checked_add(head.packed).filter(|&e| e <= chunk.end);
         let end = end
             .ok_or_else(|| bad(format!("broken Parquet: the page at byte {at} is longer than its chunk")))?;
-        dictionary_fits(&head, at)?;
         if head.unpacked > limits.max_page_bytes {
             let message = format!(
                 "a page of {} bytes is over max_page_bytes = {}",

@@ -5,20 +5,19 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use bytes::{Buf, Bytes};
 use fetched::Fetched;
-use parquet::arrow::ProjectionMask;
+use pages::Looked;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowSelection,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
 };
-use parquet::basic::Type as PhysicalType;
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
-use parquet::schema::types::ColumnDescriptor;
 use rayon::prelude::*;
 
 use super::{FileBatches, ReadOptions, column_index, nullable};
@@ -28,19 +27,22 @@ use crate::features::METADATA_KEY;
 use crate::limits::Limits;
 use crate::source::ByteSource;
 
+mod assemble;
 mod check;
+mod delta;
+mod dictionary;
 mod fetched;
 mod filter;
 mod footer;
+mod pages;
 mod prune;
 mod thrift;
+mod widths;
 
 pub use filter::{Filter, Literal, Op, Predicate};
 
-/// Uncompressed bytes of one decoded batch at the most: keeps 32-bit string offsets far from their end.
-const BATCH_BYTES: i64 = 1 << 30;
-/// Rows of a batch where the footer announces more than the file is likely to have.
-const DOUBTED_ROWS: usize = 1 << 16;
+/// How the crate says that the strings of a batch are longer than 32-bit offsets reach.
+const OVERFLOW: &str = "index overflow";
 /// Bytes read for the footer before its length is known.
 const FOOTER_GUESS: u64 = 64 << 10;
 
@@ -73,6 +75,7 @@ impl ParquetReader {
             let parsed = with_row_count(ParquetMetaDataReader::decode_metadata(&bytes)?);
             ArrowReaderMetadata::try_new(Arc::new(parsed), ArrowReaderOptions::new())
         })?;
+        widths::check_lists(metadata.schema(), limits).map_err(|e| e.with_path(&name))?;
         let schema = nullable::schema(&kept_features(metadata.schema()));
         Ok(Self { source, metadata, schema: Arc::new(schema), limits: limits.clone() })
     }
@@ -203,7 +206,8 @@ impl ParquetReader {
             .map_err(|e| e.with_path(self.source.name()).with_row_group(row_group))
     }
 
-    /// Decodes some root columns of a row group. Every group of columns of a row group yields the same batch sizes.
+    /// Decodes some root columns of a row group. Dictionaries can make strings of a batch too long for it: then batches
+    /// are smaller.
     fn decode(
         &self,
         row_group: usize,
@@ -213,22 +217,25 @@ impl ParquetReader {
     ) -> Result<Vec<RecordBatch>, DataError> {
         let place = |e: DataError| e.with_path(self.source.name()).with_row_group(row_group);
         let rows = self.row_group_rows().get(row_group).copied().unwrap_or(0);
+        self.check_fixed_lists(columns, rows).map_err(place)?;
         self.check_pages(row_group, columns, &fetched, selection).map_err(place)?;
-        let batch_rows = self.batch_rows(row_group, rows);
-        let mask =
-            ProjectionMask::roots(self.metadata.metadata().file_metadata().schema_descr(), columns.to_vec());
-        let batches = caught(self.source.name(), || {
-            let mut builder =
-                ParquetRecordBatchReaderBuilder::new_with_metadata(fetched, self.metadata.clone())
-                    .with_row_groups(vec![row_group])
-                    .with_projection(mask)
-                    .with_batch_size(batch_rows);
-            if let Some(selection) = selection {
-                builder = builder.with_row_selection(selection.clone());
+        let mut batch_rows = self.batch_rows(row_group, rows).min(rows); // without rows, no page is asked for
+        let mut looked = Looked {
+            fetched: Arc::new(fetched),
+            metadata: self.metadata.metadata().clone(),
+            row_group,
+            limits: self.limits.clone(),
+            error: Arc::default(),
+        };
+        let batches = loop {
+            match self.decoded(&looked, columns, batch_rows, selection) {
+                Err(error) if batch_rows > 1 && error.to_string().contains(OVERFLOW) => {
+                    batch_rows = batch_rows.div_ceil(8);
+                }
+                done => break done.map_err(place)?,
             }
-            builder.build()?.map(|b| b.map_err(ParquetError::from)).collect::<Result<Vec<_>, _>>()
-        })
-        .map_err(place)?;
+            looked.error = Arc::default();
+        };
         let decoded: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let expected = selection.map_or(rows, RowSelection::row_count);
         if decoded != expected {
@@ -239,55 +246,28 @@ impl ParquetReader {
         Ok(batches)
     }
 
-    /// Rows of a batch. The crate reserves memory for a whole batch at once: neither the bytes that a row group has nor
-    /// those that its rows should take may be over the limit.
-    fn batch_rows(&self, row_group: usize, rows: usize) -> usize {
-        let leaves = self.metadata.metadata().file_metadata().schema_descr().columns();
-        let width: u64 = leaves.iter().map(|leaf| leaf_bytes(leaf)).sum();
-        let most = usize::try_from(BATCH_BYTES as u64 / width.max(1)).unwrap_or(usize::MAX);
-        let bytes = self
-            .metadata
-            .metadata()
-            .row_groups()
-            .get(row_group)
-            .map_or(0, parquet::file::metadata::RowGroupMetaData::total_byte_size);
-        let parts = usize::try_from(bytes / BATCH_BYTES).unwrap_or(0) + 1;
-        let batch = rows.div_ceil(parts).clamp(1, most.max(1));
-        // The decoder reserves memory for a batch: for as many rows as only the footer believes in, little by little.
-        let length = usize::try_from(self.source.len()).unwrap_or(usize::MAX);
-        if batch / 64 > length { batch.min(DOUBTED_ROWS) } else { batch }
-    }
-
-    /// Puts column groups side by side, in the wanted order, with the handed-out types.
-    fn assemble(
+    fn decoded(
         &self,
-        row_group: usize,
-        wanted: &[usize],
-        parts: Vec<(Vec<usize>, Vec<RecordBatch>)>,
+        looked: &Looked,
+        columns: &[usize],
+        batch_rows: usize,
+        selection: Option<&RowSelection>,
     ) -> Result<Vec<RecordBatch>, DataError> {
-        let schema = Arc::new(self.schema.project(wanted)?);
-        let count = parts.iter().map(|(_, b)| b.len()).max().unwrap_or(0);
-        let mut batches = Vec::with_capacity(count);
-        for index in 0..count {
-            let mut rows = 0;
-            let mut columns = Vec::with_capacity(wanted.len());
-            for (&column, field) in wanted.iter().zip(schema.fields()) {
-                let array = parts.iter().find_map(|(roots, batches)| {
-                    // A projection keeps the file's order, whatever order was asked for.
-                    let mut sorted = roots.clone();
-                    sorted.sort_unstable();
-                    let at = sorted.iter().position(|&r| r == column)?;
-                    Some(batches.get(index)?.columns().get(at)?.clone())
-                });
-                let array =
-                    array.ok_or_else(|| self.broken(row_group, "a column is missing after decoding"))?;
-                rows = array.len();
-                columns.push(nullable::array(&array, field.data_type())?);
-            }
-            let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            batches.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
-        }
-        Ok(batches)
+        let descriptor = looked.metadata.file_metadata().schema_descr();
+        let mask = ProjectionMask::roots(descriptor, columns.to_vec());
+        let made = caught(self.source.name(), || {
+            let kinds = Some(self.metadata.schema().fields());
+            let levels = parquet_to_arrow_field_levels(descriptor, mask, kinds)?;
+            ParquetRecordBatchReader::try_new_with_row_groups(
+                &levels,
+                looked,
+                batch_rows,
+                selection.cloned(),
+            )?
+            .map(|b| b.map_err(ParquetError::from))
+            .collect::<Result<Vec<_>, _>>()
+        });
+        made.map_err(|e| looked.error.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(e))
     }
 }
 
@@ -372,17 +352,6 @@ fn read_filtered(
             Ok(FileBatches { schema: reader.schema(), batches: batches.into_iter().flatten().collect() })
         })
         .collect()
-}
-
-/// Bytes of a value of a column, without the text of strings.
-fn leaf_bytes(leaf: &ColumnDescriptor) -> u64 {
-    match leaf.physical_type() {
-        PhysicalType::BOOLEAN => 1,
-        PhysicalType::INT32 | PhysicalType::FLOAT => 4,
-        PhysicalType::INT64 | PhysicalType::DOUBLE | PhysicalType::BYTE_ARRAY => 8,
-        PhysicalType::INT96 => 12,
-        PhysicalType::FIXED_LEN_BYTE_ARRAY => u64::try_from(leaf.type_length()).unwrap_or(0),
-    }
 }
 
 /// The footer's bytes, its length checked before anything is read for it.

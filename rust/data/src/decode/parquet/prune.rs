@@ -11,6 +11,7 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMask, PageIndexPolicy, ParquetMetaDataReader};
+use parquet::file::page_index::offset_index::PageLocation;
 use rayon::prelude::*;
 
 use super::fetched::Fetched;
@@ -222,6 +223,9 @@ impl ParquetReader {
         let Some(pages) = index.and_then(|i| i.page_locations(row_group, leaf)) else {
             return vec![chunk.clone()];
         };
+        if !in_order(pages) {
+            return vec![chunk.clone()];
+        }
         let scanned = caught(self.source.name(), || Ok(selection.scan_ranges(pages)));
         let first = pages.first().and_then(|p| u64::try_from(p.offset).ok()).unwrap_or(chunk.end);
         let dictionary = chunk.start..first.clamp(chunk.start, chunk.end);
@@ -230,6 +234,21 @@ impl ParquetReader {
             Err(_) => vec![chunk.clone()],
         }
     }
+}
+
+/// Whether pages lie one behind the other, as their rows do.
+pub(super) fn in_order(pages: &[PageLocation]) -> bool {
+    pages.first().is_none_or(|p| p.first_row_index == 0 && p.offset >= 0)
+        && pages.iter().all(|p| p.compressed_page_size >= 0)
+        && pages.windows(2).all(|pair| match pair {
+            [a, b] => {
+                a.first_row_index <= b.first_row_index
+                    && a.offset
+                        .checked_add(i64::from(a.compressed_page_size))
+                        .is_some_and(|end| end <= b.offset)
+            }
+            _ => true,
+        })
 }
 
 fn both(a: Vec<bool>, b: Option<Vec<bool>>, join: impl Fn(bool, bool) -> bool) -> Vec<bool> {
