@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from _crucible._optional import require
@@ -20,10 +21,17 @@ def tqdm_class(module: str = "tqdm") -> Any:
 
 
 class Bar:
-    """A bar that is made when its total is known, and never goes back."""
+    """A bar that is made when its total is known, and never goes back.
 
-    def __init__(self, make: Any, **look: Any) -> None:
+    Args:
+        make: the class of bars.
+        began: `time.monotonic()` when the work began, if the bar comes later: speeds count from there.
+        **look: arguments of the class.
+    """
+
+    def __init__(self, make: Any, began: float | None = None, **look: Any) -> None:
         self._make = make
+        self._began = began
         self._look = look
         self._bar: Any = None
         self._shown = 0
@@ -34,6 +42,8 @@ class Bar:
             return
         if self._bar is None:
             self._bar = self._make(total=total, initial=0, **self._look)
+            if self._began is not None and hasattr(self._bar, "start_t"):
+                self._bar.start_t -= time.monotonic() - self._began
         elif getattr(self._bar, "total", total) != total:
             self._bar.total = total
         done = min(done, total)

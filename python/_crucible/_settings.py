@@ -9,6 +9,7 @@ from pathlib import Path
 from _crucible._hub_settings import TRUE
 
 _DEFAULT_BUDGET = 2 << 20
+_START_METHODS = frozenset({"fork", "spawn", "forkserver"})
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,15 @@ class Settings:
         store_limit: bytes that those files may have together, None for no limit (`CRUCIBLE_STORE_LIMIT`).
         datasets_cache: folder of those files (`HF_DATASETS_CACHE`, else `$HF_HOME/datasets`).
         assets_cache: folder of what other libraries keep (`HF_ASSETS_CACHE`, else `$HF_HOME/assets`).
+        start_method: how processes of `num_proc` start: fork, spawn or forkserver (`CRUCIBLE_START_METHOD`); None for
+            fork on Linux and spawn elsewhere.
     """
 
     memory_budget: int
     store_limit: int | None
     datasets_cache: Path
     assets_cache: Path
+    start_method: str | None
 
 
 def settings() -> Settings:
@@ -44,7 +48,14 @@ def settings() -> Settings:
     except (KeyError, ValueError):
         limit = None
     assets = Path(env.get("HF_ASSETS_CACHE") or env.get("HUGGINGFACE_ASSETS_CACHE") or home / "assets").expanduser()
-    return Settings(memory_budget=budget, store_limit=limit, datasets_cache=cache, assets_cache=assets)
+    method = env.get("CRUCIBLE_START_METHOD")
+    return Settings(
+        memory_budget=budget,
+        store_limit=limit,
+        datasets_cache=cache,
+        assets_cache=assets,
+        start_method=method if method in _START_METHODS else None,
+    )
 
 
 def hf_home() -> Path:

@@ -77,6 +77,8 @@ def concatenate_datasets(
         table = Table.side_by_side([dataset._table for dataset in filled])
     made = type(filled[0])(table, features, split)
     made._of(info if info is not None else DatasetInfo.from_merge([dataset.info for dataset in filled]))
+    made._home = next((dataset._home for dataset in filled if dataset._home is not None), None)
+    made._used = tuple(dict.fromkeys(file for dataset in filled for file in dataset._used))
     if all(dataset.format == filled[0].format for dataset in filled):
         made._format = filled[0]._format
     return made

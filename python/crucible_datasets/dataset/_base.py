@@ -7,15 +7,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.features import Features, decoder
+from crucible_datasets.fingerprint import fingerprint_of
 from crucible_datasets.formatting import Format
 from crucible_datasets.info import DatasetInfo, InfoMixin
 
 if TYPE_CHECKING:
     from _crucible._native import Table
+    from crucible_datasets.dataset._home import Home
 
 
 class Base(InfoMixin):
     """What every part of `Dataset` stands on. Immutable but for the format (`set_format`)."""
+
+    _home: Home | None = None
+    """Where results of transforms are kept; None for data that came from no file."""
+    _given: str | None = None
+    """A fingerprint that was given, or that of the transform that made the dataset."""
+    _used: tuple[str, ...] = ()
+    """Files of the cache that the dataset was made of and that its memory does not show."""
+    _identity: str | None = None
 
     def __init__(self, table: Table, features: Features | None = None, split: str | None = None) -> None:
         self._table = table
@@ -32,7 +42,28 @@ class Base(InfoMixin):
             hidden = set(self._features) - set(self._format.columns)
             made._format = replace(self._format, columns=tuple(sorted(set(made._features) - hidden)))
         made._info = copy.copy(self._info) if self._info_is_own else self._info
+        if self._home is not None:
+            made._home = self._home
+        if self._used:
+            made._used = self._used
         return made
+
+    def _told(self) -> list[Any]:
+        """What a hash of the dataset is made of: rows, features, format."""
+        if self._identity is None:
+            self._identity = self._table.identity()
+        shown = self._format
+        format = None if shown == Format() else [shown.type, shown.columns, shown.kwargs, shown.output_all]
+        return [self._identity, self._features.to_text(), format]
+
+    @property
+    def _fingerprint(self) -> str:
+        """16 hex digits: the same in every process for the same rows, features and format."""
+        return self._given if self._given is not None else fingerprint_of("dataset", {"": self._told()})[0]
+
+    @_fingerprint.setter
+    def _fingerprint(self, fingerprint: str) -> None:
+        self._given = fingerprint
 
     def _of(self, info: DatasetInfo | None) -> Self:
         """Takes down what is known of it."""
@@ -51,7 +82,7 @@ class Base(InfoMixin):
         return self._decoders
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_decoders": None}
+        return {**self.__dict__, "_decoders": None, "_identity": None}
 
     def __len__(self) -> int:
         return self._table.num_rows
@@ -88,8 +119,8 @@ class Base(InfoMixin):
 
     @property
     def cache_files(self) -> list[dict[str, str]]:
-        """The memory-mapped file behind the dataset, if there is one."""
-        return [] if self._table.path is None else [{"filename": self._table.path}]
+        """The files behind the dataset: those that its memory is mapped from, then those of kept row numbers."""
+        return [{"filename": path} for path in dict.fromkeys((*self._table.files(), *self._used))]
 
     @property
     def nbytes(self) -> int:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from _crucible._native import LazyRow
+from crucible_datasets.utils import Meter
 
 if TYPE_CHECKING:
     from crucible_datasets.dataset._rows import RowsMixin
@@ -21,6 +22,18 @@ MutableMapping.register(LazyRow)
 
 _AT_ONCE = 1000
 """Async calls that run at the same time."""
+
+
+_TOLD = (
+    "function",
+    "with_indices",
+    "with_rank",
+    "input_columns",
+    "batched",
+    "batch_size",
+    "drop_last_batch",
+    "fn_kwargs",
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Call:
         fn_kwargs: more keyword arguments.
         rank: number of the process, None without processes.
         offset: added to the indices.
+        meter: counts the rows that are done.
     """
 
     function: Callable[..., Any]
@@ -50,6 +64,16 @@ class Call:
     fn_kwargs: Mapping[str, Any] = field(default_factory=dict)
     rank: int | None = None
     offset: int = 0
+    meter: Meter = field(default_factory=Meter)
+
+    def told(self, processes: int) -> dict[str, Any]:
+        """What the results depend on, by name."""
+        told = {name: getattr(self, name) for name in _TOLD}
+        if not self.batched:
+            del told["batch_size"]
+        if self.with_rank or self.drop_last_batch:
+            told["processes"] = processes
+        return told
 
     @property
     def is_async(self) -> bool:
@@ -86,6 +110,7 @@ def row_blocks(source: RowsMixin, call: Call, block_rows: int, *, what: str) -> 
             passed.append(itertools.repeat(call.rank, stop - start))
         results = run(zip(*passed, strict=False), partial(_row_place, what, start))
         yield Block(start, stop, inputs, results)
+        call.meter.reached(stop)
 
 
 def batch_blocks(source: RowsMixin, call: Call, *, what: str) -> Iterator[Block]:
@@ -113,6 +138,7 @@ def batch_blocks(source: RowsMixin, call: Call, *, what: str) -> Iterator[Block]
         results = run(passed, partial(_batch_place, what, group))
         for (inputs, _), (start, stop), result in zip(prepared, group, results, strict=True):
             yield Block(start, stop, [inputs], [result])
+            call.meter.reached(stop)
 
 
 def _row_place(what: str, start: int, done: int) -> str:
@@ -166,6 +192,8 @@ def _runner(call: Call) -> Run:
     def run(arguments: Iterable[tuple[Any, ...]], place: Callable[[int], str]) -> list[Any]:
         results: list[Any] = []
         append = results.append
+        if not call.batched:
+            call.meter.live = results
         try:
             if kwargs:
                 for args in arguments:

@@ -176,6 +176,10 @@ class DatasetDict(DictSourcesMixin):
         """`Dataset.cache_files` by split."""
         return {name: dataset.cache_files for name, dataset in self.items()}
 
+    def cleanup_cache_files(self) -> dict[str, int]:
+        """`Dataset.cleanup_cache_files` by split."""
+        return {name: dataset.cleanup_cache_files() for name, dataset in self.items()}
+
     def with_format(
         self,
         type: str | None = None,

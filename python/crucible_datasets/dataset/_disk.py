@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from _crucible._native import Table
+from _crucible._settings import settings
 from crucible_datasets.dataset._edit import EditMixin
+from crucible_datasets.dataset._home import Home
 from crucible_datasets.errors import UnsupportedError
 from crucible_datasets.features import Feature, Features, LargeList, List, require_storage_embed
+from crucible_datasets.fingerprint import generate_random_fingerprint
 from crucible_datasets.info import DatasetInfo
+from crucible_datasets.utils import progress
 
 STATE = "state.json"
 INFO = "dataset_info.json"
@@ -21,6 +24,7 @@ DICT = "dataset_dict.json"
 _SHARD_BYTES = "500MB"
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
 _EMBED_ROWS = 100
+_HASHED = 64 << 20
 
 
 class DiskMixin(EditMixin):
@@ -71,9 +75,11 @@ class DiskMixin(EditMixin):
         folder.mkdir(parents=True, exist_ok=True)
         text = self._features.to_text()
         names = [f"data-{shard:05d}-of-{num_shards:05d}.arrow" for shard in range(num_shards)]
-        for shard, name in enumerate(names):
-            part = self.shard(num_shards, shard) if num_shards > 1 else self
-            _embedded(part._table.with_features(text), self._features).write_stream(folder / name)
+        with progress(f"Saving the dataset ({num_shards} shards)", rows) as meter:
+            for shard, name in enumerate(names):
+                part = self.shard(num_shards, shard) if num_shards > 1 else self
+                _embedded(part._table.with_features(text), self._features).write_stream(folder / name)
+                meter.reached(meter.done + len(part))
         state["_data_files"] = [{"filename": name} for name in names]
         info = self.info.copy()
         info.features = self.features
@@ -85,13 +91,17 @@ class DiskMixin(EditMixin):
     def _state(self) -> dict[str, Any]:
         shown = self._format
         return {
-            "_fingerprint": secrets.token_hex(8),
+            # That of large data in memory would take as long as writing it.
+            "_fingerprint": self._fingerprint if self._is_told_soon() else generate_random_fingerprint(),
             "_format_columns": None if shown.columns is None else list(shown.columns),
             "_format_kwargs": dict(shown.kwargs),
             "_format_type": shown.type,
             "_output_all_columns": shown.output_all,
             "_split": None if self.split is None else str(self.split),
         }
+
+    def _is_told_soon(self) -> bool:
+        return self._given is not None or self.nbytes <= _HASHED or bool(self._table.files())
 
     def _table_rows(self) -> int:
         return self._table.total_rows
@@ -133,6 +143,8 @@ class DiskMixin(EditMixin):
         features = info.features if info.features is not None else Features.from_text(table.features)
         made = cls(table, Features({name: features[name] for name in table.column_names}), state.get("_split"))
         made._of(info)
+        if not keep_in_memory:
+            made._home = Home(settings().datasets_cache, table)
         kind, columns = state.get("_format_type"), state.get("_format_columns")
         if kind is not None or columns is not None:
             made.set_format(

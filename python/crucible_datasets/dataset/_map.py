@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from _crucible._native import Table
-from crucible_datasets.dataset._align import union
 from crucible_datasets.dataset._call import Block, Call, batch_blocks, row_blocks
+from crucible_datasets.dataset._jobs import SUFFIX, FilterJob, MapJob, filter_result, map_result
+from crucible_datasets.dataset._keep import KeepMixin
 from crucible_datasets.dataset._merge import as_table, merged_batch, merged_rows, output_kind
-from crucible_datasets.dataset._order import OrderMixin
-from crucible_datasets.dataset._processes import run_jobs
 from crucible_datasets.dataset._writer import BlockWriter
 from crucible_datasets.features import Feature, Features, Image, LargeList, List, Value
+from crucible_datasets.fingerprint import is_caching_enabled, validate_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +25,9 @@ _MEDIA_ROWS = 100
 _FILTER_ROWS = 64
 """Rows of a block of `filter`: few enough that their memory is reused while it is in the cache."""
 _ASYNC_ROWS = 1000
-_SUFFIX = "_{rank:05d}_of_{num_proc:05d}"
 
 
-class MapMixin(OrderMixin):
+class MapMixin(KeepMixin):
     """`map` and `filter`."""
 
     def map(
@@ -52,7 +48,7 @@ class MapMixin(OrderMixin):
         disable_nullable: bool = False,
         fn_kwargs: Mapping[str, Any] | None = None,
         num_proc: int | None = None,
-        suffix_template: str = _SUFFIX,
+        suffix_template: str = SUFFIX,
         new_fingerprint: str | None = None,
         desc: str | None = None,
         try_original_type: bool | None = True,
@@ -76,15 +72,18 @@ class MapMixin(OrderMixin):
             drop_last_batch: whether a shorter last batch is left out.
             remove_columns: columns dropped from the input before the result is merged over it.
             keep_in_memory: whether the result must stay in memory.
-            load_from_cache_file: accepted for compatibility: results are not reused between calls.
-            cache_file_name: accepted for compatibility, as above.
+            load_from_cache_file: whether a kept result is used; as `enable_caching` and `disable_caching` say when
+                absent.
+            cache_file_name: a file for the result, in the form that `datasets` reads, wherever the dataset came from.
             writer_batch_size: rows of a block when not batched.
             features: types of all columns of the result; inferred when absent.
             disable_nullable: accepted for compatibility: fields are always nullable.
             fn_kwargs: more keyword arguments for the function.
             num_proc: number of processes; parts of the rows in order. More than rows are not started.
-            suffix_template: must name `rank` and `num_proc`.
-            new_fingerprint: accepted for compatibility.
+            suffix_template: what the names of the files of the processes' results have before their suffix; must name
+                `rank` and `num_proc`.
+            new_fingerprint: fingerprint of the result, in place of the one of the function and its arguments: a result
+                that was kept under it is used, whatever made it.
             desc: label of the progress bar.
             try_original_type: whether columns that exist keep their types where possible; only when batched.
             on_mixed_types: "use_json" stores new columns of values of several types as JSON; None refuses them.
@@ -95,23 +94,27 @@ class MapMixin(OrderMixin):
             SchemaError: values that do not fit the column's type.
             KeyError: a column that is missing in a later result.
         """
-        del load_from_cache_file, new_fingerprint, desc, disable_nullable
+        del disable_nullable
         _check_arguments(num_proc, suffix_template, keep_in_memory=keep_in_memory, cache_file_name=cache_file_name)
+        if new_fingerprint is not None:
+            validate_fingerprint(new_fingerprint)
         if len(self) == 0:
             return self.remove_columns(remove_columns) if remove_columns else self
         inputs = self._known(input_columns, "Input column {names} not in the dataset.")
         remove = self._known(remove_columns, "Column to remove {names} not in the dataset.") or []
         if function is None:
             return self.remove_columns(remove) if remove else self._with(self._table)
-        call = Call(
-            function,
-            with_indices,
-            with_rank,
-            inputs,
-            batched,
-            len(self) if batch_size is None or batch_size <= 0 else batch_size,
-            drop_last_batch,
-            fn_kwargs or {},
+        size = len(self) if batch_size is None or batch_size <= 0 else batch_size
+        call = Call(function, with_indices, with_rank, inputs, batched, size, drop_last_batch, fn_kwargs or {})
+        processes = min(num_proc or 1, len(self))
+        types = {"features": None if features is None else features.to_text(), "mixed": on_mixed_types}
+        types["try"] = str(bool(try_original_type) or not batched)
+        kept = self._kept_file(
+            "map",
+            {**call.told(processes), "remove": remove, "rows": writer_batch_size, **types},
+            cache_file_name,
+            new_fingerprint,
+            keep_in_memory=keep_in_memory,
         )
         writer = BlockWriter(
             self._features,
@@ -119,30 +122,16 @@ class MapMixin(OrderMixin):
             try_original_type=bool(try_original_type) or not batched,
             on_mixed_types=on_mixed_types,
             keep_in_memory=keep_in_memory,
+            kept=kept,
         )
-        if num_proc is not None and min(num_proc, len(self)) > 1:
-            return self._map_in_processes(min(num_proc, len(self)), call, writer, remove, writer_batch_size)
-        finished = self._mapped(call, writer, remove, writer_batch_size)
-        return self if finished is None else self._with(*finished)
-
-    def _map_in_processes(
-        self, processes: int, call: Call, writer: BlockWriter, remove: list[str], writer_rows: int | None
-    ) -> Self:
-        jobs = [
-            MapJob(part, replace(call, rank=rank, offset=start), writer, remove, writer_rows)
-            for rank, (part, start) in enumerate(self._parts(processes))
-        ]
-        results: list[tuple[Table, Features] | None] = run_jobs(jobs, "map")
-        done = [result for result in results if result is not None]
-        if not done:
+        job = MapJob(self, call, writer, remove, writer_batch_size, kept)
+        load = is_caching_enabled() if load_from_cache_file is None else load_from_cache_file
+        found = map_result(job, processes, suffix_template, desc or "Map", load=load)
+        if found is None:
             return self
-        if len(done) < len(results):
-            msg = "The function returned None for the rows of some processes and results for others"
-            raise ValueError(msg)
-        filled = [result for result in done if result[0].num_rows] or done[:1]
-        features = union([features for _, features in filled])
-        text = features.to_text()
-        return self._with(Table.concat([table.with_features(text) for table, _ in filled]), features)
+        made = self._with(*found)
+        made._made_by(kept, new_fingerprint, suffix_template)
+        return made
 
     def _parts(self, number: int) -> list[tuple[Self, int]]:
         """Contiguous parts of nearly equal length, and where each starts."""
@@ -153,10 +142,8 @@ class MapMixin(OrderMixin):
             start += len(part)
         return made
 
-    def _mapped(
-        self, call: Call, writer: BlockWriter, remove: list[str], writer_rows: int | None
-    ) -> tuple[Table, Features] | None:
-        """The result's table and features; None if the function returned None for every row."""
+    def _filled(self, call: Call, writer: BlockWriter, remove: list[str], writer_rows: int | None) -> bool:
+        """Gives the function's results to the writer; says whether there were any: not None for every row."""
         block_rows = writer_rows if writer_rows and writer_rows > 0 else _block_rows(self._features)
         blocks = (
             batch_blocks(self, call, what="map") if call.batched else row_blocks(self, call, block_rows, what="map")
@@ -172,9 +159,7 @@ class MapMixin(OrderMixin):
                 self._write_tables(writer, block, single=not call.batched)
             elif kind == "mapping":
                 self._write_columns(writer, block, remove, batched=call.batched)
-        if kind == "none" or kind is None:
-            return None
-        return writer.finish() or (self._table.slice(0, 0), self._features)
+        return kind not in {None, "none"}
 
     def _write_tables(self, writer: BlockWriter, block: Block, *, single: bool) -> None:
         for value in block.results:
@@ -217,7 +202,7 @@ class MapMixin(OrderMixin):
         writer_batch_size: int | None = _ROWS,
         fn_kwargs: Mapping[str, Any] | None = None,
         num_proc: int | None = None,
-        suffix_template: str = _SUFFIX,
+        suffix_template: str = SUFFIX,
         new_fingerprint: str | None = None,
         desc: str | None = None,
     ) -> Self:
@@ -231,22 +216,24 @@ class MapMixin(OrderMixin):
             input_columns: columns passed one by one instead of the row.
             batched: whether the function gets batches.
             batch_size: rows of a batch; None or 0 for all.
-            keep_in_memory: accepted for compatibility: row numbers are always in memory.
-            load_from_cache_file: accepted for compatibility: results are not reused between calls.
-            cache_file_name: accepted for compatibility, as above.
+            keep_in_memory: whether the row numbers are not kept in a file.
+            load_from_cache_file: as for `map`.
+            cache_file_name: a file for the row numbers.
             writer_batch_size: accepted for compatibility.
             fn_kwargs: more keyword arguments for the function.
             num_proc: number of processes; parts of the rows in order. More than rows are not started.
-            suffix_template: must name `rank` and `num_proc`.
-            new_fingerprint: accepted for compatibility.
+            suffix_template: as for `map`.
+            new_fingerprint: as for `map`.
             desc: label of the progress bar.
 
         Raises:
             ValueError: unknown columns, or a mask of another length than its batch.
             TypeError: a batched function returned no mask.
         """
-        del load_from_cache_file, writer_batch_size, new_fingerprint, desc
+        del writer_batch_size
         _check_arguments(num_proc, suffix_template, keep_in_memory=keep_in_memory, cache_file_name=cache_file_name)
+        if new_fingerprint is not None:
+            validate_fingerprint(new_fingerprint)
         if len(self) == 0:
             return self
         inputs = self._known(input_columns, "Input column {names} not in the dataset.")
@@ -255,18 +242,14 @@ class MapMixin(OrderMixin):
         size = len(self) if batch_size is None or batch_size <= 0 else batch_size
         call = Call(function, with_indices, with_rank, inputs, batched, size, fn_kwargs=fn_kwargs or {})
         processes = min(num_proc or 1, len(self))
-        if processes > 1:
-            jobs = [
-                FilterJob(part, replace(call, rank=rank, offset=start))
-                for rank, (part, start) in enumerate(self._parts(processes))
-            ]
-            found = run_jobs(jobs, "filter")
-            return self._with(
-                self._table.select(
-                    np.concatenate([rows + job.call.offset for rows, job in zip(found, jobs, strict=True)])
-                )
-            )
-        return self._with(self._table.select(self._chosen(call)))
+        kept = self._kept_file(
+            "filter", call.told(processes), cache_file_name, new_fingerprint, keep_in_memory=keep_in_memory
+        )
+        load = is_caching_enabled() if load_from_cache_file is None else load_from_cache_file
+        rows = filter_result(FilterJob(self, call, kept), processes, suffix_template, desc or "Filter", load=load)
+        made = self._with(self._table.select(rows))
+        made._made_by(kept, new_fingerprint, suffix_template)
+        return made
 
     def _chosen(self, call: Call) -> np.ndarray[Any, Any]:
         """The row numbers that a function keeps."""
@@ -316,43 +299,3 @@ def _is_large(feature: Feature) -> bool:
     if isinstance(feature, List | LargeList):
         return _is_large(feature.feature)
     return isinstance(feature, Image) or (isinstance(feature, Value) and feature.dtype == "binary")
-
-
-@dataclass(frozen=True)
-class MapJob:
-    """`map` of one part, in a process of its own."""
-
-    part: MapMixin
-    call: Call
-    writer: BlockWriter
-    remove: list[str]
-    writer_rows: int | None
-
-    def run(self, path: Path) -> str | None:
-        """Writes the result to a file; returns its features."""
-        finished = self.part._mapped(self.call, self.writer, self.remove, self.writer_rows)
-        if finished is None:
-            return None
-        table, features = finished
-        table.write_stream(path)
-        return features.to_text()
-
-    def result(self, sent: str | None, path: Path) -> tuple[Table, Features] | None:
-        """The result, mapped from the file."""
-        return None if sent is None else (Table.open_stream(path), Features.from_text(sent))
-
-
-@dataclass(frozen=True)
-class FilterJob:
-    """`filter` of one part, in a process of its own."""
-
-    part: MapMixin
-    call: Call
-
-    def run(self, path: Path) -> bytes:  # noqa: ARG002
-        """The row numbers that stay."""
-        return self.part._chosen(self.call).astype(np.int64).tobytes()
-
-    def result(self, sent: bytes, path: Path) -> np.ndarray[Any, Any]:  # noqa: ARG002
-        """The row numbers that stay."""
-        return np.frombuffer(sent, dtype=np.int64)

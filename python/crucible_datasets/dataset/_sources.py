@@ -11,7 +11,9 @@ from typing import Any, ClassVar, Self
 
 from _crucible._native import Table
 from _crucible._optional import require
+from _crucible._settings import settings
 from crucible_datasets.dataset._disk import DiskMixin
+from crucible_datasets.dataset._home import Home
 from crucible_datasets.dataset._writer import BlockWriter
 from crucible_datasets.errors import DatasetGenerationError
 from crucible_datasets.features import Features
@@ -148,7 +150,10 @@ class SourcesMixin(DiskMixin):
         if indices_filename is not None:
             numbers = Table.open_stream(Path(indices_filename))
             table = table.select(numbers.column("indices", 0, numbers.num_rows))
-        return cls._of_table(table, None, info, split)
+        made = cls._of_table(table, None, info, split)
+        if not in_memory:
+            made._home = Home(settings().datasets_cache, table)
+        return made
 
     @classmethod
     def from_buffer(

@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -39,10 +40,12 @@ class Grower:
 
     Args:
         budget: bytes kept in memory; above them all rows go to a file, which is mapped at the end. None: no limit.
+        start: makes that file, of the first table; a temporary one of this process when absent.
     """
 
-    def __init__(self, budget: int | None) -> None:
+    def __init__(self, budget: int | None, start: Callable[[Table], GrowingFile] | None = None) -> None:
         self._budget = budget
+        self._start = start or _temporary
         self._parts: list[Table] = []
         self._bytes = 0
         self._file: GrowingFile | None = None
@@ -55,14 +58,23 @@ class Grower:
         self._parts.append(table)
         self._bytes += table.nbytes
         if self._budget is not None and self._bytes > self._budget:
-            self._file = GrowingFile(_folder() / f"{next(_numbers):06d}.arrow", self._parts[0])
+            self._file = self._start(self._parts[0])
             for part in self._parts[1:]:
                 self._file.write(part)
             self._parts = []
 
+    @property
+    def file(self) -> GrowingFile | None:
+        """The file that has all rows, if there is one."""
+        return self._file
+
     def finish(self) -> Table:
         """All rows as one table."""
         return Table.concat(self._parts) if self._file is None else self._file.finish()
+
+
+def _temporary(table: Table) -> GrowingFile:
+    return GrowingFile(_folder() / f"{next(_numbers):06d}.arrow", table)
 
 
 class Segment:
@@ -71,12 +83,15 @@ class Segment:
     Args:
         kept: names of the columns that are shared.
         budget: as for `Grower`.
+        start: the same.
     """
 
-    def __init__(self, kept: list[str], budget: int | None) -> None:
+    def __init__(
+        self, kept: list[str], budget: int | None, start: Callable[[Table], GrowingFile] | None = None
+    ) -> None:
         self.kept = kept
         self._shared: list[Table] = []
-        self._new = Grower(budget)
+        self._new = Grower(budget, start)
         self._any = False
 
     def add(self, shared: Table | None, new: list[Table]) -> None:
@@ -87,7 +102,18 @@ class Segment:
             self._new.add(new[0] if len(new) == 1 else Table.side_by_side(new))
             self._any = True
 
+    @property
+    def file(self) -> GrowingFile | None:
+        """The file that has the columns that are not shared, if there is one."""
+        return self._new.file
+
+    def new(self) -> Table | None:
+        """The columns that are not shared."""
+        return self._new.finish() if self._any else None
+
     def finish(self) -> Table:
         """All rows as one table; columns in any order."""
-        sides = ([Table.concat(self._shared)] if self._shared else []) + ([self._new.finish()] if self._any else [])
+        sides = [Table.concat(self._shared)] if self._shared else []
+        new = self.new()
+        sides += [] if new is None else [new]
         return sides[0] if len(sides) == 1 else Table.side_by_side(sides)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from _crucible._native import Table
+from _crucible._native import GrowingFile, Table
 from _crucible._settings import settings
+from crucible_datasets.dataset._kept import KeptFile
 from crucible_datasets.dataset._mixed import column_table
 from crucible_datasets.dataset._spill import Segment
 from crucible_datasets.errors import CastError, SchemaError
@@ -27,6 +29,7 @@ class BlockWriter:
         on_mixed_types: "use_json" stores values of several types as JSON.
         keep_in_memory: whether results stay in memory whatever their size; else those above the memory budget go to a
             file.
+        kept: the file that the result is for, with `write`.
     """
 
     def __init__(
@@ -37,8 +40,10 @@ class BlockWriter:
         try_original_type: bool = True,
         on_mixed_types: str | None = "use_json",
         keep_in_memory: bool = False,
+        kept: KeptFile | None = None,
     ) -> None:
         self._source = source
+        self._file = kept
         self._declared = features
         self._try = try_original_type
         self._mixed = on_mixed_types
@@ -48,6 +53,12 @@ class BlockWriter:
         self._blocks = 0
         self._rows = 0
         self._bare = False
+
+    def for_file(self, file: KeptFile | None) -> BlockWriter:
+        """An empty writer of the same settings for another file."""
+        made = copy.copy(self)
+        made._file, made._segments = file, []
+        return made
 
     def add(self, kept: Table, columns: Mapping[str, Sequence[Any]], rows: int) -> None:
         """Adds a block.
@@ -117,20 +128,62 @@ class BlockWriter:
         parts = [segment.finish() for segment in self._segments]
         parts = [part if part.column_names == order else part.select_columns(order) for part in parts]
         table = parts[0] if len(parts) == 1 else Table.concat(parts)
-        if self._rows < _TINY * self._blocks and table.path is None:
-            table = table.coalesced(_ROWS)
-        return table, self._fixed
+        return self._dense(table), self._fixed
+
+    def write(self, file: KeptFile, source: Table) -> None:
+        """Writes the result to the file that was named at the start. It is there when it is complete.
+
+        Args:
+            file: the file.
+            source: the table that is mapped: the result if there was no block is none of its rows.
+        """
+        if self._fixed is None:
+            features = Features() if self._bare else self._source
+            names = [] if self._bare else source.column_names
+            file.write(file.headed(Table.from_columns({}), names, names, features, 0))
+            return
+        order = list(self._fixed)
+        if file.whole or len(self._segments) > 1:
+            finished = self.finish()
+            if finished is not None:
+                table, features = finished
+                file.write(file.headed(table.with_features(features.to_text()), order, [], features, None))
+                file.forget(table)
+            return
+        [segment] = self._segments
+        if segment.file is not None:
+            file.put(segment.file)
+            return
+        new = segment.new()
+        new = Table.from_columns({}) if new is None else self._dense(new)
+        file.write(file.headed(new, order, segment.kept, self._fixed, self._rows))
+
+    def _dense(self, table: Table) -> Table:
+        few = self._rows < _TINY * self._blocks and table.path is None
+        return table.coalesced(_ROWS) if few else table
+
+    def _start(self) -> Callable[[Table], GrowingFile] | None:
+        """What makes the file of a segment's columns: that of the whole result, as long as there is one segment."""
+        file = self._file
+        if file is None or file.whole or self._segments:
+            return None
+
+        def start(table: Table) -> GrowingFile:
+            fixed, kept = self._fixed or Features(), self._segments[0].kept
+            return file.growing(file.headed(table, list(fixed), kept, fixed, None))
+
+        return start
 
     def _put(self, shared: Table | None, tables: list[Table], target: Features, rows: int) -> None:
         kept = [] if shared is None else shared.column_names
         if not self._segments or self._segments[-1].kept != kept:
-            self._segments.append(Segment(kept, self._budget))
+            self._segments.append(Segment(kept, self._budget, self._start()))
         if tables and len(kept) < len(target):
             order = [name for name in target if name not in kept]
             new = tables[0] if len(tables) == 1 else Table.side_by_side(tables)
             tables = [new if new.column_names == order else new.select_columns(order)]
-        self._segments[-1].add(shared, tables)
         self._fixed = target
+        self._segments[-1].add(shared, tables)
         self._rows += rows
         self._blocks += 1
 

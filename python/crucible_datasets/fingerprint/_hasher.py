@@ -84,19 +84,18 @@ def validate_fingerprint(fingerprint: str, max_length: int = _LONGEST) -> None:
         raise ValueError(msg)
 
 
-def fingerprint_of(source: str, transform: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
+def fingerprint_of(transform: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
     """The fingerprint of a transform's result.
 
     Args:
-        source: fingerprint of what is transformed.
         transform: name of the transform.
-        arguments: what the result depends on.
+        arguments: what the result depends on, with what is transformed.
 
     Returns:
         The fingerprint, and whether it is one: what cannot be hashed gives a random one, and one warning a process.
     """
     hasher = Hasher()
-    hasher.update([_VERSION, source, transform])
+    hasher.update([_VERSION, transform])
     for name in sorted(arguments):
         hasher.update(name)
         try:
@@ -116,7 +115,7 @@ def update_fingerprint(fingerprint: str, transform: Any, transform_args: Mapping
         transform_args: its arguments.
     """
     name = transform if isinstance(transform, str) else getattr(transform, "__qualname__", type(transform).__qualname__)
-    return fingerprint_of(fingerprint, str(name), {**transform_args, "": transform})[0]
+    return fingerprint_of(str(name), {**transform_args, "": [fingerprint, transform]})[0]
 
 
 def _warn(transform: str, argument: str, error: UnhashableError) -> None:

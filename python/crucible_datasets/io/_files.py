@@ -14,8 +14,8 @@ from _crucible._native import Source, Table
 from _crucible._settings import settings
 from _crucible.errors import DataError
 from crucible_datasets.features import Features
-from crucible_datasets.io._clean import clean_store, mark_used
 from crucible_datasets.io._recode import recoded
+from crucible_datasets.store import clean_store, mark_used
 
 _STORE_VERSION = 3
 """Part of every store's key: counts up when decoding changes."""

@@ -8,6 +8,7 @@ from typing import Any
 from _crucible._native import Table
 from _crucible.errors import DataError, SchemaError
 from crucible_datasets.dataset import Dataset, DatasetDict
+from crucible_datasets.dataset._home import Home
 from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
@@ -22,6 +23,7 @@ from crucible_datasets.load._module import Module
 from crucible_datasets.load._peek import peek_features
 from crucible_datasets.load._verify import verify_names, verify_size
 from crucible_datasets.splits import NamedSplit, ReadInstruction, SplitDict, SplitInfo
+from crucible_datasets.utils import progress
 
 
 class DatasetBuilder:
@@ -95,7 +97,9 @@ class DatasetBuilder:
         """The table of a split; each is read once."""
         if split not in self._tables:
             try:
-                self._tables[split] = self._like_the_first(split, keep_in_memory)
+                with progress(f"Generating {split} split", None) as meter:
+                    self._tables[split] = table = self._like_the_first(split, keep_in_memory)
+                    meter.reached(table.num_rows)
             except DataError as error:
                 msg = f"An error occurred while generating the dataset: {error}"
                 raise DatasetGenerationError(msg) from error
@@ -251,7 +255,10 @@ class DatasetBuilder:
             msg = f'Instruction "{shown}" corresponds to no data!'
             raise ValueError(msg)
         table = views[0] if len(views) == 1 else Table.concat(views)
-        return Dataset(table, self._imposed, NamedSplit(shown))._of(self.info)
+        made = Dataset(table, self._imposed, NamedSplit(shown))._of(self.info)
+        if in_memory is not True:
+            made._home = Home(self._store.folder, self._table(instruction.parts[0].splitname, in_memory))
+        return made
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:  # noqa: ARG002
         """The rows, read while they are iterated.

@@ -65,6 +65,11 @@ class Meter:
         self.done = 0
         self.live: Sized = ()
 
+    def reached(self, done: int) -> None:
+        """Says what is done for certain."""
+        self.live = ()
+        self.done = done
+
     def count(self) -> int:
         """What is done by now."""
         return self.done + len(self.live)
@@ -98,9 +103,9 @@ class _Drawn:
     def __init__(self, meter: Meter, make: Any, desc: str, total: int | None, unit: str) -> None:
         self._meter = meter
         self._total = total
-        self._bar = Bar(make, desc=desc, unit=f" {unit}", mininterval=0.05)
-        self._ended = threading.Event()
         self._began = time.monotonic()
+        self._bar = Bar(make, self._began, desc=desc, unit=f" {unit}", mininterval=0.05)
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="crucible-progress", daemon=True)
 
     def start(self) -> None:

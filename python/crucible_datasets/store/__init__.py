@@ -1,0 +1,8 @@
+"""Files of the cache: how large it may grow, who may write, what was used last."""
+
+from __future__ import annotations
+
+from crucible_datasets.store._clean import clean_store, mark_used
+from crucible_datasets.store._lock import file_lock
+
+__all__ = ["clean_store", "file_lock", "mark_used"]
