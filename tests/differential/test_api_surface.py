@@ -64,7 +64,7 @@ OTHER: dict[str, dict[str, str]] = {
 """Members that have other arguments."""
 
 LATER: dict[str, set[str]] = {
-    "Dataset": {"cleanup_cache_files", "to_csv", "to_json", "to_parquet", "to_iterable_dataset"},
+    "Dataset": {"cleanup_cache_files", "to_iterable_dataset"},
     "DatasetDict": {"cleanup_cache_files"},
 }
 """Members that are being built."""

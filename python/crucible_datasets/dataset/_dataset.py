@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from _crucible._native import Table
 from crucible_datasets.dataset._given import given_table, plain_arrow
 from crucible_datasets.dataset._mixed import columns_table
-from crucible_datasets.dataset._present import PresentMixin
+from crucible_datasets.dataset._write import WriteMixin
 from crucible_datasets.features import Features, encode_column, images_encoded, images_in_rows
 from crucible_datasets.info import DatasetInfo
 
 
-class Dataset(PresentMixin):
+class Dataset(WriteMixin):
     """Rows in memory or in a memory-mapped file, with random access.
 
     Usually made by `load_dataset`, `from_list`, `from_dict` and the like.
@@ -140,29 +139,6 @@ class Dataset(PresentMixin):
         """All rows as Python dicts."""
         rows: list[dict[str, Any]] = self._table.rows(0, len(self))
         return [self._decoded_row(row) for row in rows] if self._decoding() else rows
-
-    def to_parquet(self, path: str | os.PathLike[str], *, compression: str = "zstd") -> None:
-        """Writes a Parquet file with the features in its metadata.
-
-        Args:
-            path: the file; it appears only when complete.
-            compression: zstd, snappy, gzip, lz4, brotli or none.
-
-        Raises:
-            DataIOError: the file cannot be written.
-        """
-        self._table.with_features(self._features.to_text()).write_parquet(os.fspath(path), compression=compression)
-
-    def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Writes JSON lines.
-
-        Args:
-            path: the file; it appears only when complete.
-
-        Raises:
-            DataIOError: the file cannot be written.
-        """
-        self._table.write_jsonl(os.fspath(path))
 
     def cast(
         self,

@@ -22,6 +22,7 @@ pub mod error;
 pub mod features;
 pub mod identity;
 pub mod image;
+mod ipc_check;
 pub mod ipc_stream;
 pub mod limits;
 pub mod order;

@@ -21,6 +21,8 @@ use crate::cancel::Cancel;
 use crate::encode::atomically;
 use crate::error::{DataError, DataErrorKind};
 use crate::identity::TrackedMap;
+use crate::ipc_check;
+use crate::limits::Limits;
 use crate::table::Table;
 
 const TRAILER: usize = 10;
@@ -119,6 +121,7 @@ pub(crate) fn open_mapped(path: &Path, buffer: &Buffer) -> Result<Table, DataErr
 fn opened(path: &Path, buffer: &Buffer) -> Result<Table, DataError> {
     let name = path.to_string_lossy().into_owned();
     let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(&name);
+    ipc_check::check_file(buffer, &Limits::default()).map_err(|e| e.with_path(&name))?;
     let trailer =
         buffer.len().checked_sub(TRAILER).and_then(|at| buffer.get(at..)).and_then(|t| t.try_into().ok());
     let trailer: [u8; TRAILER] = trailer.ok_or_else(|| bad("too short for an Arrow IPC file".into()))?;
@@ -204,10 +207,14 @@ pub fn to_ipc_bytes(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u
 pub fn from_ipc_bytes(bytes: &[u8]) -> Result<Table, DataError> {
     let broken =
         |e: arrow_schema::ArrowError| DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {e}"));
-    let reader = StreamReader::try_new(bytes, None).map_err(broken)?;
-    let schema = reader.schema();
-    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(broken)?;
-    Table::try_new(schema, batches)
+    ipc_check::check_stream(bytes, &Limits::default())?;
+    catch_unwind(AssertUnwindSafe(|| {
+        let reader = StreamReader::try_new(bytes, None).map_err(broken)?;
+        let schema = reader.schema();
+        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(broken)?;
+        Table::try_new(schema, batches)
+    }))
+    .unwrap_or_else(|_| Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")))
 }
 
 #[cfg(test)]

@@ -11,12 +11,11 @@ use arrow_schema::{ArrowError, SchemaRef};
 use rayon::prelude::*;
 
 use super::{FileBatches, ReadOptions, nullable};
+use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
 use crate::features::METADATA_KEY;
+use crate::ipc_check::{self, MAGIC};
 use crate::source::ByteSource;
-
-/// First bytes of the file form; anything else is read as a stream.
-const MAGIC: &[u8] = b"ARROW1";
 
 /// All batches of several files.
 pub(crate) fn read_sources(
@@ -27,7 +26,7 @@ pub(crate) fn read_sources(
         .par_iter()
         .map(|source| {
             options.cancel.check()?;
-            read_file(source.as_ref()).map_err(|e| e.with_path(source.name()))
+            read_file(source.as_ref(), options).map_err(|e| e.with_path(source.name()))
         })
         .collect()
 }
@@ -36,54 +35,34 @@ fn broken(error: &ArrowError) -> DataError {
     DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {error}"))
 }
 
-/// Sees to it that the blocks of a file lie inside it: the reader would reserve what they announce. What else is broken,
-/// the reader finds.
-fn check_blocks(bytes: &[u8]) -> Result<(), DataError> {
-    let length = bytes.len() as u64;
-    let trailer = bytes.last_chunk::<10>().filter(|t| t.ends_with(MAGIC));
-    let announced = trailer.and_then(|t| t.first_chunk::<4>()).map_or(0, |t| i32::from_le_bytes(*t));
-    let footer = usize::try_from(announced)
-        .ok()
-        .and_then(|n| bytes.get(bytes.len().checked_sub(n.checked_add(10)?)?..bytes.len() - 10));
-    let Some(footer) = footer.and_then(|f| arrow_ipc::root_as_footer(f).ok()) else {
-        return Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC: the file has no footer"));
-    };
-    let blocks =
-        footer.dictionaries().into_iter().flatten().chain(footer.recordBatches().into_iter().flatten());
-    for block in blocks {
-        let end = [block.offset(), i64::from(block.metaDataLength()), block.bodyLength()]
-            .into_iter()
-            .try_fold(0_u64, |sum, part| sum.checked_add(u64::try_from(part).ok()?));
-        if end.is_none_or(|end| end > length) {
-            return Err(DataError::new(
-                DataErrorKind::Decode,
-                "broken Arrow IPC: a block lies outside the file",
-            ));
-        }
-    }
-    Ok(())
+fn collected(
+    reader: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    cancel: &Cancel,
+) -> Result<Vec<RecordBatch>, DataError> {
+    reader
+        .map(|batch| {
+            cancel.check()?;
+            batch.map_err(|e| broken(&e))
+        })
+        .collect()
 }
 
-fn read_file(source: &dyn ByteSource) -> Result<FileBatches, DataError> {
+fn read_file(source: &dyn ByteSource, options: &ReadOptions) -> Result<FileBatches, DataError> {
     let bytes = source.read_range(0..source.len())?;
-    if bytes.starts_with(MAGIC) {
-        check_blocks(&bytes)?;
-    }
+    ipc_check::check(&bytes, &options.limits)?;
     // The reader may panic on broken offsets; what it panics on is not Arrow.
     let read = catch_unwind(AssertUnwindSafe(|| {
         let cursor = Cursor::new(bytes.as_ref());
         if bytes.starts_with(MAGIC) {
-            let reader = FileReader::try_new(cursor, None)?;
-            let schema = reader.schema();
-            Ok((schema, reader.collect::<Result<Vec<_>, _>>()?))
+            let reader = FileReader::try_new(cursor, None).map_err(|e| broken(&e))?;
+            Ok::<_, DataError>((reader.schema(), collected(reader, &options.cancel)?))
         } else {
-            let reader = StreamReader::try_new(cursor, None)?;
-            let schema = reader.schema();
-            Ok((schema, reader.collect::<Result<Vec<_>, _>>()?))
+            let reader = StreamReader::try_new(cursor, None).map_err(|e| broken(&e))?;
+            Ok((reader.schema(), collected(reader, &options.cancel)?))
         }
     }));
     let (schema, batches): (SchemaRef, Vec<RecordBatch>) = match read {
-        Ok(read) => read.map_err(|e: ArrowError| broken(&e))?,
+        Ok(read) => read?,
         Err(_) => return Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")),
     };
     let said = schema.metadata().get(METADATA_KEY).map(|text| (METADATA_KEY.to_owned(), text.clone()));

@@ -5,8 +5,14 @@ use std::path::Path;
 
 use crate::error::{DataError, DataErrorKind};
 
-pub mod json;
+pub mod csv;
+mod csv_cells;
+mod csv_dialect;
+pub mod ipc;
 pub mod parquet;
+pub mod records;
+mod records_values;
+mod text;
 
 /// Writes a file through a temporary one in the same folder, renamed when `write` is done.
 ///

@@ -13,3 +13,4 @@ pub(crate) mod stack;
 pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod table_make;
+pub(crate) mod write;

@@ -202,30 +202,6 @@ impl Table {
     fn to_ipc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         ipc_bytes(py, self)
     }
-
-    /// Writes the rows as Parquet; the file appears under its name only when complete.
-    #[pyo3(signature = (path, *, compression="zstd", row_group_rows=1_000_000))]
-    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
-    fn write_parquet(
-        &self,
-        py: Python<'_>,
-        path: PathBuf,
-        compression: &str,
-        row_group_rows: usize,
-    ) -> PyResult<()> {
-        let batches = self.to_batches(py)?;
-        let schema = self.view.table().schema();
-        door::run(py, |_| {
-            crucible_data::encode::parquet::write_file(&path, &schema, &batches, compression, row_group_rows)
-        })
-    }
-
-    /// Writes the rows as JSON lines; the file appears under its name only when complete.
-    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
-    fn write_jsonl(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        let batches = self.to_batches(py)?;
-        door::run(py, |_| crucible_data::encode::json::write_lines(&path, &batches))
-    }
 }
 
 /// Bytes of all files; what cannot be seen counts as nothing.
