@@ -20,6 +20,7 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod features;
+mod gather;
 pub mod identity;
 pub mod image;
 mod ipc_check;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow_select::{concat::concat, interleave::interleave, take::take};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_select::concat::concat;
 
 use crate::error::{DataError, DataErrorKind};
+use crate::gather::{Runs, gather};
 use crate::order::RowOrder;
 use crate::table::Table;
 
@@ -101,7 +102,13 @@ impl View {
     pub fn to_batches(&self) -> Result<Vec<RecordBatch>, DataError> {
         match &self.order {
             RowOrder::Range { start, len } => Ok(self.slices(*start, *len)),
-            RowOrder::Indices(rows) => rows.chunks(GATHER_ROWS).map(|chunk| self.gather(chunk)).collect(),
+            RowOrder::Indices(rows) => {
+                let mut batches = Vec::with_capacity(rows.len().div_ceil(GATHER_ROWS));
+                for chunk in rows.chunks(GATHER_ROWS) {
+                    self.gather(chunk, &mut batches)?;
+                }
+                Ok(batches)
+            }
         }
     }
 
@@ -109,7 +116,11 @@ impl View {
     pub fn iter_batches(&self) -> Box<dyn Iterator<Item = Result<RecordBatch, DataError>> + '_> {
         match &self.order {
             RowOrder::Range { start, len } => Box::new(self.slices(*start, *len).into_iter().map(Ok)),
-            RowOrder::Indices(rows) => Box::new(rows.chunks(GATHER_ROWS).map(|chunk| self.gather(chunk))),
+            RowOrder::Indices(rows) => Box::new(rows.chunks(GATHER_ROWS).flat_map(|chunk| {
+                let mut batches = Vec::with_capacity(1);
+                let end = self.gather(chunk, &mut batches).err();
+                batches.into_iter().map(Ok).chain(end.map(Err))
+            })),
         }
     }
 
@@ -171,26 +182,50 @@ impl View {
         slices
     }
 
-    fn gather(&self, rows: &[u64]) -> Result<RecordBatch, DataError> {
-        let columns = (0..self.table.schema().fields().len())
-            .map(|c| self.gather_column(c, rows))
+    /// The rows as one batch, or as several where strings or lists are too large for 32-bit offsets.
+    fn gather(&self, rows: &[u64], out: &mut Vec<RecordBatch>) -> Result<(), DataError> {
+        match self.gather_one(rows) {
+            Err(e) if e.kind() == DataErrorKind::Limit && rows.len() > 1 => {
+                let (first, second) = rows.split_at(rows.len() / 2);
+                self.gather(first, out)?;
+                self.gather(second, out)
+            }
+            batch => {
+                out.push(batch?);
+                Ok(())
+            }
+        }
+    }
+
+    fn gather_one(&self, rows: &[u64]) -> Result<RecordBatch, DataError> {
+        let (used, runs) = self.runs(rows)?;
+        let columns = (0..self.table.schema_ref().fields().len())
+            .map(|c| self.gather_column(c, &used, &runs))
             .collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         Ok(RecordBatch::try_new_with_options(self.table.schema(), columns, &options)?)
     }
 
-    fn gather_column(&self, column: usize, rows: &[u64]) -> Result<ArrayRef, DataError> {
-        if let [batch] = self.table.batches() {
-            return Ok(take(batch.column(column), &UInt64Array::from(rows.to_vec()), None)?);
+    /// The batches that hold the rows, and where in those batches they are.
+    fn runs(&self, rows: &[u64]) -> Result<(Vec<usize>, Runs), DataError> {
+        let mut runs = Runs::with_capacity(rows.len());
+        for &row in rows {
+            let (batch, row) = self
+                .table
+                .locate(row as usize)
+                .ok_or_else(|| DataError::new(DataErrorKind::OutOfBounds, "a row number is past the end"))?;
+            runs.push(batch, row, 1);
         }
+        Ok(runs.of_used(self.table.batches().len()))
+    }
+
+    fn gather_column(&self, column: usize, used: &[usize], runs: &Runs) -> Result<ArrayRef, DataError> {
         let arrays: Vec<&dyn Array> =
-            self.table.batches().iter().map(|b| b.column(column).as_ref()).collect();
-        let places = rows
-            .iter()
-            .map(|&r| self.table.locate(r as usize))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| DataError::new(DataErrorKind::OutOfBounds, "a row number is past the end"))?;
-        Ok(interleave(&arrays, &places)?)
+            used.iter().filter_map(|&b| Some(self.table.batches().get(b)?.column(column).as_ref())).collect();
+        if arrays.is_empty() {
+            return Ok(arrow_array::new_empty_array(self.table.schema_ref().field(column).data_type()));
+        }
+        gather(&arrays, runs)
     }
 
     /// Positions `start..start + len` of one column: a slice where the rows lie together, else a copy.
@@ -204,7 +239,10 @@ impl View {
         }
         let part = self.order.select_range(start, len)?;
         match &part {
-            RowOrder::Indices(rows) => self.gather_column(column, rows),
+            RowOrder::Indices(rows) => {
+                let (used, runs) = self.runs(rows)?;
+                self.gather_column(column, &used, &runs)
+            }
             RowOrder::Range { start, len } => {
                 let slices: Vec<ArrayRef> =
                     self.slices(*start, *len).iter().map(|b| b.column(column).clone()).collect();
