@@ -41,8 +41,8 @@ $(OLD_HUB_VENV)/.tools: tests/oracle-036-requirements.txt
 
 $(TEST_VENV)/.wheel: $(TEST_VENV)/.tools $(SOURCES)
 	rm -rf dist
-	PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" $(TEST_VENV)/bin/maturin build --profile wheel --locked --quiet --compression-level 9 --out dist
-	@ls -l dist/*.whl | awk '{printf "wheel: %s, %.1f MB\n", $$NF, $$5 / 1e6}'
+	PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" $(TEST_VENV)/bin/maturin build --profile wheel --locked --quiet --out dist
+	$(TEST_PY) scripts/pack-wheel.py dist/*.whl
 	$(TEST_PY) -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	touch $@
 
