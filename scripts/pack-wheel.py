@@ -7,7 +7,6 @@ takes the old one's place once it has been read back and compared.
 
 from __future__ import annotations
 
-import os
 import struct
 import sys
 import zlib
@@ -55,6 +54,7 @@ def same(first: Path, second: Path) -> bool:
 
 
 def main(wheels: list[str]) -> int:
+    """Packs each of the files again, in place."""
     for name in wheels:
         wheel = Path(name)
         made = wheel.with_suffix(".tmp")
@@ -65,7 +65,7 @@ def main(wheels: list[str]) -> int:
             return 1
         before, after = wheel.stat().st_size, made.stat().st_size
         if after < before:
-            os.replace(made, wheel)
+            made.replace(wheel)
         else:
             made.unlink()
         print(f"{wheel}: {min(before, after) / 1e6:.2f} MB, {before / 1e6:.2f} MB before")

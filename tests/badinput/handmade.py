@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import Any
 
@@ -119,13 +120,11 @@ def file(
     return b"PAR1" + chunk + metadata + length + b"PAR1"
 
 
-
-
 def delta(values: list[int], *, count: int | None = None, block: int = 128, parts: int = 4) -> bytes:
     """`DELTA_BINARY_PACKED` of 32-bit integers, one bit width a block; the header as told."""
     head = varint(block) + varint(parts) + varint(len(values) if count is None else count)
     out = bytearray(head + zigzag(values[0] if values else 0))
-    deltas = [b - a for a, b in zip(values, values[1:], strict=False)]
+    deltas = [b - a for a, b in itertools.pairwise(values)]
     for start in range(0, len(deltas), block):
         chunk = deltas[start : start + block]
         least = min(chunk)

@@ -31,7 +31,7 @@ def honest(encoding: str) -> bytes:
     if encoding == "DELTA_BINARY_PACKED":
         return delta([7 * i for i in range(10)])
     if encoding == "DELTA_LENGTH_BYTE_ARRAY":
-        return delta([i for i in range(10)]) + b"x" * 45
+        return delta(list(range(10))) + b"x" * 45
     return delta([0, *range(1, 10)]) + delta([1] * 10) + b"0123456789"
 
 
