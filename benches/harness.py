@@ -123,7 +123,7 @@ def run_suite(suite: str, rounds: int, rows: int, only: str = "") -> list[Result
 
 def show(suite: str, tasks: dict[str, dict[str, Any]], results: dict[tuple[str, str], Result]) -> None:
     print(f"\n{suite}")
-    print(f"{'task':<34}{'contestant':<16}{'median':>12}{'spread':>9}{'cpu':>9}{'rss':>10}{'written':>10}{'ratio':>9}")
+    print(f"{'task':<38}{'contestant':<16}{'median':>12}{'spread':>9}{'cpu':>9}{'rss':>10}{'written':>10}{'ratio':>9}")
     for task, contestants in tasks.items():
         ours = results[task, "crucible"].median
         for contestant in contestants:
@@ -132,6 +132,6 @@ def show(suite: str, tasks: dict[str, dict[str, Any]], results: dict[tuple[str, 
             ratio = "" if contestant == "crucible" else f"{r.median / ours:8.2f}x"
             cpu, rss, out = (statistics.median(values) for values in (r.cpu, r.rss_mb, r.written_mb))
             print(
-                f"{task:<34}{contestant:<16}{r.median * 1000:>9.1f} ms{spread:>8.0%}{cpu:>7.2f} s{rss:>7.0f} MB{out:>7.0f} MB{ratio:>9}"
+                f"{task:<38}{contestant:<16}{r.median * 1000:>9.1f} ms{spread:>8.0%}{cpu:>7.2f} s{rss:>7.0f} MB{out:>7.0f} MB{ratio:>9}"
             )
     sys.stdout.flush()

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from benches import tables_suite
+from benches import operations_suite, tables_suite
 
 Contestants = dict[str, Callable[[], None]]
 PICKS = 5000
@@ -167,6 +167,7 @@ def chat_polars() -> Any:
 
 
 SUITES = {
+    "operations": operations_suite.SUITE,
     "tables": tables_suite.SUITE,
     "load": SimpleNamespace(
         TASKS={
