@@ -1,6 +1,9 @@
 //! What the targets have in common.
 
-use crucible_data::{DataErrorKind, Format, Limits, ReadOptions, read_files};
+use std::sync::Arc;
+
+use crucible_data::decode::tar::Samples;
+use crucible_data::{ByteSource, DataErrorKind, Format, Limits, MemorySource, ReadOptions, read_files};
 
 /// Reads bytes as a file of a format. Any outcome is fine but a panic, an abort and an `Internal` error.
 pub fn read(data: &[u8], format: Format) {
@@ -10,5 +13,22 @@ pub fn read(data: &[u8], format: Format) {
     let options = ReadOptions { limits, ..ReadOptions::default() };
     if let Err(error) = read_files(&[path], format, &options) {
         assert!(error.kind() != DataErrorKind::Internal, "{error}");
+    }
+}
+
+/// Reads bytes as a WebDataset archive.
+pub fn read_tar(data: &[u8]) {
+    let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("input", data.to_vec()));
+    let limits = Limits { max_unpacked_bytes: 1 << 20, max_member_bytes: 1 << 20, ..Limits::default() };
+    let Ok(mut samples) = Samples::open(&source, 0, &limits) else { return };
+    loop {
+        match samples.next_sample() {
+            Ok(Some(_)) => {}
+            Ok(None) => return,
+            Err(error) => {
+                assert!(error.kind() != DataErrorKind::Internal, "{error}");
+                return;
+            }
+        }
     }
 }

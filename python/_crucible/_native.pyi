@@ -10,15 +10,16 @@ __all__ = [
     "HttpResponse",
     "HubClient",
     "HubServer",
-    "JsonLinesFile",
     "LazyRow",
     "Pages",
     "ParquetFile",
     "RemoteFile",
     "RemoteStream",
+    "SampleReader",
     "Source",
     "StoreLock",
     "Table",
+    "UnitReader",
     "__version__",
     "_test_engine_pid",
     "_test_panic",
@@ -291,6 +292,8 @@ class Source:
         client: HubClient, kind: str, repo_id: str, path: str, revision: str, size: int | None = None
     ) -> Source: ...
     @staticmethod
+    def remote(file: RemoteFile) -> Source: ...
+    @staticmethod
     def memory(name: str, value: bytes) -> Source: ...
     def unpacked(self) -> Source: ...
     @property
@@ -429,9 +432,30 @@ class ParquetFile:
     ) -> Table: ...
 
 @final
-class JsonLinesFile:
-    def __new__(cls, source: Source, chunk_bytes: int = ...) -> JsonLinesFile: ...
-    def read_chunk(self, offset: int, features: str | None = None) -> tuple[Table, int]: ...
+class UnitReader:
+    def __new__(
+        cls,
+        source: Source,
+        format: str,
+        start: int = 0,
+        *,
+        features: str | None = None,
+        sample_by: str = "line",
+        keep_linebreaks: bool = False,
+        csv: str | None = None,
+        json: str | None = None,
+    ) -> UnitReader: ...
+    def next_unit(self) -> tuple[Table, int, int] | None: ...
+    @staticmethod
+    def features(source: Source, format: str, json: str | None = None) -> str | None: ...
+
+@final
+class SampleReader:
+    def __new__(cls, source: Source, start: int = 0) -> SampleReader: ...
+    def next_samples(self, count: int) -> list[tuple[str, list[tuple[str, bytes]]]]: ...
+    def next_batch(self, wanted: Sequence[tuple[str, str]], rows: int, size: int) -> tuple[Table, int, int] | None: ...
+    @staticmethod
+    def read_archives(sources: Sequence[Source], wanted: Sequence[tuple[str, str]]) -> Table: ...
 
 def features_from_arrow_schema(schema: object) -> str: ...
 def probe_image(value: object) -> dict[str, Any]: ...

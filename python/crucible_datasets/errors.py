@@ -62,6 +62,10 @@ class DatasetScriptError(DatasetsError, RuntimeError):
     """The repository is a loading script, which is not run."""
 
 
+class SampleError(DatasetsError, ValueError):
+    """The first samples of a WebDataset archive do not say what columns there are."""
+
+
 class UnknownOptionError(DatasetsError, TypeError, ValueError):
     """An option that the format does not have."""
 
@@ -124,6 +128,7 @@ __all__ = [
     "NotOfferedError",
     "OfficialImportedError",
     "OutOfBoundsError",
+    "SampleError",
     "SchemaError",
     "SplitsNotFoundError",
     "SplitsVerificationError",

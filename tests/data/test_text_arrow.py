@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import crucible_datasets as ours
-from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
+from crucible_datasets.errors import DatasetGenerationError
 
 ROWS = [{"a": i, "b": f"row {i}"} for i in range(50)]
 TEXTS = {
@@ -147,9 +147,3 @@ def test_a_cut_compressed_file_is_a_typed_error(tmp_path: Path, packing: str) ->
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DatasetGenerationError, match="broken"):
         ours.load_dataset("json", data_files=str(path), split="train")
-
-
-def test_what_is_not_streamed_says_so(tmp_path: Path) -> None:
-    (tmp_path / "t.txt").write_text("a")
-    with pytest.raises(UnsupportedError, match="streamed"):
-        ours.load_dataset("text", data_files=str(tmp_path / "t.txt"), split="train", streaming=True)

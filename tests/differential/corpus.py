@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import random
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -103,6 +104,17 @@ def _text(rows: Rows) -> bytes:
     return "".join(f"{next(iter(row.values()))} line\n" for row in rows).encode()
 
 
+def _tar(rows: Rows) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for number, row in enumerate(rows):
+            for name, data in ((f"d/{number}.json", json.dumps(row).encode()), (f"d/{number}.cls", b"%d" % number)):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
 Writer = Callable[[Rows], bytes]
 FORMATS: dict[str, Writer] = {
     ".parquet": _parquet,
@@ -115,10 +127,11 @@ FORMATS: dict[str, Writer] = {
     ".jsonl.gz": lambda rows: gzip.compress(_lines(rows)),
     ".csv.gz": lambda rows: gzip.compress(_csv(rows)),
     ".json.xz": lambda rows: lzma.compress(_array(rows)),
+    ".tar": _tar,
+    ".tar.gz": lambda rows: gzip.compress(_tar(rows)),
     ".txt.bz2": lambda rows: bz2.compress(_text(rows)),
 }
-STREAMED = {".parquet", ".jsonl"}
-NESTED = {".parquet", ".jsonl", ".json", ".arrow", ".jsonl.gz", ".json.xz"}
+NESTED = {".parquet", ".jsonl", ".json", ".arrow", ".jsonl.gz", ".json.xz", ".tar", ".tar.gz"}
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
@@ -168,8 +181,7 @@ def layouts(seed: int) -> Iterator[Repo]:
         for suffix in {suffixes[index % len(suffixes)], suffixes[(index * 3 + 4) % len(suffixes)], ".jsonl"}:
             make = _nested if suffix in NESTED and rng.random() < 0.6 else _flat
             files = {path + suffix: FORMATS[suffix](make(rng, rng.randrange(2, 7))) for path in paths.split()}
-            streamed: list[dict[str, Any]] = [{"streaming": True}] if suffix in STREAMED else []
-            yield Repo(f"{name}{suffix}", files, [{}, *streamed])
+            yield Repo(f"{name}{suffix}", files, [{}, {"streaming": True}])
 
 
 def _card(text: str) -> bytes:

@@ -53,8 +53,8 @@ def _info(library: Any, path: str, config: str) -> dict[str, Any]:
     files = [
         str(file) for listed in library.load_dataset_builder(path, config).config.data_files.values() for file in listed
     ]
-    # Of compressed lines `datasets` tells the features before they are read, here only reading tells.
-    packed = files[0].endswith((".gz", ".zip"))
+    # Of lines in archives `datasets` tells the features before they are read, here only reading tells.
+    packed = files[0].endswith(".zip")
     features = None if info.features is None or packed else info.features.to_dict()
     return {"features": features, "sizes": sizes, "config": info.config_name, "builder": info.builder_name}
 

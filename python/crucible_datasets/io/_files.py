@@ -61,7 +61,7 @@ class StorePlace:
         return settings().datasets_cache if self.cache_dir is None else Path(self.cache_dir).expanduser()
 
 
-def _store_name(files: Sequence[LocalFile], format: str, features: Features | None, options: Mapping[str, Any]) -> str:
+def store_name(files: Sequence[LocalFile], format: str, features: Features | None, options: Mapping[str, Any]) -> str:
     """The name of the decoded table of these files: by content, format, options and features."""
     types = None if features is None else features.to_dict()
     key = json.dumps([_STORE_VERSION, format, dict(sorted(options.items())), [f.content for f in files], types])
@@ -95,7 +95,7 @@ def read_table(
     paths: list[str | Source] = [file.path for file in files]
     text, given = None if features is None else features.to_text(), dict(options or {})
     place = store or StorePlace()
-    path = place.folder / "crucible" / _store_name(files, format, features, given)
+    path = place.folder / "crucible" / store_name(files, format, features, given)
     if not keep_in_memory and place.rebuild:
         path.unlink(missing_ok=True)
     if "encoding" in given:

@@ -11,18 +11,18 @@ from _crucible.errors import DecodeError
 _PIECE = 1 << 20
 
 
-def recoded(path: str, encoding: str, errors: str) -> Source:
+def recoded(file: str | Source, encoding: str, errors: str) -> Source:
     """A file as UTF-8, unpacked if it is compressed.
 
     Args:
-        path: the file.
+        file: its path, or its bytes.
         encoding: a codec of Python.
         errors: a handler of Python for bytes that are no text.
 
     Raises:
         DecodeError: bytes that are no text, with their place; the cause is the `UnicodeError`.
     """
-    source = Source.local(path).unpacked()
+    source = (Source.local(file) if isinstance(file, str) else file).unpacked()
     decoder = codecs.getincrementaldecoder(encoding)(errors)
     text = io.BytesIO()
     for start in range(0, len(source) + 1, _PIECE):
@@ -31,7 +31,7 @@ def recoded(path: str, encoding: str, errors: str) -> Source:
             piece = decoder.decode(source.read(start, stop), final=stop > len(source))
         except UnicodeError as error:
             near = start + getattr(error, "start", 0)
-            msg = f"not {encoding} text: {getattr(error, 'reason', error)} ({path}, near byte {near})"
+            msg = f"not {encoding} text: {getattr(error, 'reason', error)} ({source.name}, near byte {near})"
             raise DecodeError(msg) from error
         text.write(piece.encode("utf-8", "surrogatepass"))
     return Source.memory(source.name, text.getvalue())

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from _crucible._native import HubClient, RemoteFile
+from _crucible._native import HubClient, RemoteFile, Source
 from _crucible._settings import datasets_offline
 from crucible_datasets.io._files import LocalFile, StorePlace
 from hfhub._client import client
@@ -65,6 +65,18 @@ class WebFile:
             finally:
                 temporary.unlink(missing_ok=True)
         return LocalFile.of(path)
+
+    def source(self, store: StorePlace) -> Source:
+        """The file for streaming: read by ranges where the server knows them, else downloaded.
+
+        Args:
+            store: as `download`.
+
+        Raises:
+            HfHubHTTPError, HubConnectionError, FileNotFoundError: as `download`.
+        """
+        remote = RemoteFile.web(self.client(), self.url)
+        return Source.remote(remote) if remote.accepts_ranges else Source.local(self.download(store).path)
 
     @staticmethod
     def _save(remote: RemoteFile, target: Path) -> None:

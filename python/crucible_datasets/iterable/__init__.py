@@ -5,7 +5,15 @@ from __future__ import annotations
 from crucible_datasets.iterable._column import IterableColumn
 from crucible_datasets.iterable._dataset import IterableDataset, split_stream_by_node
 from crucible_datasets.iterable._dict import IterableDatasetDict
-from crucible_datasets.iterable._source import FileOrigin, HubOrigin, LocalOrigin, read_features
+from crucible_datasets.iterable._formats import head_features
+from crucible_datasets.iterable._source import (
+    FileOrigin,
+    HubOrigin,
+    LocalOrigin,
+    MemoryOrigin,
+    WebOrigin,
+    read_features,
+)
 from crucible_datasets.iterable._units import READERS, Position, Reading, UnitReader
 
 __all__ = [
@@ -16,9 +24,12 @@ __all__ = [
     "IterableDataset",
     "IterableDatasetDict",
     "LocalOrigin",
+    "MemoryOrigin",
     "Position",
     "Reading",
     "UnitReader",
+    "WebOrigin",
+    "head_features",
     "read_features",
     "split_stream_by_node",
 ]

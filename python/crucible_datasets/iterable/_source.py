@@ -7,6 +7,7 @@ from typing import Protocol
 
 from _crucible._native import HubClient, Source
 from crucible_datasets.features import Features
+from crucible_datasets.io import StorePlace, WebFile
 from crucible_datasets.iterable._units import READERS, Reading, TypedReader
 
 
@@ -40,6 +41,29 @@ class HubOrigin:
     def open(self) -> Source:
         """The file's bytes, by range requests."""
         return Source.hub(self.client, "dataset", self.repo_id, self.path, self.commit)
+
+
+@dataclass(frozen=True)
+class WebOrigin:
+    """A file of a web server."""
+
+    file: WebFile
+    store: StorePlace
+
+    def open(self) -> Source:
+        """The file's bytes: by range requests where the server knows them, else downloaded into the cache."""
+        return self.file.source(self.store)
+
+
+@dataclass(frozen=True)
+class MemoryOrigin:
+    """A shard without a file: its rows are among the options of the `Reading`."""
+
+    name: str
+
+    def open(self) -> Source:
+        """No bytes."""
+        return Source.memory(self.name, b"")
 
 
 def read_features(origin: FileOrigin, format: str) -> Features | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from _crucible._native import JsonLinesFile, ParquetFile, Source, Table
+from _crucible._native import ParquetFile, Source, Table
 from crucible_datasets.features import Features
 
 Position: TypeAlias = Any
@@ -85,20 +85,5 @@ class ParquetUnits:
         return self._file.read_row_group(position, self._columns, self._text), position + 1
 
 
-class JsonUnits:
-    """A file of JSON lines by chunks of whole lines; a position is a byte offset."""
-
-    def __init__(self, source: Source, reading: Reading) -> None:
-        self._file, self._length = JsonLinesFile(source), len(source)
-        self._columns = None if reading.columns is None else list(reading.columns)
-        self._text = None if reading.features is None else reading.features.to_text()
-
-    def unit(self, position: Position) -> tuple[Table, Position] | None:
-        if position >= self._length:
-            return None
-        table, after = self._file.read_chunk(position, self._text)
-        return (table if self._columns is None else table.select_columns(self._columns)), after
-
-
-READERS: dict[str, Callable[[Source, Reading], UnitReader]] = {"parquet": ParquetUnits, "json": JsonUnits}
+READERS: dict[str, Callable[[Source, Reading], UnitReader]] = {"parquet": ParquetUnits}
 """The formats that are streamed. A format of its own adds its class here, by the name that `load_dataset` uses."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from _crucible._native import Table
@@ -12,12 +12,13 @@ from crucible_datasets.dataset._home import Home
 from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
-from crucible_datasets.io import StorePlace, is_archive, unpacked
-from crucible_datasets.iterable import FileOrigin, IterableDataset, IterableDatasetDict, LocalOrigin, Reading
+from crucible_datasets.io import StorePlace, unpacked
+from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
 from crucible_datasets.load._config import BuilderConfig
-from crucible_datasets.load._data_files import DataFile, file_origins, local_files
+from crucible_datasets.load._data_files import file_origins, local_files
 from crucible_datasets.load._export import export
-from crucible_datasets.load._formats import REGISTRY, Format, ReadJob
+from crucible_datasets.load._formats import Format
+from crucible_datasets.load._jobs import ReadJob, StreamJob
 from crucible_datasets.load._modes import DownloadConfig, DownloadMode, VerificationMode
 from crucible_datasets.load._module import Module
 from crucible_datasets.load._peek import peek_features
@@ -272,12 +273,9 @@ class DatasetBuilder:
 
         Raises:
             ValueError: an unknown split, a slice, or a list.
-            UnsupportedError: a format that is not streamed.
+            UnsupportedError: an option that is not possible with streams.
+            SampleError, DataError: the beginning of the first file cannot be read.
         """
-        if not self._format.streamed:
-            streamed = sorted(name for name, format in REGISTRY.items() if format.streamed)
-            msg = f"Files of format {self.name!r} are not streamed yet; the formats are {streamed}. Load them without streaming."
-            raise UnsupportedError(msg)
         if split is None:
             return IterableDatasetDict({name: self._stream([name], name) for name in self.split_names})
         bad = f"Bad split: {split}. Available splits: {self.split_names}"
@@ -292,20 +290,16 @@ class DatasetBuilder:
             raise ValueError(msg)
         return self._stream([part.splitname for part in instruction.parts], shown)
 
-    def _origins(self, files: Sequence[DataFile]) -> list[FileOrigin]:
-        """The files to stream; archives are brought here and unpacked."""
-        if not (self._format.unpacks and any(is_archive(file.path) for file in files)):
-            return file_origins(files, self._store)
-        return [LocalOrigin(file.path) for file in unpacked(local_files(files, self._store), self._store)]
-
     def _stream(self, names: list[str], shown: str) -> IterableDataset:
         if "filters" in self._options:
             msg = (
                 "filters are not possible with streaming=True yet; load without streaming, or use the stream's filter."
             )
             raise UnsupportedError(msg)
-        files = [origin for name in names for origin in self._origins(self.config.files_of(name))]
-        columns = self._options.get("columns")
-        options = {name: value for name, value in self._options.items() if name != "columns"}
-        reading = Reading(self.name, self._imposed, None if columns is None else tuple(columns), options)
-        return IterableDataset._of_files(files, reading, NamedSplit(shown), self.info)
+        files = [file for name in names for file in self.config.files_of(name)]
+        first = next(file for name in self.split_names for file in self.config.files_of(name))
+        job = StreamJob(
+            files, first, names[0], self.name, self._options, self._imposed, self._format.unpacks, self._store
+        )
+        origins, reading = self._format.stream(job)
+        return IterableDataset._of_files(origins, reading, NamedSplit(shown), self.info)

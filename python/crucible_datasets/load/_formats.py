@@ -6,42 +6,24 @@ errors need nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from _crucible._native import Table
 from crucible_datasets.errors import UnknownOptionError, UnsupportedError
 from crucible_datasets.features import Features
-from crucible_datasets.io import LocalFile, StorePlace, read_table
+from crucible_datasets.io import read_table
 from crucible_datasets.load import _csv as csv
 from crucible_datasets.load import _imagefolder as folder
 from crucible_datasets.load import _json as json
 from crucible_datasets.load import _parquet as parquet
+from crucible_datasets.load import _streams as streams
 from crucible_datasets.load import _text as text
-
-
-@dataclass(frozen=True)
-class ReadJob:
-    """What a format's reader gets.
-
-    Attributes:
-        files: files on this machine, archives unpacked, in order.
-        split: the split that they are.
-        format: the format's name.
-        options: what the format's `reader_options` made of the user's options.
-        features: types to cast to, None to infer.
-        keep_in_memory: True keeps the table on the heap, False maps it from a file, None goes by its size.
-        store: where decoded tables are kept.
-    """
-
-    files: Sequence[LocalFile]
-    split: str
-    format: str
-    options: Mapping[str, Any]
-    features: Features | None
-    keep_in_memory: bool | None
-    store: StorePlace = field(default_factory=StorePlace)
+from crucible_datasets.load import _webdataset as webdataset
+from crucible_datasets.load._folderstream import stream_folder
+from crucible_datasets.load._jobs import ReadJob, StreamJob
+from crucible_datasets.load._streams import Stream
 
 
 def _native(job: ReadJob) -> Table:
@@ -75,7 +57,7 @@ class Format:
         reader_options: makes the options of `ReadJob` of those that were given.
         read: makes the table.
         typed: makes the features of the columns that are read of those that are known, and the options of `ReadJob`.
-        streamed: whether `IterableDataset` reads it.
+        stream: makes the files and the reading of an `IterableDataset`.
         unpacks: whether archives among its files are unpacked (not where the archive is the data).
     """
 
@@ -85,7 +67,7 @@ class Format:
     reader_options: Callable[[dict[str, Any]], dict[str, Any]] = _as_given
     read: Callable[[ReadJob], Table] = _native
     typed: Callable[[Features | None, Mapping[str, Any]], Features | None] = _all_columns
-    streamed: bool = False
+    stream: Callable[[StreamJob], Stream] = streams.stream_files
     unpacks: bool = True
 
     def __reduce__(self) -> tuple[Callable[[str], Format], tuple[str]]:
@@ -155,12 +137,15 @@ register(
         reader_options=parquet.parquet_options,
         read=_parquet,
         typed=parquet.restricted,
-        streamed=True,
+        stream=streams.stream_parquet,
     )
 )
-register(Format("json", options=dict.fromkeys(json.NAMES), reader_options=json.json_options, streamed=True))
+register(Format("json", options=dict.fromkeys(json.NAMES), reader_options=json.json_options))
 register(Format("csv", options=dict.fromkeys(csv.NAMES), reader_options=csv.csv_options))
 register(Format("text", options=dict.fromkeys(text.NAMES), reader_options=text.text_options))
 register(Format("arrow"))
 for _name in folder.COLUMNS:
-    register(Format(_name, options=folder.OPTIONS, refused=folder.REFUSED, read=folder.read_folder))
+    register(
+        Format(_name, options=folder.OPTIONS, refused=folder.REFUSED, read=folder.read_folder, stream=stream_folder)
+    )
+register(Format("webdataset", read=webdataset.read_webdataset, stream=streams.stream_samples, unpacks=False))

@@ -6,7 +6,7 @@ Nothing is copied: a cell has the file's path. Files in archives are those that 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from crucible_datasets.io import LocalFile, read_table
 from crucible_datasets.load._extensions import SIDECARS, known_formats
 
 if TYPE_CHECKING:
-    from crucible_datasets.load._formats import ReadJob
+    from crucible_datasets.load._jobs import ReadJob
 
 _MEDIA: dict[str, Feature] = {
     "imagefolder": Image,
@@ -51,12 +51,21 @@ REFUSED = {"filters": None}
 _READERS = {".csv": "csv", ".jsonl": "json", ".parquet": "parquet"}
 
 
-def read_folder(job: ReadJob) -> Table:
+def media_of(format: str) -> Feature:
+    """The feature of a format's files."""
+    return _MEDIA[format]()
+
+
+def read_folder(job: ReadJob, here: Mapping[str, LocalFile] | None = None) -> Table:
     """The rows of a split.
 
     Without metadata files: the column of the format, and `label` where the files lie in two or more folders of one
     depth. With metadata files: their rows and columns, `file_name` and `*_file_name` (one path), `file_names` and
     `*_file_names` (a list of paths) replaced by the files.
+
+    Args:
+        job: what to read. No file is opened but metadata files.
+        here: where metadata files are on this machine, by path, if elsewhere.
 
     Raises:
         SchemaError: metadata files of several kinds, without a column of file names, or with a name that leads out of
@@ -68,7 +77,7 @@ def read_folder(job: ReadJob) -> Table:
     metadata = [file for file in job.files if PurePath(file.path).name in names]
     files = [file.path for file in job.files if job.format in known_formats(file.path)]
     if metadata and not options.get("drop_metadata"):
-        return _of_metadata(job, sorted(metadata, key=lambda file: file.path))
+        return _of_metadata(job, sorted(metadata, key=lambda file: file.path), here or {})
     column = COLUMNS[job.format]
     rows: list[dict[str, Any]] = [{column: {"bytes": None, "path": path}} for path in files]
     features = Features({column: _MEDIA[job.format]()})
@@ -99,7 +108,7 @@ def _table(rows: Iterable[dict[str, Any]], features: Features) -> Table:
 # ---------------------------------------------------------------------------------------------------------- metadata
 
 
-def _of_metadata(job: ReadJob, files: list[LocalFile]) -> Table:
+def _of_metadata(job: ReadJob, files: list[LocalFile], here: Mapping[str, LocalFile]) -> Table:
     kinds = {PurePath(file.path).suffix for file in files}
     if len(kinds) > 1:
         msg = f"Found metadata files with different extensions: {sorted(kinds)}"
@@ -109,15 +118,16 @@ def _of_metadata(job: ReadJob, files: list[LocalFile]) -> Table:
         msg = f"Metadata files are read as {sorted(_READERS)}, got {files[0].path}"
         raise UnsupportedError(msg)
     format = _READERS[kind]
-    tables = [read_table([file], format, keep_in_memory=True) for file in files]
-    types = Features.from_text(read_table(files, format, keep_in_memory=True).features)
+    opened = [here.get(file.path, file) for file in files]
+    tables = [read_table([file], format, keep_in_memory=True) for file in opened]
+    types = Features.from_text(read_table(opened, format, keep_in_memory=True).features)
     column, media = COLUMNS[job.format], _MEDIA[job.format]()
     features = _replaced(types, column, media)
     if features == types:
         msg = f"`file_name`, `*_file_name`, `file_names` or `*_file_names` must be present as dictionary key in metadata files ({files[0].path})"
         raise SchemaError(msg)
     rows = (
-        _filled(types, row, column, PurePath(file.path).parent.as_posix(), file.path)
+        _filled(types, row, column, posixpath.dirname(file.path.replace("\\", "/")), file.path)
         for file, table in zip(files, tables, strict=True)
         for row in table.rows(0, table.num_rows)
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from _crucible._native import JsonLinesFile, Table
 from crucible_datasets.features import Features
-from crucible_datasets.iterable import FileOrigin, LocalOrigin, read_features
+from crucible_datasets.io import is_archive
+from crucible_datasets.iterable import FileOrigin, head_features, read_features
+from crucible_datasets.load._webdataset import sample_features
 
 
 def peek_features(origin: FileOrigin, path: str, format: str) -> Features | None:
@@ -13,17 +14,16 @@ def peek_features(origin: FileOrigin, path: str, format: str) -> Features | None
     Args:
         origin: the file.
         path: its name.
-        format: its format. Parquet: the footer; Arrow: the schema, of local files; JSON lines: the first chunk.
+        format: its format. Parquet: the footer; Arrow: the schema; JSON lines: the first
+            chunk; WebDataset: the first samples.
 
     Raises:
         DataError: the file cannot be read.
     """
     if format == "parquet":
         return read_features(origin, format)
-    if format == "arrow" and isinstance(origin, LocalOrigin):
-        return Features.from_text(Table.read([origin.path], "arrow").features)
-    if format == "json" and path.endswith((".jsonl", ".ndjson", ".json")):
-        source = origin.open()
-        if len(source) and source.read(0, min(len(source), 64)).lstrip()[:1] == b"{":
-            return Features.from_text(JsonLinesFile(source).read_chunk(0)[0].features)
+    if format == "webdataset":
+        return sample_features(origin.open())
+    if format in ("arrow", "json") and not is_archive(path):
+        return head_features(origin.open(), format, {})
     return None

@@ -15,7 +15,7 @@ from _crucible.errors import (
 )
 from crucible_datasets.errors import DatasetNotFoundError, DatasetUnreachableError
 from crucible_datasets.io import LocalFile, RemoteFiles, StorePlace, WebFile
-from crucible_datasets.iterable import FileOrigin, HubOrigin, LocalOrigin
+from crucible_datasets.iterable import FileOrigin, HubOrigin, LocalOrigin, WebOrigin
 
 E = TypeVar("E", bound=BaseException)
 
@@ -118,8 +118,8 @@ class Web:
         return [WebFile(path, self._token).download(store, force=force) for path in paths]
 
     def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:
-        """The files, downloaded."""
-        return [LocalOrigin(file.path) for file in self.files(paths, store)]
+        """The files, to stream."""
+        return [WebOrigin(WebFile(path, self._token), store) for path in paths]
 
 
 class Repository:

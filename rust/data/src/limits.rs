@@ -19,6 +19,8 @@ pub struct Limits {
     pub max_fixed_bytes: u32,
     /// Most bytes that a compressed text file, or a column of a Parquet row group, may unpack to.
     pub max_unpacked_bytes: u64,
+    /// Largest file in a tar archive, unpacked. The default is what a cell of a table holds.
+    pub max_member_bytes: u64,
 }
 
 impl Default for Limits {
@@ -32,6 +34,7 @@ impl Default for Limits {
             max_schema_depth: 256,
             max_fixed_bytes: 64 << 20,
             max_unpacked_bytes: 64 << 30,
+            max_member_bytes: i32::MAX as u64,
         }
     }
 }

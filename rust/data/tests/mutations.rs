@@ -13,9 +13,15 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crucible_data::{DataError, DataErrorKind, Format, Limits, ReadOptions, image, read_files};
+use crucible_data::decode::tar::Samples;
+use crucible_data::decode::units;
+use crucible_data::{
+    ByteSource, Cancel, DataError, DataErrorKind, Format, Limits, MemorySource, ReadOptions, image,
+    read_files,
+};
 
 /// Changed inputs of each reader in a usual run.
 const USUAL: usize = 400;
@@ -124,8 +130,26 @@ fn of_format(name: &str, format: Format) {
     run(name, |data| {
         fs::write(&path, data).unwrap();
         let limits = Limits { max_unpacked_bytes: 1 << 20, ..Limits::default() };
-        read_files(std::slice::from_ref(&path), format, &ReadOptions { limits, ..ReadOptions::default() })
-            .map(|_| ())
+        let options = ReadOptions { limits, ..ReadOptions::default() };
+        let whole = read_files(std::slice::from_ref(&path), format, &options).map(|_| ());
+        if format == Format::Parquet {
+            return whole;
+        }
+        let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("input", data.to_vec()));
+        let mut open = units::open(&source, format, 0, &options)?;
+        while open.next_unit(&Cancel::new())?.is_some() {}
+        whole
+    });
+}
+
+#[test]
+fn tar() {
+    run("tar", |data| {
+        let source: Arc<dyn ByteSource> = Arc::new(MemorySource::new("input", data.to_vec()));
+        let limits = Limits { max_unpacked_bytes: 1 << 20, max_member_bytes: 1 << 20, ..Limits::default() };
+        let mut samples = Samples::open(&source, 0, &limits)?;
+        while samples.next_sample()?.is_some() {}
+        Ok(())
     });
 }
 

@@ -51,7 +51,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data::lock::StoreLock>()?;
     module.add_class::<data::spill::GrowingFile>()?;
     module.add_class::<data::stream::ParquetFile>()?;
-    module.add_class::<data::stream::JsonLinesFile>()?;
+    module.add_class::<data::samples::SampleReader>()?;
+    module.add_class::<data::units::UnitReader>()?;
     module.add_function(wrap_pyfunction!(hub::cache::hash_files, module)?)?;
     module.add_function(wrap_pyfunction!(hub::cache::extract_archive, module)?)?;
     module.add_function(wrap_pyfunction!(hub::client::default_config, module)?)?;

@@ -57,6 +57,7 @@ enum Origin {
     Local(String),
     Hub { client: Py<HubClient>, kind: String, repo_id: String, path: String, revision: String },
     Memory(Py<PyBytes>),
+    Remote(Py<crate::hub::remote::RemoteFile>),
 }
 
 /// Bytes that can be read by position: a local file, a file of a hub repository, or bytes in memory.
@@ -75,6 +76,10 @@ impl Source {
         match &this.origin {
             Origin::Hub { client, kind, repo_id, path, revision } if this.pid != std::process::id() => {
                 open_hub(client.bind(py), kind, repo_id, path, revision)
+            }
+            Origin::Remote(file) if this.pid != std::process::id() => {
+                let file = file.get();
+                Ok(Arc::new(HubSource { name: file.name(), file: file.here(py)? }))
             }
             _ => Ok(this.bytes.clone()),
         }
@@ -124,6 +129,13 @@ impl Source {
         }
         let origin = Origin::Hub { client: client.unbind(), kind, repo_id, path, revision };
         Ok(Self { origin, pid: std::process::id(), bytes })
+    }
+
+    /// A file that was opened: of a repository or of a web server, read by ranges.
+    #[staticmethod]
+    fn remote(py: Python<'_>, file: Bound<'_, crate::hub::remote::RemoteFile>) -> PyResult<Self> {
+        let bytes = Arc::new(HubSource { name: file.get().name(), file: file.get().here(py)? });
+        Ok(Self { origin: Origin::Remote(file.unbind()), pid: std::process::id(), bytes })
     }
 
     /// Bytes in memory under the name of the file that they came from; nothing is copied.
@@ -181,6 +193,7 @@ impl Source {
                 let args = (client.bind(py), kind, repo_id, path, revision).into_pyobject(py)?;
                 Ok((class.getattr("hub")?, args))
             }
+            Origin::Remote(file) => Ok((class.getattr("remote")?, PyTuple::new(py, [file.bind(py)])?)),
             Origin::Memory(value) => {
                 let args = (slf.get().bytes.name(), value.bind(py)).into_pyobject(py)?;
                 Ok((class.getattr("memory")?, args))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 use rayon::prelude::*;
 
 use super::{FileBatches, ReadOptions, nullable};
@@ -31,7 +31,7 @@ pub(crate) fn read_sources(
         .collect()
 }
 
-fn broken(error: &ArrowError) -> DataError {
+pub(super) fn broken(error: &ArrowError) -> DataError {
     DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {error}"))
 }
 
@@ -65,21 +65,26 @@ fn read_file(source: &dyn ByteSource, options: &ReadOptions) -> Result<FileBatch
         Ok(read) => read?,
         Err(_) => return Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")),
     };
-    let said = schema.metadata().get(METADATA_KEY).map(|text| (METADATA_KEY.to_owned(), text.clone()));
-    let kept = schema.as_ref().clone().with_metadata(said.into_iter().collect::<HashMap<_, _>>());
-    let target = Arc::new(nullable::schema(&kept));
-    let batches = batches
-        .into_iter()
-        .map(|batch| {
-            let columns = batch
-                .columns()
-                .iter()
-                .zip(target.fields())
-                .map(|(c, f)| nullable::array(c, f.data_type()).map_err(|e| e.with_column(f.name())))
-                .collect::<Result<Vec<_>, _>>()?;
-            let count = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-            Ok(RecordBatch::try_new_with_options(target.clone(), columns, &count)?)
-        })
-        .collect::<Result<Vec<_>, DataError>>()?;
+    let target = kept(&schema);
+    let batches = batches.iter().map(|b| fit(b, &target)).collect::<Result<Vec<_>, _>>()?;
     Ok(FileBatches { schema: target, batches })
+}
+
+/// The schema that is kept: all nullable, values in the place of dictionaries, of the metadata only the features.
+pub(super) fn kept(schema: &Schema) -> SchemaRef {
+    let said = schema.metadata().get(METADATA_KEY).map(|text| (METADATA_KEY.to_owned(), text.clone()));
+    let kept = schema.clone().with_metadata(said.into_iter().collect::<HashMap<_, _>>());
+    Arc::new(nullable::schema(&kept))
+}
+
+/// A batch in the schema that is kept.
+pub(super) fn fit(batch: &RecordBatch, target: &SchemaRef) -> Result<RecordBatch, DataError> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(target.fields())
+        .map(|(c, f)| nullable::array(c, f.data_type()).map_err(|e| e.with_column(f.name())))
+        .collect::<Result<Vec<_>, _>>()?;
+    let count = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(target.clone(), columns, &count)?)
 }

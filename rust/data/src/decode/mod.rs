@@ -22,8 +22,11 @@ pub mod json;
 mod lines;
 mod nullable;
 pub mod parquet;
+mod reading;
+pub mod tar;
 pub mod text;
 pub mod unify;
+pub mod units;
 mod unpack;
 
 pub use csv::CsvOptions;

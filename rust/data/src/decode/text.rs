@@ -62,7 +62,8 @@ pub(crate) fn read_sources(
     sources.iter().map(|s| read_file(s.clone(), options).map_err(|e| e.with_path(s.name()))).collect()
 }
 
-fn schema() -> SchemaRef {
+/// The schema of text files.
+pub(super) fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, true)]))
 }
 
@@ -75,16 +76,16 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileB
             .map(|range| {
                 options.cancel.check()?;
                 let bytes = source.read_range(range.clone())?;
-                match universal(&bytes) {
-                    Ok(text) => lines(&text, how.keep_linebreaks),
-                    Err(error) => Err(error.line_shifted(lines_before(source.as_ref(), range.start)?)),
+                match column(&bytes, how) {
+                    Err(error) if error.line().is_some() => {
+                        Err(error.line_shifted(lines_before(source.as_ref(), range.start)?))
+                    }
+                    made => made,
                 }
             })
             .collect::<Result<Vec<_>, _>>()?
     } else {
-        let bytes = source.read_range(0..source.len())?;
-        let text = universal(&bytes)?;
-        vec![if how.sample_by == SampleBy::Document { one(&text)? } else { paragraphs(&text)? }]
+        vec![column(&source.read_range(0..source.len())?, how)?]
     };
     let schema = schema();
     let batches = columns
@@ -92,6 +93,16 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileB
         .map(|column| RecordBatch::try_new(schema.clone(), vec![Arc::new(column) as ArrayRef]))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(FileBatches { schema, batches })
+}
+
+/// The rows of a text.
+pub(super) fn column(bytes: &[u8], how: TextOptions) -> Result<StringArray, DataError> {
+    let text = universal(bytes)?;
+    match how.sample_by {
+        SampleBy::Line => lines(&text, how.keep_linebreaks),
+        SampleBy::Paragraph => paragraphs(&text),
+        SampleBy::Document => one(&text),
+    }
 }
 
 /// Checked text with `\n` as its only line end.

@@ -9,9 +9,6 @@ use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
 use crate::source::{ByteSource, MemorySource};
 
-/// Bytes that tell a compression.
-const MAGIC: u64 = 6;
-
 /// A compression that is unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packing {
@@ -22,6 +19,9 @@ pub(super) enum Packing {
 }
 
 impl Packing {
+    /// Bytes that tell a compression.
+    pub(super) const MAGIC: u64 = 6;
+
     /// What a file's first bytes say.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         let known: [(&[u8], Self); 4] = [
@@ -33,7 +33,7 @@ impl Packing {
         known.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, packing)| *packing)
     }
 
-    fn reader(self, packed: &[u8]) -> std::io::Result<Box<dyn Read + '_>> {
+    pub(super) fn reader(self, packed: &[u8]) -> std::io::Result<Box<dyn Read + '_>> {
         Ok(match self {
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
             Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
@@ -42,7 +42,32 @@ impl Packing {
         })
     }
 
-    fn name(self) -> &'static str {
+    /// What unpacks a packed reader while it is read.
+    pub(super) fn unpacking(
+        self,
+        packed: impl Read + Send + 'static,
+    ) -> std::io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+            Self::Zstd => Box::new(zstd::stream::read::Decoder::new(packed)?),
+            Self::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(packed)),
+            Self::Xz => Box::new(liblzma::read::XzDecoder::new_multi_decoder(packed)),
+        })
+    }
+
+    /// The compression that a suffix without its dot says.
+    pub(super) fn of_suffix(suffix: &str) -> Option<Self> {
+        Some(match suffix {
+            "gz" | "gzip" => Self::Gzip,
+            "zst" | "zstd" => Self::Zstd,
+            "bz2" => Self::Bzip2,
+            "xz" => Self::Xz,
+            _ => return None,
+        })
+    }
+
+    /// Its name for messages.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
@@ -57,7 +82,7 @@ impl Packing {
 /// # Errors
 /// `Decode` for broken or truncated data, `Limit` above `max_unpacked_bytes`, `Unsupported` for a zip archive.
 pub fn unpacked(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Arc<dyn ByteSource>, DataError> {
-    let head = source.read_range(0..source.len().min(MAGIC))?;
+    let head = source.read_range(0..source.len().min(Packing::MAGIC))?;
     if head.starts_with(b"PK\x03\x04") {
         let message = "a zip archive is not read as text; gzip, zstd, bzip2, xz and plain text are";
         return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));

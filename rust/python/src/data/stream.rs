@@ -1,10 +1,10 @@
-//! Files read unit by unit for streaming: Parquet by row group, JSON lines by chunk.
+//! Parquet files read by row group, for streaming.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow_schema::Schema;
-use crucible_data::decode::{json, parquet::ParquetReader};
-use crucible_data::{ByteSource, Limits};
+use crucible_data::Limits;
+use crucible_data::decode::parquet::ParquetReader;
 use pyo3::prelude::*;
 
 use super::table::Table;
@@ -12,9 +12,6 @@ use super::table_make::target_schema;
 use crate::door;
 use crate::errors::data;
 use crate::source::Source;
-
-/// Bytes of JSON lines read at a time.
-const CHUNK: usize = 4 << 20;
 
 /// A Parquet file: its footer is read once, its row groups when asked for.
 #[pyclass(frozen, module = "_crucible._native")]
@@ -60,41 +57,6 @@ impl ParquetFile {
             let batches = reader.read_row_group(index, columns.as_deref(), cancel)?;
             made(batches, target.as_ref())
         })
-    }
-}
-
-/// A JSON lines file read from any line start.
-#[pyclass(frozen, module = "_crucible._native")]
-pub(crate) struct JsonLinesFile {
-    bytes: Arc<dyn ByteSource>,
-    chunk: usize,
-    schema: OnceLock<Arc<Schema>>,
-}
-
-#[pymethods]
-impl JsonLinesFile {
-    #[new]
-    #[pyo3(signature = (source, chunk_bytes=CHUNK))]
-    #[expect(clippy::needless_pass_by_value, reason = "a handle, extracted from Python")]
-    fn new(source: Bound<'_, Source>, chunk_bytes: usize) -> PyResult<Self> {
-        Ok(Self { bytes: Source::bytes(&source)?, chunk: chunk_bytes.max(1024), schema: OnceLock::new() })
-    }
-
-    /// The whole lines of the chunk at `offset`, and where the next chunk starts. Columns of the first chunk that this
-    /// object read are kept for the later ones: a column that is missing there is null.
-    #[pyo3(signature = (offset, features=None))]
-    fn read_chunk(&self, py: Python<'_>, offset: u64, features: Option<&str>) -> PyResult<(Table, u64)> {
-        let target = features.map(target_schema).transpose()?;
-        let (source, chunk) = (&self.bytes, self.chunk);
-        let known = self.schema.get().cloned();
-        let (table, next) = door::run(py, |cancel| {
-            let (batch, next) = json::read_chunk(source.as_ref(), offset, chunk, known.as_deref(), cancel)?;
-            Ok::<_, crucible_data::DataError>((made(vec![batch], target.as_ref())?, next))
-        })?;
-        if table.view.num_rows() > 0 {
-            let _ = self.schema.set(table.view.table().schema());
-        }
-        Ok((table, next))
     }
 }
 

@@ -51,7 +51,10 @@ impl Opened {
 }
 
 /// Options of a format from their JSON.
-fn parsed<T: Default + serde::de::DeserializeOwned>(format: &str, text: Option<&str>) -> PyResult<T> {
+pub(crate) fn parsed<T: Default + serde::de::DeserializeOwned>(
+    format: &str,
+    text: Option<&str>,
+) -> PyResult<T> {
     match text {
         Some(text) => serde_json::from_str(text)
             .map_err(|e| Error::schema(format!("{format} options are wrong: {e}")).into()),

@@ -35,7 +35,7 @@ impl RemoteFile {
     }
 
     /// The file over this process's connections.
-    fn here(&self, py: Python<'_>) -> PyResult<crucible_hub::RemoteFile> {
+    pub(crate) fn here(&self, py: Python<'_>) -> PyResult<crucible_hub::RemoteFile> {
         let pid = std::process::id();
         {
             let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +56,7 @@ impl RemoteFile {
         Ok(fresh)
     }
 
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.plan {
             Plan::Hub { kind, repo_id, path, commit, .. } => {
                 format!("hf://{}/{repo_id}@{commit}/{path}", plural(kind))

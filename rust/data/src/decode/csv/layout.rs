@@ -12,7 +12,7 @@ use crate::decode::FileBatches;
 use crate::error::{DataError, DataErrorKind};
 
 /// The columns of a file.
-pub(super) struct Layout {
+pub(in crate::decode) struct Layout {
     /// Names in the order of the fields of a record; empty for fields that are not read.
     pub(super) names: Vec<String>,
     /// The fields that are read.
@@ -22,12 +22,12 @@ pub(super) struct Layout {
     /// Whether records may have any number of fields.
     pub(super) any_width: bool,
     /// Where rows begin.
-    pub(super) body: usize,
+    pub(in crate::decode) body: usize,
 }
 
 impl Layout {
     /// Reads the header, and looks at the first row: fields that it has beyond the header are an index in front.
-    pub(super) fn of(text: &[u8], options: &CsvOptions) -> Result<Self, DataError> {
+    pub(in crate::decode) fn of(text: &[u8], options: &CsvOptions) -> Result<Self, DataError> {
         let mut start = 0;
         for _ in 0..options.skip_rows {
             let rest = text.get(start..).unwrap_or_default();

@@ -24,11 +24,14 @@ mod numbers;
 mod records;
 
 use infer::{Seen, Words};
-use layout::Layout;
-use records::{Records, pieces};
+pub(super) use layout::Layout;
+pub(super) use records::Records;
+use records::pieces;
 
 /// Rows that decide the types, as the chunks of `datasets` do.
-const HEAD: usize = 10_000;
+pub(super) const HEAD: usize = 10_000;
+/// A mark of UTF-8 that some writers put first.
+pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// Bytes of text that a thread takes at a time.
 const PIECE: usize = 2 << 20;
 
@@ -149,11 +152,20 @@ fn wrong(message: impl Into<String>) -> DataError {
 fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileBatches, DataError> {
     let source = unpacked(source, &options.limits)?;
     let bytes = source.read_range(0..source.len())?;
-    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let csv = &options.csv;
-    let layout = Layout::of(text, csv)?;
+    let text = bytes.strip_prefix(BOM).unwrap_or(&bytes);
+    let layout = Layout::of(text, &options.csv)?;
     let body = text.get(layout.body..).unwrap_or_default();
-    let lines = || lines_in(text.get(..layout.body).unwrap_or_default());
+    read_body(body, &layout, options)
+        .map_err(|e| e.line_shifted(lines_in(text.get(..layout.body).unwrap_or_default())))
+}
+
+/// The rows of a text behind the header. Lines of errors are those of the text.
+pub(super) fn read_body(
+    body: &[u8],
+    layout: &Layout,
+    options: &ReadOptions,
+) -> Result<FileBatches, DataError> {
+    let csv = &options.csv;
     let words = Words::new(csv);
     let imposed = options.features.as_ref().map(schema_from_features).transpose()?;
     let width = layout.names.len();
@@ -183,12 +195,12 @@ fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileB
             {
                 let before = body.get(..range.start + records.begins(row)).unwrap_or_default();
                 let message = format!("expected {width} fields, saw {}", records.width(row));
-                return Err(wrong(message).with_line(lines() + lines_in(before) + 1));
+                return Err(wrong(message).with_line(lines_in(before) + 1));
             }
             Ok(infer::look(&records, width, &words, csv))
         })
         .collect::<Result<Vec<_>, DataError>>()?;
-    let types = types(&seen, &layout, imposed.as_ref());
+    let types = types(&seen, layout, imposed.as_ref());
 
     let kept: Vec<usize> = match &imposed {
         None => layout.order(),

@@ -14,7 +14,7 @@ struct Span {
 }
 
 /// The records of a piece of text.
-pub(super) struct Records<'a> {
+pub(in crate::decode) struct Records<'a> {
     text: &'a [u8],
     unescaped: Vec<u8>,
     spans: Vec<Span>,
@@ -24,7 +24,7 @@ pub(super) struct Records<'a> {
 
 impl<'a> Records<'a> {
     /// Cuts `text`, at most `limit` records of it. Returns where the cut stopped, too.
-    pub(super) fn cut(text: &'a [u8], options: &CsvOptions, limit: usize) -> (Self, usize) {
+    pub(in crate::decode) fn cut(text: &'a [u8], options: &CsvOptions, limit: usize) -> (Self, usize) {
         let mut records = Self { text, unescaped: Vec::new(), spans: Vec::new(), ends: Vec::new() };
         let mut at = 0;
         while at < text.len() && records.ends.len() < limit {
@@ -33,7 +33,7 @@ impl<'a> Records<'a> {
         (records, at.min(text.len()))
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::decode) fn len(&self) -> usize {
         self.ends.len()
     }
 
@@ -63,7 +63,7 @@ impl<'a> Records<'a> {
     }
 
     /// The byte of the text at which a record begins.
-    pub(super) fn begins(&self, row: usize) -> usize {
+    pub(in crate::decode) fn begins(&self, row: usize) -> usize {
         self.ends.get(row).map_or(self.text.len(), |e| e.1)
     }
 

@@ -16,12 +16,10 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::lines::{CHUNK, SEARCH, line_ranges, lines_before, lines_in, next_line};
-use super::unpack::{Packing, unpacked};
+use super::unpack::unpacked;
 use super::{FileBatches, ReadOptions, unify};
-use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
 use crate::features::{features_json, metadata_of};
-use crate::limits::Limits;
 use crate::source::ByteSource;
 
 mod builder;
@@ -313,55 +311,9 @@ fn explain(text: &[u8], fail: Fail) -> DataError {
 }
 
 /// The first byte that is not blank, after a BOM.
-fn first_letter(text: &[u8]) -> Option<u8> {
+pub(super) fn first_letter(text: &[u8]) -> Option<u8> {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     text.iter().copied().find(|b| !b.is_ascii_whitespace())
-}
-
-/// The whole lines of the next chunk of a source, and where the chunk after it starts (the length at the end). For
-/// streaming: types are those of the chunk, widened by what is `known` from earlier ones; dates stay strings.
-///
-/// # Errors
-/// As reading the file, the line counted from the chunk's start; `Unsupported` for compressed files and arrays.
-pub fn read_chunk(
-    source: &dyn ByteSource,
-    offset: u64,
-    size: usize,
-    known: Option<&Schema>,
-    cancel: &Cancel,
-) -> Result<(RecordBatch, u64), DataError> {
-    cancel.check()?;
-    let length = source.len();
-    let start = offset.min(length);
-    let end = match start.checked_add(size as u64) {
-        Some(end) if end < length => next_line(source, end)?,
-        _ => length,
-    };
-    let text = source.read_range(start..end)?;
-    if start == 0 && (first_letter(&text) == Some(b'[') || Packing::of(&text).is_some()) {
-        let message = "JSON arrays and compressed files cannot be streamed yet; load them without streaming";
-        return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
-    }
-    let place = |e: DataError| e.with_path(source.name());
-    let wanted = Wanted {
-        depth: Limits::default().max_json_depth,
-        raw: Arc::default(),
-        find: false,
-        text: Arc::from("text"),
-    };
-    let chunk = match parse(&text, &wanted, Rows::Lines) {
-        Ok(chunk) => chunk,
-        Err(error) => return Err(place(error.line_shifted(lines_before(source, start)?))),
-    };
-    let batch = match known {
-        None => chunk.batch,
-        Some(known) => {
-            let mut fields: Vec<Field> = known.fields().iter().map(|f| f.as_ref().clone()).collect();
-            unify::merge(&mut fields, chunk.batch.schema().fields()).map_err(place)?;
-            crate::features::cast_batch(&chunk.batch, &Schema::new(fields)).map_err(place)?
-        }
-    };
-    Ok((batch, end))
 }
 
 #[cfg(test)]

@@ -125,20 +125,6 @@ fn gzip_is_read_and_broken_gzip_is_an_error() {
     assert_eq!(read(&path).unwrap_err().kind(), DataErrorKind::Decode);
 }
 
-#[test]
-fn chunks_can_be_streamed() {
-    let text: String = (0..1000).map(|i| format!("{{\"i\":{i}}}\n")).collect();
-    let source = crate::source::MemorySource::new("m", text.into_bytes());
-    let (mut offset, mut rows) = (0, 0);
-    while offset < source.len() {
-        let (batch, next) = read_chunk(&source, offset, 1024, None, &Cancel::new()).unwrap();
-        rows += batch.num_rows();
-        assert!(next > offset);
-        offset = next;
-    }
-    assert_eq!(rows, 1000);
-}
-
 proptest! {
     /// Any texts and numbers come back as serde_json reads them.
     #[test]

@@ -1,0 +1,40 @@
+"""Streams of formats: their files, and how these are read."""
+
+from __future__ import annotations
+
+from crucible_datasets.iterable import FileOrigin, Reading, head_features
+from crucible_datasets.load._jobs import StreamJob
+from crucible_datasets.load._webdataset import sample_features
+
+Stream = tuple[list[FileOrigin], Reading]
+"""Files, and how they are read."""
+
+
+def stream_files(job: StreamJob) -> Stream:
+    """JSON, CSV, text and Arrow files.
+
+    As in `datasets`, the beginning of the first JSON or Arrow file is read at once: it says the types of all.
+    """
+    options = dict(job.options)
+    features = job.features
+    if features is None:
+        head = next(iter(job.origins([job.first])), None)
+        features = None if head is None else head_features(head.open(), job.format, options)
+    return job.origins(job.files), Reading(job.format, features, None, options)
+
+
+def stream_parquet(job: StreamJob) -> Stream:
+    """Parquet files, whose footers are read when it is their turn."""
+    columns = job.options.get("columns")
+    options = {name: value for name, value in job.options.items() if name != "columns"}
+    return job.origins(job.files), Reading(
+        job.format, job.features, None if columns is None else tuple(columns), options
+    )
+
+
+def stream_samples(job: StreamJob) -> Stream:
+    """WebDataset archives. The first samples are read at once: they say the columns."""
+    features = job.features
+    if features is None:
+        features = sample_features(job.origins([job.first])[0].open())
+    return job.origins(job.files), Reading(job.format, features)

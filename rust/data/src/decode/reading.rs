@@ -1,0 +1,104 @@
+//! Sources read from a position on, in constant memory: plain, or unpacked while they are read.
+
+use std::io::{Read, copy, sink};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+
+use super::unpack::Packing;
+use crate::error::{DataError, DataErrorKind};
+use crate::limits::Limits;
+use crate::source::ByteSource;
+
+/// Bytes of the first request, so that the first row comes early.
+const FIRST: u64 = 256 << 10;
+/// Bytes of the later ones.
+const MOST: u64 = 8 << 20;
+/// Bytes at a time where asking costs little.
+const NEAR: u64 = 1 << 20;
+
+/// A source read forward by pieces that grow.
+struct Reading {
+    source: Arc<dyn ByteSource>,
+    at: u64,
+    size: u64,
+    piece: Bytes,
+}
+
+impl Reading {
+    fn new(source: Arc<dyn ByteSource>, at: u64) -> Self {
+        let size = if source.is_near() { NEAR } else { FIRST };
+        Self { source, at, size, piece: Bytes::new() }
+    }
+}
+
+impl Read for Reading {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.piece.is_empty() {
+            let end = self.source.len().min(self.at.saturating_add(self.size));
+            if self.at >= end {
+                return Ok(0);
+            }
+            self.piece = self.source.read_range(self.at..end).map_err(std::io::Error::other)?;
+            self.at = end;
+            if !self.source.is_near() {
+                self.size = MOST.min(self.size * 2);
+            }
+        }
+        let count = buffer.len().min(self.piece.len());
+        if let Some(into) = buffer.get_mut(..count) {
+            self.piece.copy_to_slice(into);
+        }
+        Ok(count)
+    }
+}
+
+/// The content of a source from position `at` of it on (of what it unpacks to, if it is compressed), and whether it is
+/// compressed.
+///
+/// # Errors
+/// As reading the source; `Decode` for broken data before `at`.
+pub(crate) fn opened(
+    source: &Arc<dyn ByteSource>,
+    at: u64,
+    limits: &Limits,
+) -> Result<(Box<dyn Read + Send>, bool), DataError> {
+    let head = source.read_range(0..source.len().min(Packing::MAGIC))?;
+    let Some(packing) = Packing::of(&head) else {
+        return Ok((Box::new(Reading::new(source.clone(), at)), false));
+    };
+    let failed = |e| explained(e, packing.name(), source.name());
+    let unpacked = packing.unpacking(Reading::new(source.clone(), 0)).map_err(failed)?;
+    let mut unpacked = Capped { inner: unpacked, left: limits.max_unpacked_bytes };
+    copy(&mut (&mut unpacked).take(at), &mut sink()).map_err(failed)?;
+    Ok((Box::new(unpacked), true))
+}
+
+/// A reader that fails beyond so many bytes.
+struct Capped<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Capped<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        let Some(left) = self.left.checked_sub(count as u64) else {
+            let message = "unpacks to more than max_unpacked_bytes";
+            return Err(std::io::Error::other(DataError::new(DataErrorKind::Limit, message)));
+        };
+        self.left = left;
+        Ok(count)
+    }
+}
+
+/// The error of the source below, or one that says that the data is broken.
+pub(crate) fn explained(error: std::io::Error, what: &str, name: &str) -> DataError {
+    match error.downcast::<DataError>() {
+        Ok(inner) => inner.with_path(name),
+        Err(error) => {
+            let message = format!("broken {what}: {error}");
+            DataError::new(DataErrorKind::Decode, message).with_path(name).with_source(error)
+        }
+    }
+}

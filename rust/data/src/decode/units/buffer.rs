@@ -1,0 +1,123 @@
+//! `Buffer`: the next bytes of a file, as many as a unit needs.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use memchr::memrchr;
+
+use crate::cancel::Cancel;
+use crate::decode::lines::{lines_before, lines_in};
+use crate::decode::reading::{explained, opened};
+use crate::error::{DataError, DataErrorKind};
+use crate::limits::Limits;
+use crate::source::ByteSource;
+
+/// Bytes read between two looks at `Cancel`.
+const STEP: usize = 1 << 20;
+/// Most bytes that are held: a unit becomes columns with offsets of 32 bits.
+const LARGEST: usize = i32::MAX as usize;
+
+/// Bytes from a position on; what was used is given up.
+pub(super) struct Buffer {
+    reader: Box<dyn Read + Send>,
+    source: Arc<dyn ByteSource>,
+    packed: bool,
+    held: Vec<u8>,
+    used: usize,
+    at: u64,
+    ended: bool,
+    /// Line ends before `at`, counted from `opened_at`.
+    lines: u64,
+    opened_at: u64,
+}
+
+impl Buffer {
+    pub(super) fn open(source: &Arc<dyn ByteSource>, at: u64, limits: &Limits) -> Result<Self, DataError> {
+        let (reader, packed) = opened(source, at, limits)?;
+        Ok(Self {
+            reader,
+            source: source.clone(),
+            packed,
+            held: Vec::new(),
+            used: 0,
+            at,
+            ended: false,
+            lines: 0,
+            opened_at: at,
+        })
+    }
+
+    /// Reads until `want` bytes are held, or everything.
+    pub(super) fn fill(&mut self, want: usize, cancel: &Cancel) -> Result<(), DataError> {
+        if self.used > 0 {
+            self.held.drain(..self.used);
+            self.used = 0;
+        }
+        if want > LARGEST {
+            let message = "a line, record or array item of 2 GiB or more does not fit into memory at once";
+            return Err(DataError::new(DataErrorKind::Limit, message).with_path(self.source.name()));
+        }
+        while self.held.len() < want && !self.ended {
+            cancel.check()?;
+            let step = STEP.min(want - self.held.len());
+            let read = self.reader.by_ref().take(step as u64).read_to_end(&mut self.held);
+            let what = if self.packed { "compressed data" } else { "file" };
+            self.ended = read.map_err(|e| explained(e, what, self.source.name()))? < step;
+        }
+        Ok(())
+    }
+
+    /// What is held.
+    pub(super) fn held(&self) -> &[u8] {
+        self.held.get(self.used..).unwrap_or_default()
+    }
+
+    /// Whether nothing follows what is held.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Gives up the first bytes of what is held.
+    pub(super) fn skip(&mut self, count: usize) {
+        let count = count.min(self.held().len());
+        self.lines += lines_in(self.held().get(..count).unwrap_or_default());
+        self.used += count;
+        self.at += count as u64;
+    }
+
+    /// Position of what is held.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Reads until whole lines are held, of about `want` bytes or more; their length, 0 at the end.
+    pub(super) fn whole_lines(&mut self, mut want: usize, cancel: &Cancel) -> Result<usize, DataError> {
+        loop {
+            self.fill(want, cancel)?;
+            if self.ended {
+                return Ok(self.held.len());
+            }
+            if let Some(last) = memrchr(b'\n', self.held()) {
+                return Ok(last + 1);
+            }
+            want = want.saturating_mul(2);
+        }
+    }
+
+    /// An error with a line of what is held as one with the line of the file.
+    pub(super) fn placed(&self, error: DataError) -> DataError {
+        let error = error.with_path(self.source.name());
+        if error.line().is_none() {
+            return error;
+        }
+        let before = match self.opened_at {
+            0 => Some(0),
+            _ if self.packed => None, // unpacking all of it again is not worth a number
+            at => lines_before(self.source.as_ref(), at).ok(),
+        };
+        match before {
+            Some(before) => error.line_shifted(before + self.lines),
+            None => error.without_line(),
+        }
+    }
+}
