@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::SchemaRef;
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
-use parquet::basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel};
+use parquet::basic::{Compression, Encoding, GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{CdcOptions, EnabledStatistics, WriterProperties, WriterVersion};
@@ -22,9 +22,9 @@ use crate::features::{cast_batch, extended};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ParquetOptions {
-    /// `zstd`, `snappy`, `gzip`, `lz4`, `brotli` or `none`.
+    /// `zstd`, `snappy`, `gzip`, `lz4` or `none`.
     pub compression: String,
-    /// Level of zstd, gzip or brotli.
+    /// Level of zstd or gzip.
     pub level: Option<i32>,
     /// Most rows of a row group.
     pub row_group_rows: usize,
@@ -174,15 +174,12 @@ fn codec(name: &str, level: Option<i32>) -> Result<Compression, DataError> {
         "gzip" => {
             Compression::GZIP(small.map(GzipLevel::try_new).transpose().map_err(refused)?.unwrap_or_default())
         }
-        "brotli" => Compression::BROTLI(
-            small.map(BrotliLevel::try_new).transpose().map_err(refused)?.unwrap_or_default(),
-        ),
         "snappy" => Compression::SNAPPY,
         "lz4" => Compression::LZ4_RAW,
         "none" => Compression::UNCOMPRESSED,
         other => {
             let message =
-                format!("unknown compression {other:?}; known: zstd, snappy, gzip, lz4, brotli, none");
+                format!("unknown compression {other:?}; known: zstd, snappy, gzip, lz4, none");
             return Err(DataError::new(DataErrorKind::Schema, message));
         }
     };

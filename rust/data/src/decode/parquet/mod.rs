@@ -28,6 +28,7 @@ use crate::limits::Limits;
 use crate::source::ByteSource;
 
 mod assemble;
+mod brotli;
 mod check;
 mod delta;
 mod dictionary;

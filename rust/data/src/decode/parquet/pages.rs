@@ -13,6 +13,7 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
+use super::brotli::{as_packed, unpacked};
 use super::delta::{Broken, Delta, joined_bytes};
 use super::dictionary::Dictionary;
 use super::fetched::Fetched;
@@ -52,9 +53,12 @@ impl RowGroups for Looked {
         let index = self.metadata.page_index();
         let locations = index.and_then(|i| i.page_locations(self.row_group, leaf));
         let locations = locations.filter(|l| in_order(l)).cloned();
-        let pages = SerializedPageReader::new(self.fetched.clone(), described, self.num_rows(), locations)?;
+        let packed = as_packed(described)?;
+        let chunk = packed.as_ref().unwrap_or(described);
+        let pages = SerializedPageReader::new(self.fetched.clone(), chunk, self.num_rows(), locations)?;
         let chunk = ChunkPages {
             pages,
+            brotli: packed.is_some(),
             values: Values::new(described.column_descr(), &self.limits),
             error: self.error.clone(),
         };
@@ -85,13 +89,18 @@ impl PageIterator for Once {}
 
 struct ChunkPages {
     pages: SerializedPageReader<Fetched>,
+    /// Whether pages come packed and are unpacked here.
+    brotli: bool,
     values: Values,
     error: Arc<Mutex<Option<DataError>>>,
 }
 
 impl ChunkPages {
     fn looked(&mut self, page: Option<Page>) -> Crate<Option<Page>> {
-        let Some(page) = page else { return Ok(None) };
+        let Some(mut page) = page else { return Ok(None) };
+        if self.brotli {
+            page = unpacked(page, self.values.limits.max_page_bytes)?;
+        }
         match self.values.look(&page) {
             Ok(()) => Ok(Some(page)),
             Err(error) => {
