@@ -143,8 +143,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used."""
-    if name == "utils":
-        return importlib.import_module("crucible_datasets.utils")
+    if name in {"fingerprint", "utils"}:
+        return importlib.import_module(f"crucible_datasets.{name}")
     if name not in _HOME:
         msg = f"module 'crucible_datasets' has no attribute {name!r}"
         raise AttributeError(msg)

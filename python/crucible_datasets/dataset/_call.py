@@ -108,7 +108,7 @@ def row_blocks(source: RowsMixin, call: Call, block_rows: int, *, what: str) -> 
             passed.append(range(start + call.offset, stop + call.offset))
         if call.with_rank:
             passed.append(itertools.repeat(call.rank, stop - start))
-        results = run(zip(*passed, strict=False), partial(_row_place, what, start))
+        results = run(zip(*passed, strict=False), partial(_row_place, what, start + call.offset))
         yield Block(start, stop, inputs, results)
         call.meter.reached(stop)
 
@@ -135,7 +135,7 @@ def batch_blocks(source: RowsMixin, call: Call, *, what: str) -> Iterator[Block]
             )
             for (_, arguments), (start, stop) in zip(prepared, group, strict=True)
         ]
-        results = run(passed, partial(_batch_place, what, group))
+        results = run(passed, partial(_batch_place, what, [(a + call.offset, b + call.offset) for a, b in group]))
         for (inputs, _), (start, stop), result in zip(prepared, group, results, strict=True):
             yield Block(start, stop, [inputs], [result])
             call.meter.reached(stop)

@@ -74,7 +74,7 @@ def run_jobs(jobs: Sequence[Job], what: str, label: str) -> list[Any]:
             for job, path in zip(jobs, paths, strict=True):
                 with _no_interrupt():  # between the start and the list, nobody would end the child
                     ours, theirs = context.Pipe(duplex=False)
-                    child = context.Process(target=_child, args=(job, path, theirs, os.getpid()), daemon=True)
+                    child = context.Process(target=_child, args=(job, path, theirs), daemon=True)
                     _start(child, method)
                     theirs.close()
                     children.append((child, ours))
@@ -153,13 +153,13 @@ def _collected(children: list[tuple[Any, Connection]], what: str, meter: Meter) 
     return values
 
 
-def _child(job: Job, path: Path, out: Connection, parent: int) -> None:
+def _child(job: Job, path: Path, out: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends the children
     signal.signal(signal.SIGTERM, _ended)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     meter = Meter()
     ended = threading.Event()
-    reporter = threading.Thread(target=_report, args=(meter, out, parent, ended), daemon=True)
+    reporter = threading.Thread(target=_report, args=(meter, out, ended), daemon=True)
     reporter.start()
     try:
         answer: tuple[str, Any] = ("done", (job.run(path, meter), len(job.part)))
@@ -178,11 +178,12 @@ def _ended(number: int, frame: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def _report(meter: Meter, out: Connection, parent: int, ended: threading.Event) -> None:
+def _report(meter: Meter, out: Connection, ended: threading.Event) -> None:
     """Tells the parent how far the work is, and ends the process when the parent is gone."""
     told = 0
+    parent = mp.parent_process()
     while not ended.wait(0.1):
-        if os.getppid() != parent:
+        if parent is not None and not parent.is_alive():
             os._exit(1)  # killed: nobody takes the result, and the locks of the parent must not stay
         count = meter.count()
         if count != told:
