@@ -675,3 +675,23 @@ def test_folders(tmp_path: Path, cache: Path, calls: Calls) -> None:
     assert calls.take() == 20  # written again: who knows
     single = Dataset.from_file(path)
     assert single.cache_files == [{"filename": str(path)}]
+
+
+def test_a_fork_does_not_keep_the_lock(tmp_path: Path) -> None:
+    code = """
+import os, sys, json
+from _crucible._native import StoreLock
+lock = StoreLock.try_take(sys.argv[1])
+assert StoreLock.try_take(sys.argv[1]) is None
+reading, writing = os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(reading, 1)
+    os._exit(0)
+lock.release()
+free = StoreLock.try_take(sys.argv[1]) is not None
+os.write(writing, b"x")
+os.waitpid(child, 0)
+print(json.dumps(free))
+"""
+    assert ended(run(code, str(tmp_path / "x.arrow"))) is True

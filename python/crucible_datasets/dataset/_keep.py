@@ -53,7 +53,9 @@ class KeepMixin(OrderMixin):
         if fingerprint is None:
             fingerprint, known = fingerprint_of(transform, {"": self._told(), **arguments})
         if named is not None:
-            return KeptFile(Path(named).absolute(), fingerprint, whole=True)
+            path = Path(named).absolute()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return KeptFile(path, fingerprint, whole=True)
         if not known or home is None or not home.usable():
             return None
         return KeptFile(home.folder / f"cache-{fingerprint}.arrow", fingerprint)

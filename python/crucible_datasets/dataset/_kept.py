@@ -98,7 +98,6 @@ class KeptFile:
     def write(self, table: Table) -> None:
         """Writes a headed table."""
         if self.whole:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             table.write_stream(self.path)
         else:
             GrowingFile(self.path, table).finish()

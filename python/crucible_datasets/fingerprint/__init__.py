@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crucible_datasets.fingerprint._errors import UnhashableError
 from crucible_datasets.fingerprint._hasher import (
     Hasher,
     fingerprint_of,
@@ -10,7 +11,6 @@ from crucible_datasets.fingerprint._hasher import (
     validate_fingerprint,
 )
 from crucible_datasets.fingerprint._switch import disable_caching, enable_caching, is_caching_enabled
-from crucible_datasets.fingerprint._walk import UnhashableError
 
 __all__ = [
     "Hasher",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from crucible_datasets.fingerprint._errors import UnhashableError
 from crucible_datasets.fingerprint._switch import is_caching_enabled
-from crucible_datasets.fingerprint._walk import UnhashableError, Walker
 from crucible_datasets.utils.logging import get_logger
+
+if TYPE_CHECKING:
+    from crucible_datasets.fingerprint._walk import Walker
 
 logger = get_logger(__name__)
 
@@ -29,7 +33,9 @@ class Hasher:
     """
 
     def __init__(self) -> None:
-        self._walker = Walker()
+        # Late: whoever only reads rows hashes nothing.
+        walk: Any = importlib.import_module("crucible_datasets.fingerprint._walk")
+        self._walker: Walker = walk.Walker()
 
     @classmethod
     def hash_bytes(cls, value: bytes | list[bytes]) -> str:

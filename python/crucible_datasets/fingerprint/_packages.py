@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.machinery
-import importlib.metadata
 import os
 import sys
 from pathlib import Path
@@ -49,9 +49,10 @@ def _version(top: str) -> str:
     said = getattr(sys.modules.get(top), "__version__", None)
     if isinstance(said, str):
         return said
+    metadata: Any = importlib.import_module("importlib.metadata")  # late: it is slow to import and seldom needed
     try:
-        return importlib.metadata.version(top)
-    except importlib.metadata.PackageNotFoundError:
+        return str(metadata.version(top))
+    except metadata.PackageNotFoundError:
         return file_digest(sys.modules.get(top))
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from crucible_datasets.fingerprint import _special
 from crucible_datasets.fingerprint._code import Import, Name, nested, references
+from crucible_datasets.fingerprint._errors import UnhashableError
 from crucible_datasets.fingerprint._packages import compiled_digest, is_package, version_of
 
 _PLAIN = frozenset({int, float, complex, str, bytes, bool, type(None), type(Ellipsis)})
@@ -48,15 +49,15 @@ _NOT_OF_CLASSES = frozenset(
         "_abc_impl",
         "__annotate_func__",
         "__annotations_cache__",
+        # Made of the fields, which are told; they cannot be pickled.
+        "__pydantic_core_schema__",
+        "__pydantic_validator__",
+        "__pydantic_serializer__",
     }
 )
 _DYNAMIC = frozenset({"globals", "eval", "exec", "vars"})
 """Builtins that reach any global of the module."""
 _ABSENT = object()
-
-
-class UnhashableError(TypeError):
-    """An object whose state cannot be told: a generator, an open file, a connection."""
 
 
 class Walker:

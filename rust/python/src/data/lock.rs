@@ -27,8 +27,11 @@ impl StoreLock {
 
     /// Gives the lock back.
     fn release(&self) {
-        if let Ok(mut held) = self.file.lock() {
-            held.take();
+        if let Ok(mut held) = self.file.lock()
+            && let Some(file) = held.take()
+        {
+            // Not by closing it alone: a process that was forked meanwhile has it open too.
+            let _ = file.unlock();
         }
     }
 }
