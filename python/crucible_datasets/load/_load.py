@@ -97,7 +97,7 @@ def load_dataset(
     """Loads a dataset of the hub, of a folder, or of files.
 
     Args:
-        path: a dataset id (`openai/gsm8k`), a folder, or the name of a format ("parquet", "json", "csv", "text", "arrow") for `data_files`. `hf://datasets/…` is the hub's even where a folder of that name exists.
+        path: a dataset id (`openai/gsm8k`), a folder, or the name of a format ("parquet", "json", "csv", "text", "arrow", "webdataset", "imagefolder"…) for `data_files`. `hf://datasets/…` is the hub's even where a folder of that name exists.
         name: config; needed when the card names several and no default.
         data_dir: folder inside the repository or folder; of a format: the folder of its files.
         data_files: a path or glob, a list of them, a dict of them by split, or a list of `{"split", "path"}`;
