@@ -111,3 +111,23 @@ def test_messages_reach_the_root_logger(caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level(logging.WARNING):
         ours.logging.get_logger("crucible_datasets.y").warning("told")
     assert "told" in caplog.text
+
+
+def test_under_the_official_names() -> None:
+    code = """
+import crucible_datasets.compat
+crucible_datasets.compat.install()
+import datasets, json
+from datasets.fingerprint import Hasher, is_caching_enabled
+from datasets.utils import disable_progress_bars, logging, tqdm
+from datasets.utils.logging import get_verbosity, set_verbosity_error
+datasets.disable_caching()
+disable_progress_bars()
+set_verbosity_error()
+print(json.dumps([Hasher.hash(1) == crucible_datasets.fingerprint.Hasher.hash(1), is_caching_enabled(),
+                  datasets.are_progress_bars_disabled(), list(tqdm(range(2))), get_verbosity(),
+                  datasets.logging.get_verbosity(), logging.get_logger().name]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == [True, False, True, [0, 1], 40, 40, "crucible_datasets"]
+    assert done.stderr == ""

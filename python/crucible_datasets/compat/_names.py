@@ -11,6 +11,8 @@ _PACKAGE = "crucible_datasets"
 _FEATURES = "Array2D Array3D Array4D Array5D Audio BioSequence BioStructure ClassLabel Features Image Json LargeList List Mesh Nifti Pdf Sequence Translation TranslationVariableLanguages Value Video"
 _INSPECT = "get_dataset_config_info get_dataset_config_names get_dataset_default_config_name get_dataset_infos get_dataset_split_names"
 
+_BARS = "are_progress_bars_disabled disable_progress_bars enable_progress_bars tqdm"
+
 # module: homes and their names; "official=ours" where they differ.
 _TABLE: dict[str, dict[str, str]] = {
     # Of the package itself all public names of crucible_datasets are there, too.
@@ -43,6 +45,9 @@ _TABLE: dict[str, dict[str, str]] = {
     "features.pdf": {"features": "Pdf"},
     "features.translation": {"features": "Translation TranslationVariableLanguages"},
     "features.video": {"features": "Video"},
+    "fingerprint": {
+        "fingerprint": "Hasher disable_caching enable_caching generate_random_fingerprint is_caching_enabled update_fingerprint validate_fingerprint"
+    },
     "info": {"info": "DatasetInfo"},
     "inspect": {"load": _INSPECT, "errors": "SplitsNotFoundError"},
     "iterable_dataset": {"iterable": "IterableDataset"},
@@ -53,8 +58,16 @@ _TABLE: dict[str, dict[str, str]] = {
         "errors": "CastError",
         "compat._tables": "cast_table_to_features cast_table_to_schema table_cast",
     },
-    "utils": {"info": "Version", "load": "VerificationMode"},
+    "utils": {
+        "info": "Version",
+        "load": "VerificationMode",
+        "utils": f"{_BARS} disable_progress_bar enable_progress_bar is_progress_bar_enabled logging",
+    },
     "utils.info_utils": {"load": "VerificationMode"},
+    "utils.logging": {
+        "utils.logging": "CRITICAL DEBUG ERROR FATAL INFO NOTSET WARN WARNING disable_progress_bar disable_propagation enable_progress_bar enable_propagation get_logger get_verbosity is_progress_bar_enabled log_levels set_verbosity set_verbosity_debug set_verbosity_error set_verbosity_info set_verbosity_warning",
+        "utils": "tqdm",
+    },
     "utils.py_utils": {
         "compat._utils": "asdict convert_file_size_to_int first_non_null_value iter_batched map_nested size_str temp_seed temporary_assignment unique_values zip_dict"
     },
