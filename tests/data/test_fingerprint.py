@@ -192,6 +192,22 @@ OTHER = {
         "def f(x):\n try: return g\n except NameError: return 1",
         "def f(x):\n try: return g\n except ValueError: return 1",
     ),
+    "an object that pickle knows by name": (
+        "class C:\n def __init__(s, k): s.k = k\n def __reduce__(s): return 'o'\no = C(1)\ndef f(x): return o.k",
+        "class C:\n def __init__(s, k): s.k = k\n def __reduce__(s): return 'o'\no = C(2)\ndef f(x): return o.k",
+    ),
+    "dispatched by type": (
+        "import functools\n@functools.singledispatch\ndef f(x): return 1\n@f.register(int)\ndef _(x): return 2",
+        "import functools\n@functools.singledispatch\ndef f(x): return 1\n@f.register(int)\ndef _(x): return 3",
+    ),
+    "context manager": (
+        "import contextlib\n@contextlib.contextmanager\ndef g(): yield 1\ndef f(x):\n with g() as k: return k",
+        "import contextlib\n@contextlib.contextmanager\ndef g(): yield 2\ndef f(x):\n with g() as k: return k",
+    ),
+    "module of the user as a value": (
+        "import types\nm = types.ModuleType('made_up')\nm.k = 1\ndef f(x): return m.k",
+        "import types\nm = types.ModuleType('made_up')\nm.k = 2\ndef f(x): return m.k",
+    ),
     "a set of constants": ("def f(x): return x in {'a', 'b'}", "def f(x): return x in {'a', 'c'}"),
     "recursion": (
         "def f(x): return f(x - 1) if x else 0",

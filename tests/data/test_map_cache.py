@@ -472,6 +472,10 @@ def test_leftovers(source: Path, cache: Path) -> None:
     for path in (old, lock):
         os.utime(path, (1, 1))
     assert clean_store() == 200
+    old.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    load(source).map(lambda r: {"x": 1})  # also on the way
+    assert not old.exists()
     assert sorted(path.name for path in folder.iterdir()) == [
         ".tmp-new.arrow",
         Path(made.cache_files[0]["filename"]).name,

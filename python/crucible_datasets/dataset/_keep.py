@@ -11,7 +11,7 @@ from crucible_datasets.dataset._home import Home
 from crucible_datasets.dataset._kept import KeptFile
 from crucible_datasets.dataset._order import OrderMixin
 from crucible_datasets.fingerprint import fingerprint_of, is_caching_enabled
-from crucible_datasets.store import clean_store
+from crucible_datasets.store import clean_store, remove_leftovers
 
 
 class KeepMixin(OrderMixin):
@@ -58,6 +58,7 @@ class KeepMixin(OrderMixin):
             return KeptFile(path, fingerprint, whole=True)
         if not known or home is None or not home.usable():
             return None
+        remove_leftovers(home.folder)
         return KeptFile(home.folder / f"cache-{fingerprint}.arrow", fingerprint)
 
     def _made_by(self, kept: KeptFile | None, fingerprint: str | None, template: str) -> None:

@@ -198,8 +198,10 @@ class Walker:
             self.tell("named", reduced)
             self._add(kind)
             module = getattr(value, "__module__", None)
-            if isinstance(module, str):
+            if isinstance(module, str) and is_package(module):
                 self._package(module)
+            else:  # a name alone says nothing of what it stands for
+                self.state(getattr(value, "__dict__", {}))
             return
         make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
         items = None if items is None else list(items)

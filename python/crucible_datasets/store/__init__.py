@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crucible_datasets.store._clean import clean_store, mark_used
+from crucible_datasets.store._clean import clean_store, mark_used, remove_leftovers
 from crucible_datasets.store._lock import file_lock
 
-__all__ = ["clean_store", "file_lock", "mark_used"]
+__all__ = ["clean_store", "file_lock", "mark_used", "remove_leftovers"]

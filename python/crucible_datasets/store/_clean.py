@@ -33,9 +33,9 @@ def clean_store(max_bytes: int | None = None, cache_dir: str | None = None, *, k
     """
     limit = settings().store_limit if max_bytes is None else max_bytes
     folder = (settings().datasets_cache if cache_dir is None else Path(cache_dir).expanduser()) / "crucible"
-    freed = _without_leftovers(folder)
+    freed = remove_leftovers(folder)
     for maps in folder.glob("maps/*"):
-        freed += _without_leftovers(maps)
+        freed += remove_leftovers(maps)
     if limit is None:
         return freed
     files = []
@@ -77,7 +77,8 @@ def _deleted(path: Path) -> bool:
     return True
 
 
-def _without_leftovers(folder: Path) -> int:
+def remove_leftovers(folder: Path) -> int:
+    """Deletes what killed processes left in a folder; says how many bytes that were."""
     freed = 0
     old = time.time() - _LEFT_BEHIND
     locks = list(folder.glob("*.arrow.lock"))
