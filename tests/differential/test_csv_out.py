@@ -198,7 +198,7 @@ def test_options(options: dict[str, Any], batch_size: int | None) -> None:
         {"nonsense": 1},
         {"float_format": "{:.1f}".format},
     ],
-    ids=str,
+    ids=lambda options: ", ".join(f"{name}={'a function' if callable(it) else it!r}" for name, it in options.items()),
 )
 def test_options_that_choose_or_fail(options: dict[str, Any]) -> None:
     same(PLAIN, **options)
