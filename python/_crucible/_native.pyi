@@ -15,6 +15,7 @@ __all__ = [
     "ParquetFile",
     "RemoteFile",
     "RemoteStream",
+    "RowGroupAhead",
     "SampleReader",
     "Source",
     "StoreLock",
@@ -430,6 +431,16 @@ class ParquetFile:
     def read_row_group(
         self, index: int, columns: Sequence[str] | None = None, features: str | None = None
     ) -> Table: ...
+    def start_row_group(
+        self, index: int, columns: Sequence[str] | None = None, features: str | None = None, budget: int = ...
+    ) -> RowGroupAhead | None: ...
+    def read_rows(
+        self, index: int, start: int, stop: int, columns: Sequence[str] | None = None, features: str | None = None
+    ) -> Table: ...
+
+@final
+class RowGroupAhead:
+    def wait(self) -> Table | None: ...
 
 @final
 class UnitReader:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     )
     from crucible_datasets.fingerprint import disable_caching, enable_caching, is_caching_enabled
     from crucible_datasets.info import DatasetInfo, Version
-    from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
+    from crucible_datasets.iterable import IterableColumn, IterableDataset, IterableDatasetDict
     from crucible_datasets.load import (
         BuilderConfig,
         DatasetBuilder,
@@ -71,7 +71,7 @@ _HOMES = {
     "crucible_datasets.features": "Array2D Array3D Array4D Array5D Audio BioSequence BioStructure ClassLabel Features Image Json LargeList List Mesh Nifti Pdf Sequence Translation TranslationVariableLanguages Value Video",
     "crucible_datasets.fingerprint": "disable_caching enable_caching is_caching_enabled",
     "crucible_datasets.info": "DatasetInfo Version",
-    "crucible_datasets.iterable": "IterableDataset IterableDatasetDict",
+    "crucible_datasets.iterable": "IterableColumn IterableDataset IterableDatasetDict",
     "crucible_datasets.load": "BuilderConfig DatasetBuilder DownloadConfig DownloadMode VerificationMode get_dataset_config_info get_dataset_config_names get_dataset_default_config_name get_dataset_infos get_dataset_split_names load_dataset load_dataset_builder",
     "crucible_datasets.splits": "NamedSplit ReadInstruction Split SplitDict SplitInfo",
     "crucible_datasets.utils": "are_progress_bars_disabled disable_progress_bar disable_progress_bars enable_progress_bar enable_progress_bars is_progress_bar_enabled logging",
@@ -98,6 +98,7 @@ __all__ = [
     "DownloadMode",
     "Features",
     "Image",
+    "IterableColumn",
     "IterableDataset",
     "IterableDatasetDict",
     "Json",

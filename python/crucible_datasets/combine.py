@@ -12,7 +12,12 @@ from crucible_datasets.dataset import Dataset, DatasetDict
 from crucible_datasets.dataset._align import union
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
-from crucible_datasets.iterable import IterableDataset, IterableDatasetDict
+from crucible_datasets.iterable import (
+    IterableDataset,
+    IterableDatasetDict,
+    concatenate_streams,
+    interleave_streams,
+)
 
 __all__ = ["concatenate_datasets", "interleave_datasets"]
 
@@ -21,7 +26,8 @@ _DRAWS = 1000
 """Sources are drawn in blocks, as in `datasets`: the order of random numbers depends on it."""
 
 
-def _check(datasets: Sequence[Any], verb: str) -> None:
+def _check(datasets: Sequence[Any], verb: str) -> bool:
+    """Whether they are streams."""
     if not datasets:
         msg = f"Unable to {verb} an empty list of datasets."
         raise ValueError(msg)
@@ -32,22 +38,24 @@ def _check(datasets: Sequence[Any], verb: str) -> None:
                 f"the other datasets, for example: dataset['{next(iter(dataset), 'train')}']"
             )
             raise ValueError(msg)  # as the official library
-        if not isinstance(dataset, Dataset):
-            kind = type(dataset).__name__
-            if isinstance(dataset, IterableDataset):
-                msg = f"The dataset at position {place} is an IterableDataset: streams cannot be put together yet"
-            else:
-                msg = f"Expected a list of Dataset objects, but element at position {place} is a {kind}."
+        kind = IterableDataset if isinstance(datasets[0], IterableDataset) else Dataset
+        if not isinstance(dataset, kind):
+            found = type(dataset).__name__
+            msg = (
+                f"Unable to {verb} a {type(datasets[0]).__name__} (at position 0) with a {found} (at position "
+                f"{place}). Expected a list of Dataset objects or a list of IterableDataset objects."
+            )
             raise ValueError(msg)  # as the official library
+    return isinstance(datasets[0], IterableDataset)
 
 
 def concatenate_datasets(
-    dsets: Sequence[Dataset], info: DatasetInfo | None = None, split: str | None = None, axis: int = 0
-) -> Dataset:
+    dsets: Sequence[Any], info: DatasetInfo | None = None, split: str | None = None, axis: int = 0
+) -> Any:
     """The rows of several datasets, one after the other, or their columns side by side. No row is copied.
 
     Args:
-        dsets: the datasets. Those without rows are left out.
+        dsets: the datasets, or the streams. Datasets without rows are left out.
         info: the info of the result; merged from theirs when absent.
         split: the split of the result.
         axis: 0 for rows: columns are matched by name, absent ones are null. Anything else for columns.
@@ -55,7 +63,8 @@ def concatenate_datasets(
     Raises:
         ValueError: no datasets, features that cannot be aligned, other row counts or double names side by side.
     """
-    _check(dsets, "concatenate")
+    if _check(dsets, "concatenate"):
+        return concatenate_streams(dsets, info, split, axis)
     filled = [dataset for dataset in dsets if len(dataset)]
     if not filled:
         return dsets[0]
@@ -90,17 +99,17 @@ def _in_features(dataset: Dataset, features: Features, text: str) -> Table:
 
 
 def interleave_datasets(
-    datasets: Sequence[Dataset],
+    datasets: Sequence[Any],
     probabilities: Sequence[float] | None = None,
     seed: int | None = None,
     info: DatasetInfo | None = None,
     split: str | None = None,
     stopping_strategy: str = "first_exhausted",
-) -> Dataset:
+) -> Any:
     """The rows of several datasets in turns, the same as `datasets` gives for the same seed. No row is copied.
 
     Args:
-        datasets: the datasets.
+        datasets: the datasets, or the streams.
         probabilities: how likely each is the next; in turns when absent.
         seed: seed of `numpy.random.default_rng`, for `probabilities`.
         info: the info of the result; merged from theirs when absent.
@@ -113,7 +122,8 @@ def interleave_datasets(
         ValueError: no datasets, an unknown strategy, probabilities that do not fit.
         IndexError: another number of probabilities than of datasets, or a dataset without rows to start over with.
     """
-    _check(datasets, "interleave")
+    if _check(datasets, "interleave"):
+        return interleave_streams(datasets, probabilities, seed, info, split, stopping_strategy)
     if stopping_strategy not in _STRATEGIES:
         msg = f"{stopping_strategy} is not supported. Please enter a valid stopping_strategy: {_STRATEGIES}"
         raise ValueError(msg)

@@ -11,6 +11,7 @@ from crucible_datasets.dataset._mixed import columns_table
 from crucible_datasets.dataset._write import WriteMixin
 from crucible_datasets.features import Features, encode_column, images_encoded, images_in_rows
 from crucible_datasets.info import DatasetInfo
+from crucible_datasets.iterable import IterableDataset
 
 
 class Dataset(WriteMixin):
@@ -134,6 +135,22 @@ class Dataset(WriteMixin):
         The memory is shared.
         """
         return cls(Table.from_arrow(data), None, split)
+
+    def to_iterable_dataset(self, num_shards: int | None = 1) -> IterableDataset:
+        """The rows as a stream, in contiguous shards; nothing is copied.
+
+        Args:
+            num_shards: parts that can be given to different readers, and that `shuffle` puts in another order.
+
+        Raises:
+            ValueError: more shards than rows.
+            NotImplementedError: a format of some columns, or with options.
+        """
+        if self._format.columns is not None or self._format.kwargs:
+            msg = "a stream has formats without columns and options; call reset_format() first"
+            raise NotImplementedError(msg)
+        made = IterableDataset._of_dataset(self, num_shards)
+        return made if self._format.type is None else made.with_format(self._format.type)
 
     def to_list(self) -> list[dict[str, Any]]:
         """All rows as Python dicts."""

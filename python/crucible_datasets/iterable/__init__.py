@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crucible_datasets.iterable._column import IterableColumn
+from crucible_datasets.iterable._combine import concatenate_streams, interleave_streams
 from crucible_datasets.iterable._dataset import IterableDataset, split_stream_by_node
 from crucible_datasets.iterable._dict import IterableDatasetDict
 from crucible_datasets.iterable._formats import head_features
@@ -29,7 +30,9 @@ __all__ = [
     "Reading",
     "UnitReader",
     "WebOrigin",
+    "concatenate_streams",
     "head_features",
+    "interleave_streams",
     "read_features",
     "split_stream_by_node",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -17,6 +18,7 @@ from crucible_datasets.iterable._call import as_batch
 from crucible_datasets.iterable._plan import OrderFrozenError, Plan, Run, pull_exactly
 from crucible_datasets.iterable._readers import Node, Worker
 from crucible_datasets.iterable._rows import Rows, Tables, TypedRows, in_features, row_format
+from crucible_datasets.iterable._steps import Skip, Take
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +117,68 @@ class Base(InfoMixin):
     def n_shards(self) -> int:
         """The same as `num_shards`."""
         return self.num_shards
+
+    @property
+    def num_rows(self) -> int | None:
+        """Number of rows, where it can be known without reading them: from the footers of Parquet files, for example.
+
+        None after a `filter`, a batched `map` and the like, and for files that do not say it. After a split by node,
+        this node's.
+        """
+        plan = self._placed()
+        return 0 if plan is None else plan.length()
+
+    def peek(self, index: int | slice) -> Any:
+        """A row, or a list of rows, without reading what is before them where the files allow (Parquet).
+
+        It leaves the place of an iteration as it is. Rows are in the order in which this iteration would give them.
+
+        Args:
+            index: a row number from 0, or a slice of such; negative ones count from the end where the number of rows
+                is known without reading.
+
+        Raises:
+            IndexError: no such row.
+            ValueError: a step below 1, or a negative number where the number of rows is not known.
+        """
+        if isinstance(index, slice):
+            start, stop, step = self._bounds(index)
+            return self._peeked(start, stop)[::step]
+        number = self._from_end(operator.index(index))
+        rows = self._peeked(number, number + 1) if number >= 0 else []
+        if not rows:
+            msg = f"row {index} is out of bounds"
+            raise IndexError(msg)
+        return rows[0]
+
+    def _from_end(self, number: int) -> int:
+        if number >= 0:
+            return number
+        rows = self.num_rows
+        if rows is None:
+            msg = f"row {number} counts from the end, but the number of rows is not known without reading them all"
+            raise ValueError(msg)
+        return number + rows
+
+    def _bounds(self, index: slice) -> tuple[int, int, int]:
+        start = 0 if index.start is None else max(0, self._from_end(operator.index(index.start)))
+        stop = sys.maxsize if index.stop is None else max(0, self._from_end(operator.index(index.stop)))
+        step = 1 if index.step is None else operator.index(index.step)
+        if step < 1:
+            msg = f"the step of a slice of a stream must be at least 1, got {step}"
+            raise ValueError(msg)
+        return start, stop, step
+
+    def _peeked(self, start: int, stop: int) -> list[Any]:
+        plan = self._placed()
+        if plan is None or start >= stop:
+            return []
+        part = plan.window(start, stop) or Take(Skip(plan, start), stop - start)
+        run = self._in_rows(part, self._format).open()
+        try:
+            return list(run.rows())
+        finally:
+            run.release()
 
     @property
     def epoch(self) -> int:
@@ -306,5 +370,5 @@ def _join_torch(cls: type) -> None:
     """Makes the class one of torch's iterable datasets, where torch is in use: a `DataLoader` asks for that."""
     torch_data: Any = sys.modules.get("torch.utils.data")
     base = getattr(torch_data, "IterableDataset", None)
-    if base is not None and not issubclass(cls, base):
+    if base is not None and base not in cls.__mro__:  # not issubclass: an ABC would remember the answer
         cls.__bases__ = (*cls.__bases__, base)

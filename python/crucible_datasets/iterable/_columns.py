@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from crucible_datasets.features import Features
 from crucible_datasets.iterable._plan import Plan, Row, Run, Wrap, WrapRun
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class _Columns(Wrap):
     official_rows: bool = True
     """Whether the official library makes rows here."""
+    row_by_row: ClassVar[bool] = True
 
     @property
     def by_tables(self) -> bool:

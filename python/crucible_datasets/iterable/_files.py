@@ -10,7 +10,15 @@ from crucible_datasets.features import Features
 from crucible_datasets.iterable._plan import Plan, Run, State, StateError, part_of
 from crucible_datasets.iterable._source import FileOrigin, read_features
 from crucible_datasets.iterable._steps import Step
-from crucible_datasets.iterable._units import READERS, CountedReader, Position, Reading, UnitReader
+from crucible_datasets.iterable._units import (
+    READERS,
+    AheadReader,
+    CountedReader,
+    PartialReader,
+    Position,
+    Reading,
+    UnitReader,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,6 +129,25 @@ class FilesPlan(Plan):
             found.append(reader.unit_rows)
         return found
 
+    def length(self) -> int | None:
+        counts = self.counts()
+        if counts is None:
+            return None
+        return sum(shard.total(rows) for shard, rows in zip(self.shards, counts, strict=True))
+
+    def window(self, start: int, stop: int) -> Plan | None:
+        counts = self.counts()
+        if counts is None:
+            return None
+        made, first = [], 0
+        for shard, rows in zip(self.shards, counts, strict=True):
+            total = shard.total(rows)
+            low, high = max(start - first, 0), min(stop - first, total)
+            if low < high:
+                made.append(replace(shard, start=shard.start + low, rows=high - low))
+            first += total
+        return replace(self, shards=tuple(made))
+
     @property
     def cutting(self) -> str:
         return "deep"
@@ -143,15 +170,8 @@ class FilesPlan(Plan):
         if whole and len(units) >= count:
             chosen = part_of(len(units), count, index)
             return replace(self, shards=tuple(units[place] for place in chosen))
-        totals = [shard.total(rows) for shard, rows in zip(self.shards, counts, strict=True)]
-        wanted = part_of(sum(totals), count, index)
-        made, first = [], 0
-        for shard, rows in zip(self.shards, totals, strict=True):
-            low, high = max(wanted.start - first, 0), min(wanted.stop - first, rows)
-            if low < high:
-                made.append(replace(shard, start=shard.start + low, rows=high - low))
-            first += rows
-        return replace(self, shards=tuple(made))
+        wanted = part_of(sum(shard.total(rows) for shard, rows in zip(self.shards, counts, strict=True)), count, index)
+        return self.window(wanted.start, wanted.stop) or self
 
 
 def _of(features: Features, names: tuple[str, ...]) -> Features:
@@ -169,7 +189,10 @@ class _FilesRun(Run):
         self._reader: UnitReader | None = None
         self._table: Table | None = None
         self._after: Position = None
-        self._stop = 0
+        self._base = self._stop = 0
+        """The table has the rows from `_base` on of its unit, those up to `_stop` belong to the shard."""
+        self._half: int | None = None
+        """From which row on the next unit is read ahead."""
 
     def state(self) -> State:
         return {"shard": self._shard, "unit": self._position, "row": self._offset}
@@ -196,9 +219,19 @@ class _FilesRun(Run):
                 self._done()
             else:
                 self._offset = stop
+                self._look_ahead()
             if start < stop:
+                start, stop = start - self._base, stop - self._base
                 return table if start == 0 and stop == table.num_rows else table.slice(start, stop)
         return None
+
+    def _look_ahead(self) -> None:
+        """Begins to read the next unit once half of this one is done."""
+        if self._half is not None and self._offset >= self._half:
+            self._half = None
+            last = self._shards[self._shard].last
+            if isinstance(self._reader, AheadReader) and (last is None or self._after < last):
+                self._reader.start(self._after)
 
     def skip(self, count: int) -> int:
         left = count
@@ -224,6 +257,7 @@ class _FilesRun(Run):
     def _done(self) -> None:
         """Goes on behind the unit."""
         self._table = None
+        self._half = None
         self._position, self._offset = self._after, 0
 
     def _span(self) -> tuple[int, int] | None:
@@ -256,15 +290,36 @@ class _FilesRun(Run):
         while self._seek():
             if self._reader is None:
                 return False
-            unit = self._reader.unit(self._position)
-            if unit is None:
-                self._leave()
-                continue
-            self._table, self._after = unit
             span = self._span()
-            low, high = (0, self._table.num_rows) if span is None else span
-            self._offset, self._stop = max(low, self._offset), high
+            if span is None:
+                unit = self._reader.unit(self._position)
+                if unit is None:
+                    self._leave()
+                    continue
+                self._table, self._after = unit
+                self._base, self._stop = 0, self._table.num_rows
+            else:
+                self._read_part(*span)
             if self._offset < self._stop:
+                self._half = (self._offset + self._stop) // 2
                 return True
             self._done()
         return False
+
+    def _read_part(self, low: int, high: int) -> None:
+        """The unit, or what is left of the rows that belong to the shard, where that can be had for less."""
+        reader = self._reader
+        if not isinstance(reader, CountedReader):
+            return
+        low = max(low, self._offset)
+        self._offset, self._stop, self._after = low, high, self._position + 1
+        if low >= high:
+            return
+        if isinstance(reader, PartialReader) and high - low < reader.unit_rows[self._position]:
+            self._table, self._base = reader.rows(self._position, low, high), low
+            return
+        unit = reader.unit(self._position)
+        if unit is None or unit[0].num_rows < high:
+            msg = f"unit {self._position} of {self._shards[self._shard].origin} has fewer rows than the file says"
+            raise StateError(msg)
+        (self._table, self._after), self._base = unit, 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from crucible_datasets.features import Features
 from crucible_datasets.formatting import Format
@@ -34,6 +34,10 @@ class MapRows(_Called):
     """A function on each row."""
 
     declared: Features | None = None
+    row_by_row: ClassVar[bool] = True
+
+    def window(self, start: int, stop: int) -> Plan | None:
+        return None if self.call.with_indices else super().window(start, stop)
 
     @property
     def features(self) -> Features | None:
@@ -93,6 +97,7 @@ class MapBatches(MapRows):
         format: the format of batches.
     """
 
+    row_by_row: ClassVar[bool] = False
     size: int | None = None
     drop_last: bool = False
     shown: Features | None = None

@@ -209,6 +209,10 @@ class BatchTables(Wrap):
     def by_rows(self) -> Plan:
         return self
 
+    def length(self) -> int | None:
+        rows = self.before.length()
+        return None if rows is None else rows // self.size if self.drop_last else -(-rows // self.size)
+
     def open(self) -> Run:
         return _BatchTablesRun(self)
 

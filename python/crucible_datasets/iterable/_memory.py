@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from _crucible._native import Table
 from crucible_datasets.features import Features
 from crucible_datasets.iterable._plan import Plan, Row, Run, State, StateError, part_of, skip_by_reading
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from _crucible._native import Table
 
 
 def _placed(state: State) -> tuple[int, int]:
@@ -55,14 +56,25 @@ class TablesPlan(Plan):
         tables = tuple(table.select_columns(names) for table in self.tables)
         return replace(self, tables=tables, own=Features({name: self.own[name] for name in names}))
 
+    def length(self) -> int | None:
+        return sum(table.num_rows for table in self.tables)
+
+    def window(self, start: int, stop: int) -> Plan | None:
+        made, first = [], 0
+        for table in self.tables:
+            low, high = max(start - first, 0), min(stop - first, table.num_rows)
+            if low < high:
+                made.append(table.slice(low, high))
+            first += table.num_rows
+        return replace(self, tables=tuple(made))
+
     @property
     def cutting(self) -> str:
         return "deep"
 
     def cut(self, count: int, index: int) -> Plan:
-        whole = self.tables[0] if len(self.tables) == 1 else Table.concat(self.tables)
-        rows = part_of(whole.num_rows, count, index)
-        return replace(self, tables=(whole.slice(rows.start, rows.stop),))
+        rows = part_of(sum(table.num_rows for table in self.tables), count, index)
+        return self.window(rows.start, rows.stop) or self
 
 
 class _TablesRun(Run):

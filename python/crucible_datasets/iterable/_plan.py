@@ -123,6 +123,15 @@ class Plan:
         """The order that the official library has where it reads rows instead of tables."""
         return self
 
+    def length(self) -> int | None:
+        """Number of rows, where it can be known without reading them."""
+        return None
+
+    def window(self, start: int, stop: int) -> Plan | None:
+        """Rows `start..stop` without what is before them; None where they must be read to."""
+        del start, stop
+        return None
+
     @property
     def cutting(self) -> str:
         """How rows are split among more readers than shards: "deep" in the files, "rows" one by one, "never"."""
@@ -149,6 +158,8 @@ class Wrap(Plan):
     before: Plan
     passes_columns: ClassVar[bool] = False
     """Whether it does the same with fewer columns."""
+    row_by_row: ClassVar[bool] = False
+    """Whether it makes one row of each row, whatever the others are."""
 
     def _over(self, before: Plan) -> Self:
         return replace(self, before=before)
@@ -194,6 +205,13 @@ class Wrap(Plan):
 
     def by_rows(self) -> Plan:
         return self._over(self.before.by_rows())
+
+    def length(self) -> int | None:
+        return self.before.length() if self.row_by_row else None
+
+    def window(self, start: int, stop: int) -> Plan | None:
+        before = self.before.window(start, stop) if self.row_by_row else None
+        return None if before is None else self._over(before)
 
     @property
     def cutting(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from _crucible._native import Table
 from crucible_datasets.features import Features, decoder
@@ -71,6 +71,7 @@ class Rows(Wrap):
 
     declared: Features | None
     format: Format = Format()  # noqa: RUF009  # immutable
+    row_by_row: ClassVar[bool] = True
 
     @property
     def arrow(self) -> bool:
@@ -160,6 +161,7 @@ class TypedRows(Wrap):
 
     declared: Features | None
     format: Format = Format()  # noqa: RUF009  # immutable
+    row_by_row: ClassVar[bool] = True
 
     @property
     def features(self) -> Features | None:

@@ -50,6 +50,9 @@ class Shuffle(Wrap):
     chunk: int
     passes_columns: ClassVar[bool] = True
 
+    def length(self) -> int | None:
+        return self.before.length()
+
     def open(self) -> Run:
         return ShuffleRun(self)
 

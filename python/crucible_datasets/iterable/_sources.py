@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 from _crucible._native import Table
+from crucible_datasets.errors import UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.iterable._memory import TablesPlan
@@ -134,6 +135,9 @@ class SourcesMixin(TransformsMixin):
         features: Features | None = None,
         keep_in_memory: bool = False,
         columns: list[str] | None = None,
+        filters: Any = None,
+        fragment_scan_options: Any = None,
+        on_bad_files: str = "error",
         **kwargs: Any,
     ) -> Any:
         """From Parquet files.
@@ -144,10 +148,20 @@ class SourcesMixin(TransformsMixin):
             features: types to cast to; the files' own when absent.
             keep_in_memory: taken for compatibility: streams keep nothing.
             columns: the columns that are read.
+            filters: as in `load_dataset("parquet")`.
+            fragment_scan_options: taken for compatibility, without effect.
+            on_bad_files: only "error".
             **kwargs: options of `load_dataset("parquet")`.
+
+        Raises:
+            UnsupportedError: another `on_bad_files`.
         """
-        del keep_in_memory
-        return cls._loaded("parquet", path_or_paths, split, features, {"columns": columns, **kwargs})
+        del keep_in_memory, fragment_scan_options
+        if on_bad_files != "error":
+            msg = f"on_bad_files={on_bad_files!r} is not built: a bad file is an error"
+            raise UnsupportedError(msg)
+        options = {"columns": columns, "filters": filters, **kwargs}
+        return cls._loaded("parquet", path_or_paths, split, features, options)
 
     @classmethod
     def from_json(
@@ -183,11 +197,14 @@ class SourcesMixin(TransformsMixin):
         split: str | None = None,
         features: Features | None = None,
         keep_in_memory: bool = False,
+        keep_linebreaks: bool = False,
+        sample_by: str = "line",
         **kwargs: Any,
     ) -> Any:
-        """From text files, a row a line; arguments as `from_parquet`."""
+        """From text files, a row a line (or "paragraph", "document" with `sample_by`); else as `from_parquet`."""
         del keep_in_memory
-        return cls._loaded("text", path_or_paths, split, features, kwargs)
+        options = {"keep_linebreaks": keep_linebreaks or None, "sample_by": sample_by, **kwargs}
+        return cls._loaded("text", path_or_paths, split, features, options)
 
     # ------------------------------------------------------------------------------------------------------- export
 
@@ -256,18 +273,43 @@ class SourcesMixin(TransformsMixin):
         made = self._dataset_class()
         return (frame(made(table)) for table in self._all_tables(batch_size or _ROWS))
 
-    def to_csv(self, path_or_buf: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `Dataset.to_csv`, of all rows."""
-        return self._whole().to_csv(path_or_buf, *args, **kwargs)
+    def to_csv(
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        **to_csv_kwargs: Any,
+    ) -> Any:
+        """As `Dataset.to_csv`, of all rows; they are read into memory first."""
+        options = _given(batch_size=batch_size, storage_options=storage_options)
+        return self._whole().to_csv(path_or_buf, **options, **to_csv_kwargs)
 
-    def to_json(self, path_or_buf: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `Dataset.to_json`, of all rows."""
-        return self._whole().to_json(path_or_buf, *args, **kwargs)
+    def to_json(
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        **to_json_kwargs: Any,
+    ) -> Any:
+        """As `Dataset.to_json`, of all rows; they are read into memory first."""
+        options = _given(batch_size=batch_size, storage_options=storage_options)
+        return self._whole().to_json(path_or_buf, **options, **to_json_kwargs)
 
-    def to_parquet(self, path_or_buf: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `Dataset.to_parquet`, of all rows."""
-        return self._whole().to_parquet(path_or_buf, *args, **kwargs)
+    def to_parquet(
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        **parquet_writer_kwargs: Any,
+    ) -> Any:
+        """As `Dataset.to_parquet`, of all rows; they are read into memory first."""
+        options = _given(batch_size=batch_size, storage_options=storage_options)
+        return self._whole().to_parquet(path_or_buf, **options, **parquet_writer_kwargs)
 
-    def to_sql(self, name: str, con: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `Dataset.to_sql`, of all rows."""
-        return self._whole().to_sql(name, con, *args, **kwargs)
+    def to_sql(self, name: str, con: Any, batch_size: int | None = None, **sql_writer_kwargs: Any) -> Any:
+        """As `Dataset.to_sql`, of all rows; they are read into memory first."""
+        return self._whole().to_sql(name, con, **_given(batch_size=batch_size), **sql_writer_kwargs)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}

@@ -75,6 +75,13 @@ class _Bounded(Wrap):
 class Take(_Bounded):
     """The first rows."""
 
+    def length(self) -> int | None:
+        before = self.before.length()
+        return None if before is None else min(before, self.count)
+
+    def window(self, start: int, stop: int) -> Plan | None:
+        return self.before.window(min(start, self.count), min(stop, self.count))
+
     def open(self) -> Run:
         return _TakeRun(self.before.open(), self.arrow, self.count)
 
@@ -109,6 +116,13 @@ class _TakeRun(CountingRun):
 
 class Skip(_Bounded):
     """All but the first rows. Files that know their rows are not read for it."""
+
+    def length(self) -> int | None:
+        before = self.before.length()
+        return None if before is None else max(0, before - self.count)
+
+    def window(self, start: int, stop: int) -> Plan | None:
+        return self.before.window(start + self.count, stop + self.count)
 
     def open(self) -> Run:
         return _SkipRun(self.before.open(), self.arrow, self.count)
@@ -145,6 +159,10 @@ class Step(Wrap):
     offset: int
     passes_columns: ClassVar[bool] = True
 
+    def length(self) -> int | None:
+        before = self.before.length()
+        return None if before is None else len(range(self.offset, before, self.step))
+
     def open(self) -> Run:
         return _StepRun(self.before.open(), self.arrow, self.step, self.offset)
 
@@ -178,6 +196,10 @@ class Repeat(Wrap):
 
     times: int | None
     passes_columns: ClassVar[bool] = True
+
+    def length(self) -> int | None:
+        before = self.before.length()
+        return None if before is None or self.times is None else before * max(self.times, 0)
 
     def open(self) -> Run:
         return _RepeatRun(self.before, self.times)

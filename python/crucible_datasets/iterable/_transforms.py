@@ -385,7 +385,7 @@ class TransformsMixin(Base):
         if features is None:
             msg = "Features decoding is only available for datasets with known features. Declare them with `cast(features)`."
             raise ValueError(msg)
-        return self.cast(Features({name: _decoding(feature, enable) for name, feature in features.items()}))
+        return self.cast(Features({name: decoding(feature, enable) for name, feature in features.items()}))
 
     def with_format(self, type: str | None = None) -> Self:
         """The rows in another format.
@@ -406,13 +406,14 @@ class TransformsMixin(Base):
         return self._with(features=Features.from_text(Table.from_rows(rows).features))
 
 
-def _decoding(feature: Feature, enable: bool) -> Feature:
+def decoding(feature: Feature, enable: bool) -> Feature:
+    """The feature with its media decoded, or not."""
     if isinstance(feature, dict):
-        return {name: _decoding(inner, enable) for name, inner in feature.items()}
+        return {name: decoding(inner, enable) for name, inner in feature.items()}
     made = copy.deepcopy(feature)
     inner = getattr(made, "feature", None)
     if inner is not None:
-        made.feature = _decoding(inner, enable)
+        made.feature = decoding(inner, enable)
     elif hasattr(made, "decode"):
         made.decode = enable
     return made

@@ -7,7 +7,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crucible_data::Cancel;
@@ -56,6 +57,65 @@ where
         }
     });
     Ok(outcome?)
+}
+
+/// Work that goes on while Python does something else. Dropping it asks the work to stop and waits for nothing.
+pub(crate) struct Started<T> {
+    pid: u32,
+    cancel: Cancel,
+    done: Mutex<Receiver<Result<T, Error>>>,
+}
+
+impl<T> Drop for Started<T> {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+/// Starts CPU work on the decode pool. It holds nothing of Python's.
+pub(crate) fn start<T, E, F>(work: F) -> PyResult<Started<T>>
+where
+    T: Send + 'static,
+    E: Into<Error>,
+    F: FnOnce(&Cancel) -> Result<T, E> + Send + 'static,
+{
+    let engine = engine()?;
+    let (send, done) = sync_channel(1);
+    let cancel = Cancel::new();
+    let stop = cancel.clone();
+    engine.cpu.spawn(move || {
+        let result = caught(|| {
+            stop.check().map_err(Error::from)?;
+            work(&stop).map_err(Into::into)
+        });
+        let _ = send.send(result); // nobody waits any more: the result is dropped
+    });
+    Ok(Started { pid: engine.pid(), cancel, done: Mutex::new(done) })
+}
+
+impl<T: Send> Started<T> {
+    /// The result, once. `None` in a forked child: the work goes on in the parent alone.
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    pub(crate) fn wait(&self, py: Python<'_>) -> PyResult<Option<T>> {
+        if self.pid != std::process::id() {
+            return Ok(None);
+        }
+        let outcome = py.detach(|| {
+            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            loop {
+                match done.recv_timeout(TICK) {
+                    Ok(result) => return result,
+                    Err(RecvTimeoutError::Disconnected) => {
+                        return Err(Error::Internal("the work left no result, or it was taken".into()));
+                    }
+                    Err(RecvTimeoutError::Timeout) => {
+                        Python::attach(|py| py.check_signals()).map_err(Error::Python)?;
+                    }
+                }
+            }
+        });
+        Ok(Some(outcome?))
+    }
 }
 
 /// Runs a future on this thread with the GIL released; dropped, and so cancelled, when a signal arrives.

@@ -1,5 +1,6 @@
 //! Python classes of the data side.
 
+pub(crate) mod ahead;
 pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod indices;

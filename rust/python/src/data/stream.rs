@@ -16,7 +16,7 @@ use crate::source::Source;
 /// A Parquet file: its footer is read once, its row groups when asked for.
 #[pyclass(frozen, module = "_crucible._native")]
 pub(crate) struct ParquetFile {
-    reader: ParquetReader,
+    pub(super) reader: Arc<ParquetReader>,
 }
 
 #[pymethods]
@@ -26,7 +26,7 @@ impl ParquetFile {
     fn new(source: Bound<'_, Source>) -> PyResult<Self> {
         let bytes = Source::bytes(&source)?;
         let reader = door::run(source.py(), |_| ParquetReader::open(bytes, &Limits::default()))?;
-        Ok(Self { reader })
+        Ok(Self { reader: Arc::new(reader) })
     }
 
     /// Rows of each row group.
@@ -60,7 +60,7 @@ impl ParquetFile {
     }
 }
 
-fn made(
+pub(super) fn made(
     batches: Vec<arrow_array::RecordBatch>,
     target: Option<&Schema>,
 ) -> Result<Table, crucible_data::DataError> {

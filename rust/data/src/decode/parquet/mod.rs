@@ -96,6 +96,12 @@ impl ParquetReader {
             .collect()
     }
 
+    /// Bytes of a row group's columns before compression, as the footer has them; 0 for one that is not there.
+    pub fn row_group_bytes(&self, row_group: usize) -> u64 {
+        let group = self.metadata.metadata().row_groups().get(row_group);
+        group.and_then(|g| u64::try_from(g.total_byte_size()).ok()).unwrap_or(0)
+    }
+
     /// One row group, of all columns or of some in the order given.
     ///
     /// # Errors
@@ -107,6 +113,28 @@ impl ParquetReader {
         cancel: &Cancel,
     ) -> Result<Vec<RecordBatch>, DataError> {
         self.read_selected(row_group, &self.wanted(columns)?, None, cancel)
+    }
+
+    /// Some neighbouring rows of a row group; the others are passed by, not decoded.
+    ///
+    /// # Errors
+    /// As `read_row_group`; `OutOfBounds` for rows that are not there.
+    pub fn read_rows(
+        &self,
+        row_group: usize,
+        rows: Range<usize>,
+        columns: Option<&[String]>,
+        cancel: &Cancel,
+    ) -> Result<Vec<RecordBatch>, DataError> {
+        let count = self.row_group_rows().get(row_group).copied().unwrap_or(0);
+        if rows.start > rows.end || rows.end > count {
+            let message = format!("rows {} to {} of {count}", rows.start, rows.end);
+            return Err(DataError::new(DataErrorKind::OutOfBounds, message)
+                .with_path(self.source.name())
+                .with_row_group(row_group));
+        }
+        let selection = RowSelection::from_consecutive_ranges(std::iter::once(rows), count);
+        self.read_selected(row_group, &self.wanted(columns)?, Some(&selection), cancel)
     }
 
     fn wanted(&self, columns: Option<&[String]>) -> Result<Vec<usize>, DataError> {

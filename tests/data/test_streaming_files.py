@@ -1,0 +1,195 @@
+"""Streams of files: row numbers without reading, rows from the middle, reading ahead, and nothing left behind."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import crucible_datasets as ours
+from _crucible._native import ParquetFile, Source
+from crucible_datasets.iterable import READERS, IterableDataset
+from crucible_datasets.iterable._units import ParquetUnits
+from hfhub import HubServer
+
+GROUP = 25
+
+
+@pytest.fixture
+def repo(hub_root: Path, hf_env: Path) -> str:
+    """Three files of 100 rows in row groups of 25; large enough that a row group is not in a footer's request."""
+    folder = hub_root / "datasets" / "org" / "stream"
+    folder.mkdir()
+    for part in range(3):
+        rows = range(part * 100, part * 100 + 100)
+        table = pa.table({"i": list(rows), "pad": [bytes([i % 251]) * 9000 for i in rows]})
+        pq.write_table(
+            table, folder / f"{part}.parquet", row_group_size=GROUP, compression="none", use_dictionary=False
+        )
+    return "org/stream"
+
+
+def stream_of(repo: str) -> IterableDataset:
+    made: IterableDataset = ours.load_dataset(repo, split="train", streaming=True)
+    return made
+
+
+def data_requests(hub: HubServer) -> list[str]:
+    return [path for method, path, _ in hub.requests() if method == "GET" and path.endswith(".parquet")]
+
+
+def test_row_numbers_come_from_footers(repo: str, hub: HubServer) -> None:
+    stream = stream_of(repo)
+    hub.clear_requests()
+    assert stream.num_rows == 300
+    assert len(data_requests(hub)) <= 3
+    assert stream.take(7).num_rows == 7
+    assert stream.skip(290).num_rows == 10
+    assert stream.skip(400).num_rows == 0
+    assert stream.repeat(2).num_rows == 600
+    assert stream.repeat(None).num_rows is None
+    assert stream.shuffle(1).map(lambda row: row).select_columns("i").num_rows == 300
+    assert stream.batch(7).num_rows == 43
+    assert stream.batch(7, drop_last_batch=True).num_rows == 42
+    assert stream.filter(lambda row: True).num_rows is None
+    assert ours.concatenate_datasets([stream, stream.take(3)]).num_rows == 303
+
+
+@pytest.mark.usefixtures("hf_env")
+def test_lines_do_not_say_how_many_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"i": 0}\n{"i": 1}\n{"i": 2}\n')
+    stream = IterableDataset.from_json(str(tmp_path / "a.jsonl"))
+    assert stream.num_rows is None
+    assert stream.peek(1) == {"i": 1}
+    assert stream.peek(slice(1, None)) == [{"i": 1}, {"i": 2}]
+    with pytest.raises(ValueError, match="from the end"):
+        stream.peek(-1)
+    with pytest.raises(IndexError):
+        stream.peek(3)
+
+
+def test_peek(repo: str, hub: HubServer) -> None:
+    stream = stream_of(repo).select_columns("i")
+    assert stream.peek(0) == {"i": 0}
+    hub.clear_requests()
+    assert stream.peek(260) == {"i": 260}
+    assert len(data_requests(hub)) <= 5
+    assert stream.peek(-1) == {"i": 299}
+    assert [row["i"] for row in stream.peek(slice(95, 130))] == list(range(95, 130))
+    assert [row["i"] for row in stream.peek(slice(-3, None))] == [297, 298, 299]
+    assert [row["i"] for row in stream.peek(slice(10, 30, 7))] == [10, 17, 24]
+    assert stream.peek(slice(5, 5)) == []
+    with pytest.raises(IndexError, match="300"):
+        stream.peek(300)
+    with pytest.raises(ValueError, match="step"):
+        stream.peek(slice(None, None, -1))
+    for chain in (
+        stream.map(lambda row: {"j": -row["i"]}),
+        stream.map(lambda row, n: {"n": n}, with_indices=True),
+        stream.shuffle(3, buffer_size=50),
+        stream.skip(30).take(100),
+        stream.filter(lambda row: row["i"] % 2),
+        stream.batch(8),
+    ):
+        rows = list(chain)
+        assert [chain.peek(k) for k in (0, 5, len(rows) - 1)] == [rows[0], rows[5], rows[-1]]
+    running = iter(stream)
+    next(running)
+    stream.peek(200)
+    assert next(running) == {"i": 1}
+    assert stream.state_dict()["examples_iterable"]["taken"] == 2
+
+
+def test_the_next_row_group_is_read_ahead(repo: str, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before half of a row group is done: who wants the first rows only does not pay for more."""
+    begun: list[int] = []
+
+    class Noted(ParquetUnits):
+        def start(self, position: Any) -> None:
+            begun.append(position)
+            super().start(position)
+
+    monkeypatch.setitem(READERS, "parquet", Noted)
+    running = (batch["i"][0] for batch in stream_of(repo).iter(1))
+    next(running)
+    hub.clear_requests()
+    for _ in range(GROUP // 2 - 2):
+        next(running)
+    assert begun == []
+    assert data_requests(hub) == []
+    next(running)
+    next(running)
+    assert begun == [1]
+    assert list(running) == list(range(GROUP // 2 + 1, 300))
+    assert begun == [1, 2, 3, 4] * 3
+
+
+def test_reading_ahead_keeps_to_its_budget(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"i": list(range(1000))}), tmp_path / "a.parquet", row_group_size=500)
+    file = ParquetFile(Source.local(str(tmp_path / "a.parquet")))
+    gc.collect()  # streams of other tests may have a share
+    assert file.start_row_group(0, budget=10) is None
+    first = file.start_row_group(1, ["i"])
+    assert first is not None
+    assert first.wait().column("i", 0, 2) == [500, 501]  # type: ignore[union-attr]
+    with pytest.raises(RuntimeError, match="taken"):
+        first.wait()
+    share = file.start_row_group(0, budget=20_000)
+    assert share is not None
+    assert file.start_row_group(0, budget=5_000) is None
+    del share, first
+    gc.collect()
+    again = file.start_row_group(0, budget=5_000)
+    assert again is not None
+    with pytest.raises(IndexError, match="row group 9 of 2"):
+        file.start_row_group(9).wait()  # type: ignore[union-attr]
+    assert file.read_rows(1, 3, 5).column("i", 0, 2) == [503, 504]
+    with pytest.raises(IndexError, match="500"):
+        file.read_rows(1, 3, 501)
+
+
+LEFT = """
+import json, os, sys, threading
+import crucible_datasets as ours
+
+def open_now():
+    return [len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")), threading.active_count()]
+
+def broken_off(kind):
+    stream = ours.load_dataset(sys.argv[1], split="train", streaming=True)
+    if kind:
+        stream = ours.interleave_datasets([stream.shuffle(1, buffer_size=20), stream])
+    for place, row in enumerate(stream):
+        if place == 30:
+            break
+    return stream
+
+streams = [broken_off(0), broken_off(1)]
+before = open_now()
+streams += [broken_off(kind) for kind in (0, 1) * 6]
+print(json.dumps([before, open_now()]))
+"""
+
+
+def test_a_broken_off_iterator_leaves_nothing(repo: str, python: Callable[..., Any]) -> None:
+    before, after = python(LEFT, repo)
+    assert after[0] <= before[0]
+    assert after[1] <= before[1] + 2  # connections are kept for the next call, a few for the process
+    assert before[2] == after[2] == 1
+
+
+def test_states_are_the_same_with_what_was_read_ahead(repo: str) -> None:
+    stream = stream_of(repo)
+    running = iter(stream)
+    for _ in range(GROUP - 1):
+        next(running)
+    state = json.loads(json.dumps(stream.state_dict()))
+    resumed = stream_of(repo)
+    resumed.load_state_dict(state)
+    assert [row["i"] for row in resumed] == list(range(GROUP - 1, 300))
