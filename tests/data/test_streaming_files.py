@@ -111,9 +111,9 @@ def test_the_next_row_group_is_read_ahead(repo: str, hub: HubServer, monkeypatch
     begun: list[int] = []
 
     class Noted(ParquetUnits):
-        def start(self, position: Any) -> None:
+        def start(self, position: Any) -> Any:
             begun.append(position)
-            super().start(position)
+            return super().start(position)
 
     monkeypatch.setitem(READERS, "parquet", Noted)
     running = (batch["i"][0] for batch in stream_of(repo).iter(1))
@@ -127,7 +127,7 @@ def test_the_next_row_group_is_read_ahead(repo: str, hub: HubServer, monkeypatch
     next(running)
     assert begun == [1]
     assert list(running) == list(range(GROUP // 2 + 1, 300))
-    assert begun == [1, 2, 3, 4] * 3
+    assert begun == [1, 2, 3] * 3
 
 
 def test_reading_ahead_keeps_to_its_budget(tmp_path: Path) -> None:
@@ -193,3 +193,35 @@ def test_states_are_the_same_with_what_was_read_ahead(repo: str) -> None:
     resumed = stream_of(repo)
     resumed.load_state_dict(state)
     assert [row["i"] for row in resumed] == list(range(GROUP - 1, 300))
+
+
+def test_shuffling_row_groups_mixes_few_large_files(tmp_path: Path) -> None:
+    """One file of 40 row groups: how many of them are in a hundred neighbouring rows?"""
+    rows = 10_000
+    pq.write_table(pa.table({"i": list(range(rows))}), tmp_path / "a.parquet", row_group_size=250)
+    stream = IterableDataset.from_parquet(str(tmp_path / "a.parquet"))
+
+    def mixed(strategy: str) -> float:
+        order = [row["i"] for row in stream.shuffle(5, buffer_size=200, strategy=strategy)]
+        assert sorted(order) == list(range(rows))
+        windows = [order[start : start + 100] for start in range(0, rows, 100)]
+        return sum(len({i // 250 for i in window}) for window in windows) / len(windows)
+
+    assert mixed("shards") < 4
+    assert mixed("row_groups") > 9
+    fine = list(stream.shuffle(5, buffer_size=200, strategy="row_groups"))
+    assert fine == list(stream.reshard().shuffle(5, buffer_size=200))
+    with pytest.raises(ValueError, match="take and skip"):
+        stream.take(5).shuffle(5, strategy="row_groups")
+    with pytest.raises(ValueError, match="strategy"):
+        stream.shuffle(5, strategy="rows")
+
+
+def test_files_are_asked_for_their_footers_once(repo: str, hub: HubServer) -> None:
+    stream = stream_of(repo).shuffle(1, strategy="row_groups")
+    hub.clear_requests()
+    assert sorted(row["i"] for row in stream) == list(range(300))
+    assert len(data_requests(hub)) <= 3 + 12  # a footer a file, a request a row group
+    hub.clear_requests()
+    assert len(list(stream)) == 300
+    assert len(data_requests(hub)) <= 12

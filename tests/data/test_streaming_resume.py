@@ -86,6 +86,7 @@ CHAINS: dict[str, Chain] = {
         .map(spread, batched=True, batch_size=7, remove_columns="s")
         .shuffle(2, buffer_size=5)
     ),
+    "shuffle row groups": lambda ds: ds.shuffle(3, buffer_size=10, strategy="row_groups"),
     "shuffle, take": lambda ds: ds.shuffle(1, buffer_size=12).take(40).skip(3).batch(4),
     "shuffle, repeat": lambda ds: ds.shuffle(1, buffer_size=12).repeat(2),
 }
@@ -147,6 +148,9 @@ def test_any_row(source: str, chain: str, files: list[str], lines: list[str]) ->
     for stop in range(0, len(states), 1 if source == "parquet" else 7):
         resumed = fresh()
         resumed.load_state_dict(json.loads(states[stop]))
+        if stop % 5:
+            assert [plain(row) for row in resumed] == whole[stop:], stop
+            continue
         rest = iter(resumed)
         head = [plain(row) for _, row in zip(range(3), rest, strict=False)]
         again = fresh()

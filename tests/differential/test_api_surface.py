@@ -57,6 +57,7 @@ ABSENT: dict[str, dict[str, str]] = {
 """Members of classes that are not there."""
 
 OTHER: dict[str, dict[str, str]] = {
+    "IterableDataset": {"shuffle": "also takes a strategy"},
     "Features": {
         "clear": "dict's own: there is nothing to keep in step",
         "pop": "dict's own",

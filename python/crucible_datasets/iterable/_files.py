@@ -7,16 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from crucible_datasets.features import Features
+from crucible_datasets.iterable._open import Readers
 from crucible_datasets.iterable._plan import Plan, Run, State, StateError, part_of
-from crucible_datasets.iterable._source import FileOrigin, read_features
+from crucible_datasets.iterable._source import FileOrigin
 from crucible_datasets.iterable._steps import Step
 from crucible_datasets.iterable._units import (
     READERS,
+    Ahead,
     AheadReader,
     CountedReader,
     PartialReader,
     Position,
     Reading,
+    TypedReader,
     UnitReader,
 )
 
@@ -63,11 +66,13 @@ class FilesPlan(Plan):
         shards: the files, or parts of them.
         reading: how they are read.
         own: the features that the files say they have, once somebody asked.
+        readers: files that are open.
     """
 
     shards: tuple[Shard, ...]
     reading: Reading
     own: list[Features] = field(default_factory=list)
+    readers: Readers = field(default_factory=Readers)
 
     @property
     def num_shards(self) -> int:
@@ -86,10 +91,10 @@ class FilesPlan(Plan):
         if self.reading.features is not None or not self.shards:
             return self.features
         if not self.own:
-            found = read_features(self.shards[0].origin, self.reading.format)
-            if found is None:
+            reader = self.readers.open(self.shards[0].origin, self.reading)
+            if not isinstance(reader, TypedReader):
                 return None
-            self.own.append(found)
+            self.own.append(reader.features)
         return self.own[0] if self.reading.columns is None else _of(self.own[0], self.reading.columns)
 
     def open(self) -> Run:
@@ -107,8 +112,9 @@ class FilesPlan(Plan):
 
     def resharded(self) -> Plan:
         shards: list[Shard] = []
+        readers = self.readers.all([shard.origin for shard in self.shards], self.reading)
         for shard in self.shards:
-            reader = READERS[self.reading.format](shard.origin.open(), self.reading)
+            reader = readers[id(shard.origin)]
             if not isinstance(reader, CountedReader) or shard.rows is not None or shard.start:
                 shards.append(shard)
                 continue
@@ -122,8 +128,9 @@ class FilesPlan(Plan):
     def counts(self) -> list[list[int]] | None:
         """Rows of the units of each shard's file, as footers have them; None where only reading tells."""
         found = []
+        readers = self.readers.all([shard.origin for shard in self.shards], self.reading)
         for shard in self.shards:
-            reader = READERS[self.reading.format](shard.origin.open(), self.reading)
+            reader = readers[id(shard.origin)]
             if not isinstance(reader, CountedReader):
                 return None
             found.append(reader.unit_rows)
@@ -183,7 +190,7 @@ class _FilesRun(Run):
 
     def __init__(self, plan: FilesPlan) -> None:
         self._shards, self._reading = plan.shards, plan.reading
-        self._make = READERS[plan.reading.format]
+        self._readers = plan.readers
         self._shard, self._offset = 0, 0
         self._position: Position = None
         self._reader: UnitReader | None = None
@@ -193,6 +200,7 @@ class _FilesRun(Run):
         """The table has the rows from `_base` on of its unit, those up to `_stop` belong to the shard."""
         self._half: int | None = None
         """From which row on the next unit is read ahead."""
+        self._ahead: tuple[int, Position, Ahead] | None = None
 
     def state(self) -> State:
         return {"shard": self._shard, "unit": self._position, "row": self._offset}
@@ -206,7 +214,7 @@ class _FilesRun(Run):
         self.release()
 
     def release(self) -> None:
-        self._reader = self._table = None
+        self._reader = self._table = self._ahead = None
 
     def pull(self, most: int) -> Table | None:
         while self._table is not None or self._next():
@@ -229,9 +237,23 @@ class _FilesRun(Run):
         """Begins to read the next unit once half of this one is done."""
         if self._half is not None and self._offset >= self._half:
             self._half = None
-            last = self._shards[self._shard].last
-            if isinstance(self._reader, AheadReader) and (last is None or self._after < last):
-                self._reader.start(self._after)
+            shard = self._shards[self._shard]
+            if not isinstance(self._reader, AheadReader):
+                return
+            last = len(self._reader.unit_rows) if shard.last is None else shard.last
+            if self._after < last:
+                self._begin(self._shard, self._after, shard, self._reader)
+            elif self._shard + 1 < len(self._shards):
+                following = self._shards[self._shard + 1]
+                reader = self._readers.known(following.origin, self._reading)
+                if isinstance(reader, AheadReader):
+                    self._begin(self._shard + 1, following.first, following, reader)
+
+    def _begin(self, number: int, position: Position, shard: Shard, reader: AheadReader) -> None:
+        counts = reader.unit_rows
+        if position < len(counts) and shard.span(counts, position) == (0, counts[position]):
+            started = reader.start(position)
+            self._ahead = None if started is None else (number, position, started)
 
     def skip(self, count: int) -> int:
         left = count
@@ -271,7 +293,7 @@ class _FilesRun(Run):
         while self._shard < len(self._shards):
             shard = self._shards[self._shard]
             if self._reader is None:
-                self._reader = self._make(shard.origin.open(), self._reading)
+                self._reader = self._readers.open(shard.origin, self._reading)
                 if self._position is None:
                     self._position = shard.first
             if not isinstance(self._reader, CountedReader):
@@ -318,6 +340,11 @@ class _FilesRun(Run):
         if isinstance(reader, PartialReader) and high - low < reader.unit_rows[self._position]:
             self._table, self._base = reader.rows(self._position, low, high), low
             return
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[:2] == (self._shard, self._position):
+            self._table, self._base = ahead[2].wait(), 0
+            if self._table is not None:
+                return
         unit = reader.unit(self._position)
         if unit is None or unit[0].num_rows < high:
             msg = f"unit {self._position} of {self._shards[self._shard].origin} has fewer rows than the file says"

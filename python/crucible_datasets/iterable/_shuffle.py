@@ -42,12 +42,14 @@ class Shuffle(Wrap):
         inputs: parts of the shards that are read in turns.
         rng: the generator; copied where it is used.
         chunk: rows that a part gives when it is its turn.
+        fine: whether the shards are divided into row groups, which are put in a random order of their own.
     """
 
     buffer: int
     inputs: int
     rng: np.random.Generator
     chunk: int
+    fine: bool = False
     passes_columns: ClassVar[bool] = True
 
     def length(self) -> int | None:
@@ -64,10 +66,11 @@ class Shuffle(Wrap):
 
     def parts(self) -> list[Plan]:
         """The parts of the shards."""
-        count = min(self.before.num_shards, self.inputs)
+        whole = self.before.resharded().shuffled(self.rng) if self.fine else self.before
+        count = min(whole.num_shards, self.inputs)
         if self.inputs <= 1 or count == 0:
-            return [self.before]
-        return [self.before.sharded(count, index) for index in range(count)]
+            return [whole]
+        return [whole.sharded(count, index) for index in range(count)]
 
 
 class Inputs:

@@ -197,6 +197,7 @@ class TransformsMixin(Base):
         generator: np.random.Generator | None = None,
         buffer_size: int = 1000,
         max_buffer_input_shards: int = 10,
+        strategy: str = "shards",
     ) -> Self:
         """Shards in a random order, then rows mixed by a buffer: the order that `datasets` gives for the same seed.
 
@@ -205,10 +206,16 @@ class TransformsMixin(Base):
             generator: a generator instead; a copy is used.
             buffer_size: rows in the buffer; 0 and 1 do not mix.
             max_buffer_input_shards: parts of the shards that fill the buffer in turns.
+            strategy: "shards" is the order of `datasets`. "row_groups" mixes better where files are few and large: the
+                row groups of all files are put in a random order, and so many of them fill the buffer at a time. Each
+                reader asks its files for their footers when it starts.
 
         Raises:
-            ValueError: `buffer_size` below 0.
+            ValueError: `buffer_size` below 0, an unknown strategy, or "row_groups" after `take` or `skip`.
         """
+        if strategy not in {"shards", "row_groups"}:
+            msg = f"strategy must be 'shards' or 'row_groups', got {strategy!r}"
+            raise ValueError(msg)
         if buffer_size < 0:
             msg = f"buffer_size must not be negative, got {buffer_size}"
             raise ValueError(msg)
@@ -218,9 +225,12 @@ class TransformsMixin(Base):
         try:
             plan = plan.shuffled(rng)
         except OrderFrozenError:
+            if strategy != "shards":
+                msg = "shuffle(strategy='row_groups') must come before take and skip: they fix the order of the shards"
+                raise ValueError(msg) from None
             inputs = 1
         chunk = max(1, buffer_size // max(1, inputs)) if plan.by_tables else 1
-        return self._with(Shuffle(plan, buffer_size, inputs, rng, chunk))
+        return self._with(Shuffle(plan, buffer_size, inputs, rng, chunk, strategy == "row_groups"))
 
     def take(self, n: int) -> Self:
         """The first `n` rows. Fixes the order of the shards.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from _crucible._native import ParquetFile, RowGroupAhead, Source, Table
+from _crucible._native import ParquetFile, Source, Table
 from crucible_datasets.features import Features
 
 Position: TypeAlias = Any
@@ -74,12 +74,19 @@ class PartialReader(CountedReader, Protocol):
         """Rows `start..stop` of the unit at a position."""
 
 
+class Ahead(Protocol):
+    """A unit on its way. Dropped, its reading stops."""
+
+    def wait(self) -> Table | None:
+        """The unit; None in a forked child, where it will not come."""
+
+
 @runtime_checkable
-class AheadReader(UnitReader, Protocol):
+class AheadReader(CountedReader, Protocol):
     """A file that can begin to read a unit before it is asked for it."""
 
-    def start(self, position: Position) -> None:
-        """Begins to read the unit at a position, if there is one and memory for it; forgets another one."""
+    def start(self, position: Position) -> Ahead | None:
+        """Begins to read the unit at a position; None if there is none, or no memory for it."""
 
 
 class ParquetUnits:
@@ -90,7 +97,6 @@ class ParquetUnits:
         self._columns = None if reading.columns is None else list(reading.columns)
         self._text = reading.features_text()
         self.unit_rows: list[int] = self._file.row_groups
-        self._ahead: tuple[int, RowGroupAhead] | None = None
 
     @property
     def features(self) -> Features:
@@ -99,19 +105,15 @@ class ParquetUnits:
     def unit(self, position: Position) -> tuple[Table, Position] | None:
         if position >= len(self.unit_rows):
             return None
-        ahead, self._ahead = self._ahead, None
-        table = ahead[1].wait() if ahead is not None and ahead[0] == position else None
-        if table is None:
-            table = self._file.read_row_group(position, self._columns, self._text)
-        return table, position + 1
+        return self._file.read_row_group(position, self._columns, self._text), position + 1
 
     def rows(self, position: Position, start: int, stop: int) -> Table:
         return self._file.read_rows(position, start, stop, self._columns, self._text)
 
-    def start(self, position: Position) -> None:
-        if position < len(self.unit_rows) and (self._ahead is None or self._ahead[0] != position):
-            started = self._file.start_row_group(position, self._columns, self._text)
-            self._ahead = None if started is None else (position, started)
+    def start(self, position: Position) -> Ahead | None:
+        if position >= len(self.unit_rows):
+            return None
+        return self._file.start_row_group(position, self._columns, self._text)
 
 
 READERS: dict[str, Callable[[Source, Reading], UnitReader]] = {"parquet": ParquetUnits}

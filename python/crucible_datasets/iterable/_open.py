@@ -1,0 +1,68 @@
+"""Files that are open: those that are far are asked for their footers once."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from crucible_datasets.iterable._source import FileOrigin, LocalOrigin
+from crucible_datasets.iterable._units import READERS, Reading, UnitReader
+
+_KEPT = 64
+"""Files that are kept open."""
+_AT_ONCE = 16
+"""Files that are opened at the same time."""
+
+
+class Readers:
+    """Readers of files, shared by the plans that come of one another. They stay in their process.
+
+    Local files are opened each time: that costs little, and a file that is kept open costs a descriptor.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[int, int], tuple[FileOrigin, Reading, UnitReader]] = OrderedDict()
+        self._pid = os.getpid()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), ())
+
+    def known(self, origin: FileOrigin, reading: Reading) -> UnitReader | None:
+        """A file's reader, if that costs no request."""
+        if isinstance(origin, LocalOrigin):
+            return READERS[reading.format](origin.open(), reading)
+        if self._pid != os.getpid():  # a forked child: connections are the parent's
+            self._kept.clear()
+            self._pid = os.getpid()
+        found = self._kept.get((id(origin), id(reading)))
+        return None if found is None else found[2]
+
+    def open(self, origin: FileOrigin, reading: Reading) -> UnitReader:
+        """A file's reader."""
+        reader = self.known(origin, reading)
+        if reader is None:
+            reader = READERS[reading.format](origin.open(), reading)
+            self._keep(origin, reading, reader)
+        return reader
+
+    def _keep(self, origin: FileOrigin, reading: Reading, reader: UnitReader) -> None:
+        self._kept[id(origin), id(reading)] = (origin, reading, reader)  # held, so that their ids stay their own
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def all(self, origins: Sequence[FileOrigin], reading: Reading) -> dict[int, UnitReader]:
+        """The readers of several files by the ids of their origins, opened side by side."""
+        distinct = list({id(origin): origin for origin in origins}.values())
+        found = {id(origin): self.known(origin, reading) for origin in distinct}
+        missing = [origin for origin in distinct if found[id(origin)] is None]
+        if missing:
+            make = READERS[reading.format]
+            with ThreadPoolExecutor(min(_AT_ONCE, len(missing))) as pool:
+                opened = list(pool.map(lambda origin: make(origin.open(), reading), missing))
+            for origin, reader in zip(missing, opened, strict=True):
+                found[id(origin)] = reader
+                self._keep(origin, reading, reader)
+        return {number: reader for number, reader in found.items() if reader is not None}
