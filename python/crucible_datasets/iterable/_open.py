@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from crucible_datasets.iterable._source import FileOrigin, LocalOrigin
-from crucible_datasets.iterable._units import READERS, Reading, UnitReader
+from crucible_datasets.iterable._units import READERS, CountedReader, Reading, UnitReader
 
 _KEPT = 64
 """Files that are kept open."""
@@ -49,6 +49,8 @@ class Readers:
         return reader
 
     def _keep(self, origin: FileOrigin, reading: Reading, reader: UnitReader) -> None:
+        if not isinstance(reader, CountedReader):
+            return  # it goes forward: two streams would send it back and forth
         self._kept[id(origin), id(reading)] = (origin, reading, reader)  # held, so that their ids stay their own
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
