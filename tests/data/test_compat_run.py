@@ -111,7 +111,7 @@ def test_an_archive(tmp_path: Path) -> None:
 
 def test_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
-        "import datasets, sys, time\nprint('ready', flush=True)\ntry:\n    time.sleep(60)\nfinally:\n    print('end', flush=True)\n"
+        "import datasets, sys, time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\nfinally:\n    print('end', flush=True)\n"
     )
     with subprocess.Popen(
         [sys.executable, *RUN, "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
