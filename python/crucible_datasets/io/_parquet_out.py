@@ -66,6 +66,8 @@ def write_parquet(
         "compression": str(options.pop("compression", None) or "snappy").lower(),
         "row_group_rows": batch_size or max(1, _ROW_GROUP // row_bytes),
         "plain": [name for name, feature in features.items() if require_storage_embed(feature)],
+        # Where the Hub and pyarrow look for it; the Arrow schema in the footer has it too.
+        "metadata": [["huggingface", json.dumps({"info": {"features": json.loads(table.features)}})]],
     }
     version = options.pop("data_page_version", "1.0")
     if version not in ("1.0", "2.0"):
@@ -79,7 +81,7 @@ def write_parquet(
     if chunks is not False:
         chunks = _CHUNKS if chunks is True else {**_CHUNKS, **chunks}
         spec["content_chunks"] = [chunks["min_chunk_size"], chunks["max_chunk_size"], chunks["norm_level"]]
-        spec["metadata"] = [["content_defined_chunking", json.dumps(chunks)]]
+        spec["metadata"].append(["content_defined_chunking", json.dumps(chunks)])
     for name, value in options.items():
         if name not in _NAMES:
             msg = (
