@@ -18,10 +18,10 @@ use crate::view::View;
 
 /// A file as it was when it was mapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct FileId {
-    path: PathBuf,
-    length: u64,
-    modified: u128,
+pub(crate) struct FileId {
+    pub(crate) path: PathBuf,
+    pub(crate) length: u64,
+    pub(crate) modified: u128,
 }
 
 impl FileId {
@@ -100,7 +100,7 @@ impl Drop for TrackedMap {
 }
 
 /// The file behind some memory, and where in its map.
-fn file_of(buffer: &Buffer) -> Option<(FileId, usize)> {
+pub(crate) fn file_of(buffer: &Buffer) -> Option<(FileId, usize)> {
     let start = buffer.as_ptr() as usize;
     let known = maps()?;
     let (first, mapped) = known.range(..=start).next_back()?;

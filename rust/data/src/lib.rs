@@ -9,6 +9,7 @@
 //! | [`table`], [`order`], [`view`] | batches, an order of rows, and both together |
 //! | [`store`] | Arrow IPC: memory-mapped files and bytes |
 //! | [`identity`] | what the rows are, as a digest |
+//! | [`reference`] | rows by the files that they are mapped from |
 //! | [`image`] | pixels |
 //! | [`blocks`] | the allocator of large blocks |
 //!
@@ -27,6 +28,7 @@ mod ipc_check;
 pub mod ipc_stream;
 pub mod limits;
 pub mod order;
+pub mod reference;
 pub mod sort;
 pub mod source;
 pub mod stack;

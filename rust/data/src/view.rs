@@ -33,7 +33,7 @@ impl View {
     }
 
     /// Which rows of the table, in which order.
-    pub(crate) fn order(&self) -> &RowOrder {
+    pub fn order(&self) -> &RowOrder {
         &self.order
     }
 
@@ -51,6 +51,14 @@ impl View {
     /// Whether the rows are neighbours in the table.
     pub fn is_range(&self) -> bool {
         matches!(self.order, RowOrder::Range { .. })
+    }
+
+    /// The first row and the number of rows, where the rows are neighbours in the table.
+    pub fn range(&self) -> Option<(usize, usize)> {
+        match &self.order {
+            RowOrder::Range { start, len } => Some((*start, *len)),
+            RowOrder::Indices(_) => None,
+        }
     }
 
     /// Whether these are all rows of the table, in its order.

@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 use crucible_data::View;
 use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
+use pyo3::types::{PyCapsule, PyDict, PyList};
 
 use super::{indices, numeric};
 use crate::buffer::Buffer;
@@ -290,20 +290,6 @@ impl Table {
 
     fn __repr__(&self) -> String {
         format!("Table(num_rows={}, columns={:?})", self.view.num_rows(), self.column_names())
-    }
-
-    /// A mapped table in file order is sent as its path, anything else as Arrow IPC bytes.
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        let py = slf.py();
-        let this = slf.get();
-        let class = slf.get_type();
-        if let Some(path) = this.path()
-            && this.view.is_whole()
-        {
-            return Ok((class.getattr("open_ipc")?, PyTuple::new(py, [path])?));
-        }
-        let bytes: Bound<'_, PyBytes> = super::table_make::ipc_bytes(py, this)?;
-        Ok((class.getattr("from_ipc")?, PyTuple::new(py, [bytes])?))
     }
 }
 
