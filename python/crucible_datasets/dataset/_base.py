@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.features import Features, decoder
 from crucible_datasets.fingerprint import fingerprint_of
-from crucible_datasets.formatting import Format
+from crucible_datasets.formatting import ARRAYS, Format
 from crucible_datasets.info import DatasetInfo, InfoMixin
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Base(InfoMixin):
     def _decoding(self) -> dict[str, Any]:
         """Columns whose shown value is not the stored one."""
         if self._decoders is None:
-            numpy = self._format.type in {"numpy", "torch"}
+            numpy = self._format.type in ARRAYS
             found = {name: decoder(feature, numpy=numpy) for name, feature in self._features.items()}
             self._decoders = {name: decode for name, decode in found.items() if decode is not None}
         return self._decoders

@@ -46,7 +46,7 @@ class Column(Sequence[Any]):
                 yield _field(value, self.column_name)
             return
         for start in range(0, len(self), _BLOCK):
-            yield from self.source._column_values(self.column_name, range(start, min(start + _BLOCK, len(self))))
+            yield from self.source._cells(self.column_name, start, min(start + _BLOCK, len(self)))
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
@@ -57,9 +57,9 @@ class Column(Sequence[Any]):
                 return _field(found, self.column_name)
             return [_field(value, self.column_name) for value in found]
         rows = self.source._rows_of(key)
-        one = isinstance(rows, int)
-        values = self.source._column_values(self.column_name, range(rows, rows + 1) if isinstance(rows, int) else rows)
-        return values[0] if one else values
+        if isinstance(rows, int):
+            return self.source._cells(self.column_name, rows, rows + 1)[0]
+        return self.source._column_values(self.column_name, rows)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """The whole column for numpy: the table's own memory where that is possible."""

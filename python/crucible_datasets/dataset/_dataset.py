@@ -9,7 +9,7 @@ from _crucible._native import Table
 from crucible_datasets.dataset._given import given_table, plain_arrow
 from crucible_datasets.dataset._mixed import columns_table
 from crucible_datasets.dataset._write import WriteMixin
-from crucible_datasets.features import Features, encode_column, images_encoded, images_in_rows
+from crucible_datasets.features import Features, decoder, encode_column, images_encoded, images_in_rows
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.iterable import IterableDataset
 
@@ -24,7 +24,7 @@ class Dataset(WriteMixin):
         info: description and the like; its features must have the table's types.
         split: name of the split.
         indices_table: a table whose first column are row numbers: the rows of the dataset, in that order.
-        fingerprint: accepted for compatibility.
+        fingerprint: its fingerprint, in place of its own.
 
     Raises:
         TypeError: no table.
@@ -40,14 +40,15 @@ class Dataset(WriteMixin):
         indices_table: Any = None,
         fingerprint: str | None = None,
     ) -> None:
-        del fingerprint
         if isinstance(arrow_table, Table) and (info is None or isinstance(info, Features)):
             super().__init__(arrow_table, info, split)
             return
         declared = info if isinstance(info, Features) else None if info is None else info.features
         super().__init__(*given_table(arrow_table, declared, indices_table), split)
         if isinstance(info, DatasetInfo):
-            self._of(info)
+            self._of(info.copy())
+        if fingerprint is not None:
+            self._fingerprint = fingerprint
 
     @classmethod
     def from_list(
@@ -153,9 +154,14 @@ class Dataset(WriteMixin):
         return made if self._format.type is None else made.with_format(self._format.type)
 
     def to_list(self) -> list[dict[str, Any]]:
-        """All rows as Python dicts."""
+        """All rows as Python dicts: what is stored (images as bytes and path), but JSON as what it says."""
         rows: list[dict[str, Any]] = self._table.rows(0, len(self))
-        return [self._decoded_row(row) for row in rows] if self._decoding() else rows
+        found = {name: decoder(feature, json_alone=True) for name, feature in self._features.items()}
+        for name, decode in found.items():
+            if decode is not None:
+                for row in rows:
+                    row[name] = decode(row[name])
+        return rows
 
     def cast(
         self,

@@ -9,22 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from _crucible._optional import require
 from crucible_datasets.dataset._base import Base
-from crucible_datasets.features import Image, decoder
-from crucible_datasets.formatting import (
-    TABLES,
-    channels_first,
-    make_format,
-    to_numpy_batch,
-    to_numpy_column,
-    to_numpy_value,
-    to_torch,
-)
+from crucible_datasets.features import decoder
+from crucible_datasets.formatting import TABLES, make_format
+from crucible_datasets.formatting._arrays import NumpyArrays
 
 if TYPE_CHECKING:
     from _crucible._native import Table
-
-_STORED = {"dtype": None}
-"""Options of the numpy format that keep the stored dtypes."""
 
 
 class FormatMixin(Base):
@@ -57,25 +47,21 @@ class FormatMixin(Base):
         return row
 
     def _formatted_row(self, row: dict[str, Any]) -> dict[str, Any]:
-        row = self._decoded_row(row)
-        kind, kwargs = self._format.type, self._format.kwargs
-        if kind is None:
-            return row
-        hidden = set(self._hidden())
-        if kind == "numpy":
-            return {
-                name: value if name in hidden else to_numpy_value(value, self._features[name], kwargs)
-                for name, value in row.items()
-            }
-        return {
-            name: value if name in hidden else to_torch(self._for_torch(name, value), kwargs)
-            for name, value in row.items()
-        }
+        arrays = self._format.arrays
+        if arrays is None:
+            return self._decoded_row(row)
+        for name in self._hidden():
+            row[name] = self._python_value(name, row[name])
+        shown = self._shown()
+        for name, decode in self._decoding().items():
+            if name in row and name in shown:
+                row[name] = decode(row[name])
+        return {name: arrays.cell(row[name], self._features[name]) if name in shown else row[name] for name in row}
 
-    def _for_torch(self, name: str, value: Any) -> Any:
-        if isinstance(self._features[name], Image) and value is not None and not isinstance(value, dict):
-            return channels_first(value)
-        return to_numpy_value(value, self._features[name], _STORED)
+    def _python_value(self, name: str, value: Any) -> Any:
+        """A stored value as the python format shows it."""
+        decode = decoder(self._features[name])
+        return value if decode is None else decode(value)
 
     def _format_row(self, index: int) -> Any:
         table = self._table.slice(index, index + 1)
@@ -100,14 +86,10 @@ class FormatMixin(Base):
     # ---------------------------------------------------------------------------------------------------- batches
 
     def _python_batch(self, table: Table) -> dict[str, Any]:
-        batch = table.batch(0, table.num_rows)
-        for name, decode in self._decoding().items():
-            if name in batch:
-                batch[name] = [decode(value) for value in batch[name]]
-        return batch
+        return {name: self._python_column(table, name) for name in table.column_names}
 
     def _format_batch(self, table: Table) -> Any:
-        kind, kwargs = self._format.type, self._format.kwargs
+        kind = self._format.type
         if kind in TABLES:
             if self._hidden():
                 msg = f"the {kind} format cannot show other columns unformatted (output_all_columns)"
@@ -123,19 +105,12 @@ class FormatMixin(Base):
             batch = self._python_batch(shown)
             made = batch if transform is None else transform(batch)
             return {**made, **others} if others else made
-        features = {name: self._features[name] for name in self._shown()}
-        if kind == "numpy":
-            return {**to_numpy_batch(shown, features, 0, shown.num_rows, kwargs), **others}
-        return {**{name: self._torch_column(shown, name) for name in features}, **others}
+        return {**{name: self._array_column(shown, name) for name in self._shown()}, **others}
 
-    def _torch_column(self, table: Table, name: str) -> Any:
-        feature, kwargs = self._features[name], self._format.kwargs
-        if isinstance(feature, Image) and feature.decode:
-            decode = self._decoding()[name]
-            values = [decode(value) for value in table.column(name, 0, table.num_rows)]
-            return to_torch([None if value is None else channels_first(value) for value in values], kwargs)
-        array = to_numpy_column(table, name, feature, 0, table.num_rows, _STORED)
-        return to_torch(array if array.flags.writeable else array.copy(), kwargs)
+    def _array_column(self, table: Table, name: str) -> Any:
+        """All rows of a column as a fresh array, in an array format."""
+        arrays: Any = self._format.arrays
+        return arrays.fresh(table, name, self._features[name])
 
     def _as_table(self, table: Table) -> Any:
         kind = self._format.type
@@ -163,17 +138,22 @@ class FormatMixin(Base):
         """Values of a column of a view of this dataset, in the current format."""
         if name not in self._shown() and not self._format.output_all:
             raise KeyError(name)
-        kind = self._format.type
-        if kind == "custom":
+        if self._format.type == "custom":
             return self._format_batch(table)[name]
-        if kind == "numpy" and name not in self._hidden():
-            array = to_numpy_column(table, name, self._features[name], 0, table.num_rows, self._format.kwargs)
-            return array if array.flags.writeable else array.copy()
-        if kind == "torch" and name not in self._hidden():
-            return self._torch_column(table, name)
-        values = table.column(name, 0, table.num_rows)
-        decode = self._decoding().get(name)
-        return values if decode is None else [decode(value) for value in values]
+        if self._format.arrays is not None and name not in self._hidden():
+            return self._array_column(table, name)
+        return self._python_column(table, name)
+
+    def _cells(self, name: str, start: int, stop: int) -> list[Any]:
+        """Values of rows `start..stop` of a column, each as its row shows it."""
+        table = self._table.slice(start, stop)
+        arrays = self._format.arrays
+        if arrays is None or name in self._hidden() or name not in self._shown():
+            values = self._values(table, name)
+            return values if isinstance(values, list) else list(values)
+        stored = table.column(name, 0, table.num_rows)
+        decode, feature = self._decoding().get(name), self._features[name]
+        return [arrays.cell(value if decode is None else decode(value), feature) for value in stored]
 
     def _python_column(self, table: Table, name: str) -> list[Any]:
         """All values of a column of a view of this dataset, as the python format shows them."""
@@ -183,8 +163,8 @@ class FormatMixin(Base):
 
     def _column_array(self, name: str) -> Any:
         """The whole column for numpy: the table's own memory where that is possible."""
-        kwargs = self._format.kwargs if self._format.type == "numpy" else _STORED
-        return to_numpy_column(self._table, name, self._features[name], 0, len(self), kwargs)
+        kwargs = self._format.kwargs if self._format.type == "numpy" else {"dtype": None}
+        return NumpyArrays(kwargs).column(self._table, name, self._features[name])
 
     # ---------------------------------------------------------------------------------------------------- setting
 
@@ -206,10 +186,10 @@ class FormatMixin(Base):
         """Sets the format in place.
 
         Args:
-            type: None (Python objects), "numpy", "torch", "pandas", "polars" or "arrow".
+            type: None (Python objects), "numpy", "torch", "jax", "pandas", "polars" or "arrow".
             columns: the columns shown; all when absent.
             output_all_columns: whether the other columns are shown too, as Python objects.
-            **format_kwargs: `dtype` for numpy and torch, `device` for torch.
+            **format_kwargs: `dtype` for arrays, `device` for torch and jax.
 
         Raises:
             ValueError: an unknown format or column, or a package that is not installed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -18,14 +19,17 @@ def decoder(feature: Feature, *, numpy: bool = False, json_alone: bool = False) 
 
     Args:
         feature: the column's feature.
-        numpy: whether images become arrays instead of PIL objects.
+        numpy: whether images become arrays (`Pixels`) instead of PIL objects.
         json_alone: decode JSON texts, also those of `Json(decode=False)`, and nothing else.
     """
     if json_alone and isinstance(feature, Image | Media):
         return None
     if isinstance(feature, Image) and feature.decode:
         image = feature
-        return lambda value: decode_image(value, image, numpy=numpy)
+        if not numpy:
+            return lambda value: decode_image(value, image)
+        mark = importlib.import_module("crucible_datasets.features._pixels").pixels  # numpy comes when it is used
+        return lambda value: mark(decode_image(value, image, numpy=True))
     if isinstance(feature, Json) and (feature.decode or json_alone):
         return lambda value: None if value is None else json.loads(value)
     if isinstance(feature, Media) and feature.decode:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from crucible_datasets.formatting._arrays import Arrays
+from crucible_datasets.formatting._kinds import ARRAYS, arrays_of
 
 _NAMES = {
     None: ("python",),
     "numpy": ("np",),
     "torch": ("pt", "pytorch"),
+    "jax": (),
     "pandas": ("pd",),
     "polars": ("pl",),
     "arrow": ("pa", "pyarrow"),
     "custom": (),
 }
 _ALIASES = {name: kind for kind, others in _NAMES.items() for name in (kind, *others)}
-_LATER = {"tensorflow", "tf", "jax"}
+_LATER = {"tensorflow", "tf"}
 _NEEDS = {
     "torch": ("torch", "PyTorch needs to be installed to be able to return PyTorch tensors."),
+    "jax": ("jax", "JAX needs to be installed to be able to return JAX arrays."),
     "polars": ("polars", "Polars needs to be installed to be able to return Polars dataframes."),
     "pandas": ("pandas", "Pandas needs to be installed to be able to return Pandas dataframes."),
     "arrow": ("pyarrow", "pyarrow needs to be installed to be able to return Arrow tables."),
@@ -33,9 +39,9 @@ class Format:
     """How values are shown.
 
     Attributes:
-        type: None for Python objects, "numpy", "torch", "pandas", "polars", "arrow" or "custom".
+        type: None for Python objects, "numpy", "torch", "jax", "pandas", "polars", "arrow" or "custom".
         columns: the columns shown, None for all.
-        kwargs: options; `dtype` for numpy and torch, `transform` for custom.
+        kwargs: options; `dtype` for arrays, `device` for torch and jax, `transform` for custom.
         output_all: whether the other columns are shown too, as Python objects.
     """
 
@@ -43,6 +49,11 @@ class Format:
     columns: tuple[str, ...] | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
     output_all: bool = False
+
+    @cached_property
+    def arrays(self) -> Arrays | None:
+        """What makes arrays of values; None for formats without."""
+        return arrays_of(self.type, self.kwargs) if self.type in ARRAYS else None
 
     @property
     def transform(self) -> Callable[[dict[str, Any]], Any] | None:
@@ -78,4 +89,6 @@ def make_format(
         msg = f"Columns {unknown} not in the dataset. Current columns in the dataset: {names}"
         raise ValueError(msg)
     shown = None if listed is None else tuple(dict.fromkeys(listed))
-    return Format(chosen, shown, dict(kwargs), output_all)
+    made = Format(chosen, shown, dict(kwargs), output_all)
+    _ = made.arrays  # options that do not fit are told now
+    return made

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from _crucible._native import Table
 from crucible_datasets.features import Features, decoder
-from crucible_datasets.formatting import Format, channels_first, to_numpy_value, to_torch
+from crucible_datasets.formatting import ARRAYS, Format
 from crucible_datasets.iterable._plan import Row, Run, State, StateError, Wrap, WrapRun, skip_by_reading
 
 _PULLED = 1024
@@ -34,28 +34,16 @@ def in_features(table: Table, features: Features | None, text: str | None) -> Ta
 
 def row_format(features: Features | None, format: Format) -> Callable[[Row], Row] | None:
     """What a format makes of a row of decoded values; None for Python objects."""
-    if format.type not in {"numpy", "torch"}:
+    arrays = format.arrays
+    if arrays is None:
         return None
     known = features or Features()
-    kwargs = format.kwargs
-    if format.type == "numpy":
-        return lambda row: {name: to_numpy_value(value, known.get(name), kwargs) for name, value in row.items()}
-    stored = {"dtype": None}
-
-    def tensors(row: Row) -> Row:
-        made = {}
-        for name, value in row.items():
-            if hasattr(value, "getbands"):
-                value = channels_first(value)
-            made[name] = to_torch(to_numpy_value(value, known.get(name), stored), kwargs)
-        return made
-
-    return tensors
+    return lambda row: {name: arrays.cell(value, known.get(name)) for name, value in row.items()}
 
 
 def decoders_of(features: Features, format: Format) -> dict[str, Any]:
     """What decodes the columns whose shown value is not the stored one."""
-    numpy = format.type in {"numpy", "torch"}
+    numpy = format.type in ARRAYS
     found = {name: decoder(feature, numpy=numpy) for name, feature in features.items()}
     return {name: decode for name, decode in found.items() if decode is not None}
 
