@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -190,4 +191,81 @@ def test_a_training_script(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr[-3000:]
         outputs.append(done.stdout.splitlines()[-1])
+    assert outputs[0] == outputs[1]
+
+
+COOKBOOK = '''
+"""The calls of training recipes: by config, by split, streamed, mixed."""
+import json
+import datasets
+from datasets import Dataset, concatenate_datasets, get_dataset_config_names, interleave_datasets, load_dataset
+from typing import cast
+
+out = {}
+train = load_dataset("org/math", name="main", split="train").shuffle(seed=0)
+out["rows"] = [row["question"] for row in train.select(range(3, 7))]
+out["take"] = [len(train.take(5)), len(train.skip(5)), train.skip(5)[0]]
+out["batch"] = train.select(range(2)).to_list()
+out["configs"] = sorted(get_dataset_config_names("org/math"))
+pieces = [load_dataset("org/math", name=c, split=s) for c in ("main", "other") for s in ("train", "test")]
+kept = [piece.filter(lambda row: row["level"] > 2) for piece in pieces]
+joined = concatenate_datasets(kept).shuffle(seed=1)
+out["joined"] = [joined.column_names, len(joined), joined[:3]]
+chat = cast(datasets.DatasetDict, load_dataset("org/chat"))
+assert isinstance(chat["train"], datasets.Dataset)
+messages = chat["train"].select_columns(["messages"])
+renamed = chat["test"].rename_column("messages", "m").rename_column("m", "messages").select_columns(["messages"])
+mixed = interleave_datasets([messages, renamed], probabilities=[0.7, 0.3], seed=2, stopping_strategy="all_exhausted")
+out["mixed"] = [len(mixed), mixed[0], mixed[len(mixed) - 1]]
+out["roles"] = [m["role"] for m in mixed[1]["messages"]]
+stream = load_dataset("org/chat", split="train", streaming=True).batch(batch_size=4, drop_last_batch=True)
+assert isinstance(stream, datasets.IterableDataset)
+out["stream"] = [len(next(iter(stream))["messages"]), sum(1 for _ in stream)]
+out["blocks"] = [len(block["question"]) for block in train.iter(batch_size=7)]
+try:
+    load_dataset("org/math", name="main", split="nothing")
+except ValueError as error:
+    out["split"] = "nothing" in str(error)
+try:
+    load_dataset("org/absent")
+except datasets.exceptions.DatasetNotFoundError:
+    out["absent"] = True
+out["list"] = Dataset.from_list([{"messages": m} for m in mixed["messages"][:2]]).features.to_dict()
+print(json.dumps(out, default=str))
+'''
+
+
+def test_recipes(hub_root: Path, hf_env: Path, tmp_path: Path) -> None:
+    """Loading code of training recipes, from a hub: the same with the official library and with this one."""
+    math = hub_root / "datasets" / "org" / "math"
+    math.mkdir(parents=True)
+    card = ["---", "configs:"]
+    for config in ("main", "other"):
+        card += [f"- config_name: {config}", "  data_files:"]
+        for split, count in (("train", 30), ("test", 10)):
+            rows = [{"question": f"{config} {split} {k}", "answer": f"#### {k}", "level": k % 5} for k in range(count)]
+            (math / f"{config}-{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            card += [f"  - split: {split}", f"    path: {config}-{split}.jsonl"]
+    (math / "README.md").write_text("\n".join([*card, "---", ""]))
+    chat = hub_root / "datasets" / "org" / "chat"
+    chat.mkdir()
+    for split, count in (("train", 22), ("test", 9)):
+        turns = [
+            {"id": k, "messages": [{"role": "user", "content": f"q{k}"}, {"role": "assistant", "content": split}]}
+            for k in range(count)
+        ]
+        (chat / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in turns))
+    (tmp_path / "recipe.py").write_text(COOKBOOK)
+    outputs = []
+    for number, words in enumerate(([*RUN, "recipe.py"], ["recipe.py"])):
+        environment = {
+            **os.environ,
+            "HF_HOME": str(tmp_path / f"home{number}"),
+            "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        outputs.append(json.loads(done.stdout.splitlines()[-1]))
     assert outputs[0] == outputs[1]

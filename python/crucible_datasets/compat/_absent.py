@@ -48,7 +48,6 @@ _NAMES = {
         "ArrowBasedBuilder": _SCRIPTS,
         "DownloadManager": _DOWNLOADS,
         "GeneratorBasedBuilder": _SCRIPTS,
-        "IterableColumn": "iterate the stream and take the column from each row",
         "SplitGenerator": _SCRIPTS,
         "StreamingDownloadManager": _DOWNLOADS,
         "list_datasets": "hfhub.HfApi and huggingface_hub list the hub's datasets",

@@ -32,13 +32,18 @@ class Facade(ModuleType):
         """Finds what was not used before."""
         if name.startswith("__"):
             raise AttributeError(missing(self.__name__, name))
-        if f"{self.__name__}.{name}" in MODULES:
+        if name not in MODULES[self.__name__] and f"{self.__name__}.{name}" in MODULES:
             found: Any = facade(f"{self.__name__}.{name}")
             sys.modules.setdefault(found.__name__, found)
         else:
             found = _looked_up(self.__name__, name)
         self.__dict__[name] = found
         return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Importing a submodule sets it here: not over a name, as `tqdm` of `datasets.utils`, which is a class."""
+        if not (isinstance(value, Facade) and name in MODULES[self.__name__]):
+            super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
         return sorted({*self.__dict__, *self.__all__})

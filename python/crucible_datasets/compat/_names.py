@@ -9,14 +9,14 @@ API_VERSION = "5.2.0"
 _PACKAGE = "crucible_datasets"
 
 _FEATURES = "Array2D Array3D Array4D Array5D Audio BioSequence BioStructure ClassLabel Features Image Json LargeList List Mesh Nifti Pdf Sequence Translation TranslationVariableLanguages Value Video"
+_BARS = "are_progress_bars_disabled disable_progress_bar disable_progress_bars enable_progress_bar enable_progress_bars is_progress_bar_enabled"
+_BARS_OF_LOGGING = "disable_progress_bar enable_progress_bar is_progress_bar_enabled tqdm"
 _INSPECT = "get_dataset_config_info get_dataset_config_names get_dataset_default_config_name get_dataset_infos get_dataset_split_names"
-
-_BARS = "are_progress_bars_disabled disable_progress_bars enable_progress_bars tqdm"
 
 # module: homes and their names; "official=ours" where they differ.
 _TABLE: dict[str, dict[str, str]] = {
     # Of the package itself all public names of crucible_datasets are there, too.
-    "": {},
+    "": {"iterable": "IterableColumn", "utils": "logging tqdm"},
     "arrow_dataset": {"dataset": "Column Dataset", "info": "DatasetInfoMixin=InfoMixin"},
     "arrow_reader": {"splits": "ReadInstruction"},
     "builder": {"load": "BuilderConfig DatasetBuilder", "errors": "InvalidConfigName"},
@@ -24,6 +24,7 @@ _TABLE: dict[str, dict[str, str]] = {
     "config": {},
     "data_files": {"errors": "EmptyDatasetError"},
     "dataset_dict": {"dataset": "DatasetDict", "iterable": "IterableDatasetDict"},
+    "distributed": {"distributed": "split_dataset_by_node"},
     "download": {"load": "DownloadConfig DownloadMode"},
     "download.download_config": {"load": "DownloadConfig"},
     "download.download_manager": {"load": "DownloadMode"},
@@ -50,7 +51,7 @@ _TABLE: dict[str, dict[str, str]] = {
     },
     "info": {"info": "DatasetInfo"},
     "inspect": {"load": _INSPECT, "errors": "SplitsNotFoundError"},
-    "iterable_dataset": {"iterable": "IterableDataset"},
+    "iterable_dataset": {"iterable": "IterableColumn IterableDataset"},
     "load": {"load": "load_dataset load_dataset_builder", "dataset": "load_from_disk"},
     "splits": {"splits": "NamedSplit Split SplitDict SplitInfo SubSplitInfo"},
     "table": {
@@ -58,19 +59,16 @@ _TABLE: dict[str, dict[str, str]] = {
         "errors": "CastError",
         "compat._tables": "cast_table_to_features cast_table_to_schema table_cast",
     },
-    "utils": {
-        "info": "Version",
-        "load": "VerificationMode",
-        "utils": f"{_BARS} disable_progress_bar enable_progress_bar is_progress_bar_enabled logging",
-    },
+    "utils": {"info": "Version", "load": "VerificationMode", "utils": f"{_BARS} logging tqdm"},
     "utils.info_utils": {"load": "VerificationMode"},
     "utils.logging": {
-        "utils.logging": "CRITICAL DEBUG ERROR FATAL INFO NOTSET WARN WARNING disable_progress_bar disable_propagation enable_progress_bar enable_propagation get_logger get_verbosity is_progress_bar_enabled log_levels set_verbosity set_verbosity_debug set_verbosity_error set_verbosity_info set_verbosity_warning",
-        "utils": "tqdm",
+        "utils.logging": "CRITICAL DEBUG ERROR FATAL INFO NOTSET WARN WARNING disable_propagation enable_propagation get_logger get_verbosity log_levels set_verbosity set_verbosity_debug set_verbosity_error set_verbosity_info set_verbosity_warning",
+        "utils": _BARS_OF_LOGGING,
     },
     "utils.py_utils": {
         "compat._utils": "asdict convert_file_size_to_int first_non_null_value iter_batched map_nested size_str temp_seed temporary_assignment unique_values zip_dict"
     },
+    "utils.tqdm": {"utils": f"{_BARS} tqdm"},
     "utils.typing": {"compat._utils": "ListLike NestedDataStructureLike PathLike"},
     "utils.version": {"info": "Version"},
 }
