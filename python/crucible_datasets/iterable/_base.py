@@ -338,12 +338,16 @@ def _released(run: Run) -> Iterator[Any]:
 
 def _table_batches(run: Run, features: Features | None, format: Format, size: int, *, drop_last: bool) -> Iterator[Any]:
     text = None if features is None else features.to_text()
+    known, said = features or Features(), text
     try:
         while (table := pull_exactly(run, size)) is not None:
             if drop_last and table.num_rows < size:
                 return
             shown = in_features(table, features, text)
-            yield format_batch(shown, features or Features.from_text(shown.features), format)
+            if features is None and shown.features != said:  # parsed once, not for every batch
+                said = shown.features
+                known = Features.from_text(said)
+            yield format_batch(shown, known, format)
     finally:
         run.release()
 
