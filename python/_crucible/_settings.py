@@ -58,6 +58,12 @@ def settings() -> Settings:
     )
 
 
+def limits_of_environment() -> list[tuple[str, str]]:
+    """The limits that the environment sets (`CRUCIBLE_MAX_...`): the extension asks once, and checks them."""
+    prefix = "CRUCIBLE_MAX_"
+    return [(key.removeprefix("CRUCIBLE_").lower(), said) for key, said in os.environ.items() if key.startswith(prefix)]
+
+
 def hf_home() -> Path:
     """The folder of everything that is kept (`HF_HOME`, else `$XDG_CACHE_HOME/huggingface`, else under `~/.cache`)."""
     env = os.environ

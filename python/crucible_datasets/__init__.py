@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from crucible_datasets.fingerprint import disable_caching, enable_caching, is_caching_enabled
     from crucible_datasets.info import DatasetInfo, Version
     from crucible_datasets.iterable import IterableColumn, IterableDataset, IterableDatasetDict
+    from crucible_datasets.limits import Limits, get_limits, set_limits
     from crucible_datasets.load import (
         BuilderConfig,
         DatasetBuilder,
@@ -72,6 +73,7 @@ _HOMES = {
     "crucible_datasets.fingerprint": "disable_caching enable_caching is_caching_enabled",
     "crucible_datasets.info": "DatasetInfo Version",
     "crucible_datasets.iterable": "IterableColumn IterableDataset IterableDatasetDict",
+    "crucible_datasets.limits": "Limits get_limits set_limits",
     "crucible_datasets.load": "BuilderConfig DatasetBuilder DownloadConfig DownloadMode VerificationMode get_dataset_config_info get_dataset_config_names get_dataset_default_config_name get_dataset_infos get_dataset_split_names load_dataset load_dataset_builder",
     "crucible_datasets.splits": "NamedSplit ReadInstruction Split SplitDict SplitInfo",
     "crucible_datasets.utils": "are_progress_bars_disabled disable_progress_bar disable_progress_bars enable_progress_bar enable_progress_bars is_progress_bar_enabled logging",
@@ -103,6 +105,7 @@ __all__ = [
     "IterableDatasetDict",
     "Json",
     "LargeList",
+    "Limits",
     "List",
     "Mesh",
     "NamedSplit",
@@ -132,6 +135,7 @@ __all__ = [
     "get_dataset_default_config_name",
     "get_dataset_infos",
     "get_dataset_split_names",
+    "get_limits",
     "interleave_datasets",
     "is_caching_enabled",
     "is_progress_bar_enabled",
@@ -139,6 +143,7 @@ __all__ = [
     "load_dataset_builder",
     "load_from_disk",
     "logging",
+    "set_limits",
 ]
 
 

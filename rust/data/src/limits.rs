@@ -7,6 +7,9 @@ pub struct Limits {
     pub max_image_pixels: u64,
     /// Deepest nesting of JSON values.
     pub max_json_depth: usize,
+    /// Most values that the rows of a JSON or CSV file may lack: keys and fields that other rows have. They take memory,
+    /// and no byte in the file.
+    pub max_missing_values: u64,
     /// Largest Parquet footer, in bytes.
     pub max_footer_bytes: u64,
     /// Largest page of a Parquet file, unpacked. Writers make pages of a megabyte; a page with a larger value has more.
@@ -28,6 +31,7 @@ impl Default for Limits {
         Self {
             max_image_pixels: 2 * 89_478_485,
             max_json_depth: 128,
+            max_missing_values: 1 << 28,
             max_footer_bytes: 512 << 20,
             max_page_bytes: (1 << 30) + (1 << 20), // a string of a gibibyte and its length
             max_page_values: 1 << 28,

@@ -6,6 +6,7 @@
 //! | `engine` | threads and connections of this process |
 //! | `errors` | error kinds to Python classes |
 //! | `arrow`, `buffer` | capsules and the buffer protocol |
+//! | `limits` | how much strangers' files may make this process allocate |
 //! | `objects` | the row maker and the object eater |
 //! | `source` | a hub file seen as a byte source: the join of the two core crates |
 //! | `hub`, `data` | the classes |
@@ -19,6 +20,7 @@ mod door;
 mod engine;
 mod errors;
 mod hub;
+mod limits;
 mod objects;
 mod source;
 mod testing;
@@ -60,6 +62,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(hub::client::resolve_token, module)?)?;
     module.add_function(wrap_pyfunction!(hub::request::network_state, module)?)?;
     module.add_function(wrap_pyfunction!(features_from_arrow_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(limits::get_limits, module)?)?;
+    module.add_function(wrap_pyfunction!(limits::set_limits, module)?)?;
     module.add_function(wrap_pyfunction!(data::merge::merge_rows, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::probe, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode, module)?)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use crucible_data::{ByteSource, DataError, DataErrorKind, Limits, LocalSource, MemorySource};
+use crucible_data::{ByteSource, DataError, DataErrorKind, LocalSource, MemorySource};
 use crucible_hub::{HubError, RemoteFile};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -15,6 +15,7 @@ use crate::door;
 use crate::engine::engine;
 use crate::errors::{self, Error};
 use crate::hub::client::HubClient;
+use crate::limits::limits;
 
 /// A hub file read by ranges from decode threads: each read blocks its thread, never the I/O runtime.
 struct HubSource {
@@ -150,8 +151,9 @@ impl Source {
     fn unpacked<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let source = Self::bytes(&slf)?;
         let py = slf.py();
+        let limits = limits(py)?;
         let read = door::run(py, |_| {
-            let unpacked = crucible_data::decode::unpacked(source.clone(), &Limits::default())?;
+            let unpacked = crucible_data::decode::unpacked(source.clone(), &limits)?;
             if Arc::ptr_eq(&unpacked, &source) {
                 return Ok(None);
             }

@@ -17,6 +17,9 @@ use crate::features::METADATA_KEY;
 use crate::ipc_check::{self, MAGIC};
 use crate::source::ByteSource;
 
+/// Rows of a batch that need no proof. Only columns of nulls have rows without bytes.
+const MANY: usize = 1 << 26;
+
 /// All batches of several files.
 pub(crate) fn read_sources(
     sources: &[Arc<dyn ByteSource>],
@@ -65,6 +68,13 @@ fn read_file(source: &dyn ByteSource, options: &ReadOptions) -> Result<FileBatch
         Ok(read) => read?,
         Err(_) => return Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")),
     };
+    if let Some(batch) =
+        batches.iter().find(|b| b.num_rows() > MANY && b.num_rows() as u64 / 64 > source.len())
+    {
+        let message =
+            format!("broken Arrow IPC: {} bytes should have {} rows", source.len(), batch.num_rows());
+        return Err(DataError::new(DataErrorKind::Decode, message));
+    }
     let target = kept(&schema);
     let batches = batches.iter().map(|b| fit(b, &target)).collect::<Result<Vec<_>, _>>()?;
     Ok(FileBatches { schema: target, batches })

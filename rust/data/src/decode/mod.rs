@@ -134,6 +134,7 @@ pub fn read_sources(
     let target = projected(target, options.columns.as_deref())?;
     let batches: Vec<(usize, RecordBatch)> =
         files.into_iter().enumerate().flat_map(|(i, f)| f.batches.into_iter().map(move |b| (i, b))).collect();
+    check_missing(&batches, &target, sources, &options.limits)?;
     let strict = options.features.is_some();
     let batches = batches
         .into_par_iter()
@@ -143,6 +144,29 @@ pub fn read_sources(
         })
         .collect::<Result<Vec<_>, _>>()?;
     Table::try_new(target, batches)
+}
+
+/// A column that a batch lacks is null there: many columns of many files would take more memory than any file has bytes.
+fn check_missing(
+    batches: &[(usize, RecordBatch)],
+    target: &Schema,
+    sources: &[Arc<dyn ByteSource>],
+    limits: &Limits,
+) -> Result<(), DataError> {
+    let lacked = batches.iter().map(|(_, batch)| {
+        let columns = target.fields().len().saturating_sub(batch.num_columns());
+        (columns as u64).saturating_mul(batch.num_rows() as u64)
+    });
+    let missing = lacked.fold(0, u64::saturating_add);
+    let bytes: u64 = sources.iter().map(|s| s.len()).sum();
+    if missing > limits.max_missing_values && missing / 64 > bytes {
+        let message = format!(
+            "{missing} values that files lack are over max_missing_values = {}",
+            limits.max_missing_values
+        );
+        return Err(DataError::new(DataErrorKind::Limit, message));
+    }
+    Ok(())
 }
 
 fn named(error: DataError, source: Option<&Arc<dyn ByteSource>>) -> DataError {

@@ -28,13 +28,24 @@ pub fn schemas<'a>(files: impl Iterator<Item = (&'a Schema, &'a Path)>) -> Resul
 
 /// Widens `known` by `more`.
 pub(crate) fn merge(known: &mut Vec<Field>, more: &Fields) -> Result<(), DataError> {
+    // Made for the first name that is not at its place: a search for each of many names would take for ever.
+    let mut places: Option<HashMap<String, usize>> = None;
     for (position, field) in more.iter().enumerate() {
         let place = match known.get(position) {
             Some(same) if same.name() == field.name() => Some(position),
-            _ => known.iter().position(|k| k.name() == field.name()),
+            _ => {
+                let names =
+                    || known.iter().enumerate().rev().map(|(place, k)| (k.name().clone(), place)).collect();
+                places.get_or_insert_with(names).get(field.name()).copied()
+            }
         };
         match place.and_then(|p| known.get_mut(p)) {
-            None => known.push(field.as_ref().clone().with_nullable(true)),
+            None => {
+                if let Some(places) = &mut places {
+                    places.insert(field.name().clone(), known.len());
+                }
+                known.push(field.as_ref().clone().with_nullable(true));
+            }
             Some(old) => {
                 let wide =
                     widened(old.data_type(), field.data_type()).map_err(|e| e.with_column(field.name()))?;

@@ -178,8 +178,7 @@ fn codec(name: &str, level: Option<i32>) -> Result<Compression, DataError> {
         "lz4" => Compression::LZ4_RAW,
         "none" => Compression::UNCOMPRESSED,
         other => {
-            let message =
-                format!("unknown compression {other:?}; known: zstd, snappy, gzip, lz4, none");
+            let message = format!("unknown compression {other:?}; known: zstd, snappy, gzip, lz4, none");
             return Err(DataError::new(DataErrorKind::Schema, message));
         }
     };

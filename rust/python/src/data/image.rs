@@ -1,8 +1,8 @@
 //! Images: bytes to pixels on the pool, pixels in memory that numpy owns.
 
 use arrow_buffer::MutableBuffer;
+use crucible_data::DataError;
 use crucible_data::image::{self, DecodedImage};
-use crucible_data::{DataError, Limits};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::buffer::{Buffer, Dtype};
 use crate::door;
 use crate::errors::data;
+use crate::limits::limits;
 
 /// Encoded bytes held for the length of a call: `bytes` are borrowed, other buffers copied once.
 enum Encoded<'py> {
@@ -48,7 +49,8 @@ fn pixels(image: DecodedImage) -> (&'static str, Buffer) {
 #[pyo3(name = "probe_image")]
 pub(crate) fn probe<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
     let encoded = Encoded::new(value)?;
-    let info = door::inline(|| image::probe(encoded.bytes(), &Limits::default()).map_err(data))?;
+    let limits = limits(py)?;
+    let info = door::inline(|| image::probe(encoded.bytes(), &limits).map_err(data))?;
     let dict = PyDict::new(py);
     dict.set_item("format", info.format.to_string())?;
     dict.set_item("width", info.width)?;
@@ -63,7 +65,8 @@ pub(crate) fn probe<'py>(py: Python<'py>, value: &Bound<'py, PyAny>) -> PyResult
 pub(crate) fn decode(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<(&'static str, Buffer)> {
     let encoded = Encoded::new(value)?;
     let bytes = encoded.bytes();
-    door::run(py, |_| image::decode(bytes, &Limits::default()).map(pixels))
+    let limits = limits(py)?;
+    door::run(py, |_| image::decode(bytes, &limits).map(pixels))
 }
 
 /// As `decode_image` for many, in parallel.
@@ -76,12 +79,13 @@ pub(crate) fn decode_many(
 ) -> PyResult<Vec<(&'static str, Buffer)>> {
     let encoded = values.iter().map(Encoded::new).collect::<PyResult<Vec<_>>>()?;
     let bytes: Vec<&[u8]> = encoded.iter().map(Encoded::bytes).collect();
+    let limits = limits(py)?;
     door::run(py, |cancel| {
         bytes
             .par_iter()
             .map(|b| {
                 cancel.check()?;
-                image::decode(b, &Limits::default()).map(pixels)
+                image::decode(b, &limits).map(pixels)
             })
             .collect::<Result<Vec<_>, DataError>>()
     })

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crucible_data::decode::tar::{Column, SampleBatch, Samples, read_archives};
-use crucible_data::{ByteSource, DataError, DataErrorKind, Limits};
+use crucible_data::{ByteSource, DataError, DataErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::table::Table;
 use crate::door;
 use crate::errors::data;
+use crate::limits::limits;
 use crate::source::Source;
 
 /// An archive that is read from a sample on. It goes forward only.
@@ -62,7 +63,8 @@ impl SampleReader {
     #[expect(clippy::needless_pass_by_value, reason = "a handle, extracted from Python")]
     fn new(source: Bound<'_, Source>, start: u64) -> PyResult<Self> {
         let bytes = Source::bytes(&source)?;
-        let samples = door::run(source.py(), |_| Samples::open(&bytes, start, &Limits::default()))?;
+        let limits = limits(source.py())?;
+        let samples = door::run(source.py(), |_| Samples::open(&bytes, start, &limits))?;
         Ok(Self { samples: Mutex::new(Some(samples)), name: bytes.name().to_owned() })
     }
 
@@ -110,6 +112,7 @@ impl SampleReader {
     ) -> PyResult<Table> {
         let wanted = columns(wanted)?;
         let sources: Vec<Arc<dyn ByteSource>> = sources.iter().map(Source::bytes).collect::<PyResult<_>>()?;
-        door::run(py, |cancel| table(read_archives(&sources, &wanted, &Limits::default(), cancel)?))
+        let limits = limits(py)?;
+        door::run(py, |cancel| table(read_archives(&sources, &wanted, &limits, cancel)?))
     }
 }

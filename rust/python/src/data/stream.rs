@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow_schema::Schema;
-use crucible_data::Limits;
 use crucible_data::decode::parquet::ParquetReader;
 use pyo3::prelude::*;
 
@@ -11,6 +10,7 @@ use super::table::Table;
 use super::table_make::target_schema;
 use crate::door;
 use crate::errors::data;
+use crate::limits::limits;
 use crate::source::Source;
 
 /// A Parquet file: its footer is read once, its row groups when asked for.
@@ -25,7 +25,8 @@ impl ParquetFile {
     #[expect(clippy::needless_pass_by_value, reason = "a handle, extracted from Python")]
     fn new(source: Bound<'_, Source>) -> PyResult<Self> {
         let bytes = Source::bytes(&source)?;
-        let reader = door::run(source.py(), |_| ParquetReader::open(bytes, &Limits::default()))?;
+        let limits = limits(source.py())?;
+        let reader = door::run(source.py(), |_| ParquetReader::open(bytes, &limits))?;
         Ok(Self { reader: Arc::new(reader) })
     }
 

@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::table::Table;
 use crate::door;
 use crate::errors::{Error, data};
+use crate::limits::limits;
 use crate::objects::from_py;
 use crate::source::Source;
 
@@ -146,6 +147,7 @@ impl Table {
         let format: Format = format.parse().map_err(data)?;
         let features = features.map(features_value).transpose()?;
         let budget = memory_budget.unwrap_or(DEFAULT_BUDGET);
+        let limits = limits(py)?;
         door::run(py, |cancel| {
             // An unreadable store is decoded and written anew.
             let kept = || {
@@ -162,16 +164,8 @@ impl Table {
             if let Some(table) = kept() {
                 return Ok(table);
             }
-            let options = ReadOptions {
-                columns,
-                features,
-                filter,
-                text,
-                csv,
-                json,
-                cancel: cancel.clone(),
-                ..ReadOptions::default()
-            };
+            let options =
+                ReadOptions { columns, features, filter, text, csv, json, limits, cancel: cancel.clone() };
             let sources = files.into_iter().map(Opened::bytes).collect::<Result<Vec<_>, _>>()?;
             let table = crucible_data::read_sources(&sources, format, &options)?;
             match store {

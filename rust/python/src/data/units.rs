@@ -11,6 +11,7 @@ use super::table::Table;
 use super::table_make::{features_value, parsed};
 use crate::door;
 use crate::errors::data;
+use crate::limits::limits;
 use crate::source::Source;
 
 /// A text, JSON, CSV or Arrow file that is read from a unit on. It goes forward only.
@@ -46,9 +47,10 @@ impl UnitReader {
         let format: Format = format.parse().map_err(data)?;
         let features = features.map(features_value).transpose()?;
         let bytes = Source::bytes(&source)?;
+        let limits = limits(source.py())?;
         let units = door::run(source.py(), |cancel| {
-            let options =
-                ReadOptions { features, text, csv, json, cancel: cancel.clone(), ..ReadOptions::default() };
+            let cancel = cancel.clone();
+            let options = ReadOptions { features, text, csv, json, limits, cancel, ..ReadOptions::default() };
             units::open(&bytes, format, start, &options)
         })?;
         Ok(Self { units: Mutex::new(Some(units)), name: bytes.name().to_owned() })
@@ -77,8 +79,9 @@ impl UnitReader {
         let json: JsonOptions = parsed("json", json)?;
         let format: Format = format.parse().map_err(data)?;
         let bytes = Source::bytes(&source)?;
+        let limits = limits(source.py())?;
         door::run(source.py(), |cancel| {
-            let options = ReadOptions { json, cancel: cancel.clone(), ..ReadOptions::default() };
+            let options = ReadOptions { json, limits, cancel: cancel.clone(), ..ReadOptions::default() };
             units::features(&bytes, format, &options).map(|found| found.map(|value| value.to_string()))
         })
     }

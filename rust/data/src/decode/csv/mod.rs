@@ -4,6 +4,7 @@
 //! Two passes over pieces that end at record ends, on all threads: the first finds the types, the second builds columns.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema};
@@ -183,6 +184,7 @@ pub(super) fn read_body(
     let parts: Vec<(std::ops::Range<usize>, usize)> =
         whole.enumerate().map(|(i, r)| (r, if i == 0 { head } else { limit })).collect();
 
+    let (missing, most) = (AtomicU64::new(0), options.limits.max_missing_values);
     let seen = parts
         .par_iter()
         .map(|(range, limit)| {
@@ -196,6 +198,11 @@ pub(super) fn read_body(
                 let before = body.get(..range.start + records.begins(row)).unwrap_or_default();
                 let message = format!("expected {width} fields, saw {}", records.width(row));
                 return Err(wrong(message).with_line(lines_in(before) + 1));
+            }
+            let more = records.missing(width);
+            if missing.fetch_add(more, Ordering::Relaxed).saturating_add(more) > most {
+                let message = format!("rows lack more fields than max_missing_values = {most}");
+                return Err(DataError::new(DataErrorKind::Limit, message));
             }
             Ok(infer::look(&records, width, &words, csv))
         })

@@ -37,6 +37,11 @@ impl<'a> Records<'a> {
         self.ends.len()
     }
 
+    /// Fields that the records lack of `width`.
+    pub(super) fn missing(&self, width: usize) -> u64 {
+        (self.len() as u64).saturating_mul(width as u64).saturating_sub(self.spans.len() as u64)
+    }
+
     /// The records that have no more fields than `width`.
     pub(super) fn without_longer_than(mut self, width: usize) -> Self {
         if (0..self.len()).all(|row| self.width(row) <= width) {

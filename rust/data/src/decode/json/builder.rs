@@ -18,6 +18,9 @@ pub(super) struct Misfit {
     pub(super) got: &'static str,
 }
 
+/// Longest path of a column that anything is learnt of: each column inside of a key repeats the key.
+const LONGEST_PATH: usize = 4 << 10;
+
 type Pushed = Result<(), Misfit>;
 
 /// What is learnt of a chunk beside its arrays.
@@ -112,6 +115,8 @@ pub(super) struct StructBuilder {
     objects: usize,
     /// Whether some objects lack keys that others have.
     ragged: bool,
+    /// Nulls that new fields got for the rows before, since the last row ended.
+    before: u64,
     raw: Option<Arc<Raw>>,
 }
 
@@ -153,7 +158,8 @@ impl Builder {
         Misfit { holds: self.state.name(), got }
     }
 
-    pub(super) fn push_null(&mut self) {
+    /// Adds a null; returns how many values that are: those of an object's fields, too.
+    pub(super) fn push_null(&mut self) -> u64 {
         self.validity.push(false);
         match &mut self.state {
             State::Null => {}
@@ -163,8 +169,9 @@ impl Builder {
             State::Text { offsets, .. } | State::Raw { offsets, .. } | State::List { offsets, .. } => {
                 offsets.push(offsets.last().copied().unwrap_or(0));
             }
-            State::Struct(v) => v.fields.iter_mut().for_each(Self::push_null),
+            State::Struct(v) => return 1 + v.fields.iter_mut().map(Self::push_null).sum::<u64>(),
         }
+        1
     }
 
     pub(super) fn push_bool(&mut self, value: bool) -> Pushed {
@@ -283,7 +290,9 @@ impl Builder {
             State::Float(v) => Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls)?),
             State::Text { data, offsets } => {
                 let array = texts(data, offsets, nulls)?;
-                facts.iso.insert(facts.text.clone(), dates::all_dates(&array));
+                if facts.text.len() <= LONGEST_PATH {
+                    facts.iso.insert(facts.text.clone(), dates::all_dates(&array));
+                }
                 Arc::new(array)
             }
             State::Raw { data, offsets } => Arc::new(texts(data, offsets, nulls)?),
@@ -293,7 +302,7 @@ impl Builder {
                 Arc::new(ListArray::try_new(field, OffsetBuffer::new(offsets.into()), child, nulls)?)
             }
             State::Struct(v) => {
-                if v.objects > 0 {
+                if v.objects > 0 && facts.text.len() <= LONGEST_PATH {
                     let keys = (!v.ragged).then(|| {
                         let mut keys = v.names.clone();
                         keys.sort_unstable();
@@ -349,6 +358,7 @@ impl StructBuilder {
             return place;
         }
         let place = self.names.len();
+        self.before = self.before.saturating_add(rows as u64);
         self.ragged |= self.objects > 0;
         let raw = self.raw.as_ref().and_then(|r| r.key(key)).cloned();
         self.index.insert(key.into(), place);
@@ -358,16 +368,19 @@ impl StructBuilder {
         place
     }
 
-    /// Nulls for the fields that a row of `count` keys did not have.
+    /// Nulls for the fields that a row of `count` keys did not have. Returns how many they are, with those that new
+    /// fields got for earlier rows.
     #[inline]
-    pub(super) fn end_row(&mut self, count: usize, rows: usize) {
+    pub(super) fn end_row(&mut self, count: usize, rows: usize) -> u64 {
         self.objects += 1;
+        let mut nulls = std::mem::take(&mut self.before);
         if count < self.fields.len() {
             self.ragged = true;
             for field in self.fields.iter_mut().filter(|f| f.len() <= rows) {
-                field.push_null();
+                nulls = nulls.saturating_add(field.push_null());
             }
         }
+        nulls
     }
 
     pub(super) fn finish(self, facts: &mut Facts) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {

@@ -108,7 +108,7 @@ fn lists(text: &[u8], at: usize, wanted: &Wanted) -> Result<Chunk, DataError> {
         let mut columns = Vec::new();
         inner.elements(|item| columns.push(item)).map_err(failed)?;
         let numbered = columns.into_iter().enumerate().map(|(i, item)| (i.to_string(), item));
-        line(&mut lines, text, numbered);
+        line(&mut lines, text, numbered)?;
     }
     rewritten(&lines, wanted)
 }
@@ -146,7 +146,7 @@ fn columns(text: &[u8], at: usize, wanted: &Wanted) -> Result<Chunk, DataError> 
     let mut lines = Vec::new();
     for row in 0..values.first().map_or(0, Vec::len) {
         let cells = columns.iter().zip(&values);
-        line(&mut lines, text, cells.filter_map(|((n, _), v)| Some((n.clone(), v.get(row)?.clone()))));
+        line(&mut lines, text, cells.filter_map(|((n, _), v)| Some((n.clone(), v.get(row)?.clone()))))?;
     }
     rewritten(&lines, wanted)
 }
@@ -155,7 +155,12 @@ fn quoted(name: &str) -> String {
     serde_json::Value::from(name).to_string()
 }
 
-fn line(lines: &mut Vec<u8>, text: &[u8], cells: impl Iterator<Item = (String, Range<usize>)>) {
+/// Writes a row; the names are repeated in each, and a long one makes much of a small file.
+fn line(
+    lines: &mut Vec<u8>,
+    text: &[u8],
+    cells: impl Iterator<Item = (String, Range<usize>)>,
+) -> Result<(), DataError> {
     lines.push(b'{');
     for (i, (name, value)) in cells.enumerate() {
         if i > 0 {
@@ -167,6 +172,7 @@ fn line(lines: &mut Vec<u8>, text: &[u8], cells: impl Iterator<Item = (String, R
         lines.extend_from_slice(text.get(value).unwrap_or_default());
     }
     lines.extend_from_slice(b"}\n");
+    fits(lines.len() as u64)
 }
 
 /// Lines that were made here: their numbers would say nothing to a reader.

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema};
@@ -81,6 +82,37 @@ struct Wanted {
     find: bool,
     /// Name of the column of an array whose items are no objects.
     text: Arc<str>,
+    missing: Arc<Missing>,
+}
+
+impl Wanted {
+    /// The same for another file, or for another try.
+    fn fresh(&self) -> Self {
+        Self { missing: Missing::new(self.missing.most), ..self.clone() }
+    }
+}
+
+/// Values that the rows of a file lack: keys that other rows have.
+struct Missing {
+    most: u64,
+    seen: AtomicU64,
+}
+
+impl Missing {
+    fn new(most: u64) -> Arc<Self> {
+        Arc::new(Self { most, seen: AtomicU64::new(0) })
+    }
+
+    /// Adds those of a chunk.
+    fn add(&self, more: u64) -> Result<(), DataError> {
+        let seen = self.seen.fetch_add(more, Ordering::Relaxed);
+        if seen.saturating_add(more) > self.most { Err(too_many(self.most)) } else { Ok(()) }
+    }
+}
+
+fn too_many(most: u64) -> DataError {
+    let message = format!("rows lack more keys than max_missing_values = {most}");
+    DataError::new(DataErrorKind::Limit, message)
 }
 
 /// Where in a text the rows are.
@@ -105,10 +137,11 @@ pub(crate) fn read_sources(
     let text: Arc<str> = Arc::from(member::text_name(options));
     let files = loop {
         let depth = options.limits.max_json_depth;
-        let wanted = Wanted { depth, raw: Arc::new(raw.clone()), find, text: text.clone() };
+        let missing = Missing::new(options.limits.max_missing_values);
+        let wanted = Wanted { depth, raw: Arc::new(raw.clone()), find, text: text.clone(), missing };
         let files = sources
             .iter()
-            .map(|s| read_file(s.as_ref(), options, &wanted))
+            .map(|s| read_file(s.as_ref(), options, &wanted.fresh()))
             .collect::<Result<Vec<Vec<Chunk>>, _>>()?;
         // What one chunk cannot hold in a type, the others must not hold in one either.
         let found = if find { mixed::places(&files) } else { Vec::new() };
@@ -210,8 +243,8 @@ fn read_file(
     match parsed {
         Ok(chunks) => Ok(chunks),
         Err((_, error)) if error.kind() == DataErrorKind::Cancelled => Err(error),
-        Err(_) if source.len() <= WHOLE => {
-            Ok(vec![whole(source, wanted, false).map_err(|e| e.with_path(name))?])
+        Err((_, error)) if error.kind() != DataErrorKind::Limit && source.len() <= WHOLE => {
+            Ok(vec![whole(source, &wanted.fresh(), false).map_err(|e| e.with_path(name))?])
         }
         Err((range, error)) => Err(error.line_shifted(lines_before(source, range.start)?).with_path(name)),
     }
@@ -251,6 +284,7 @@ fn parse(text: &[u8], wanted: &Wanted, rows: Rows) -> Result<Chunk, DataError> {
     let (root, count) = loop {
         let mut root = StructBuilder::new((!raw.is_empty()).then(|| raw.clone()));
         let mut parser = Parser::new(text, wanted.depth);
+        parser.max_missing = wanted.missing.most;
         let count = match rows {
             Rows::Lines => parser.rows(&mut root),
             Rows::Array(at) => {
@@ -259,7 +293,10 @@ fn parse(text: &[u8], wanted: &Wanted, rows: Rows) -> Result<Chunk, DataError> {
             }
         };
         match count {
-            Ok(count) => break (root, count),
+            Ok(count) => {
+                wanted.missing.add(parser.missing)?;
+                break (root, count);
+            }
             Err(fail) => {
                 let misfit = matches!(fail.why, Why::Misfit(_)) && wanted.find && mixed.len() < MAX_MIXED;
                 let path: Path = fail.path.iter().rev().cloned().collect();
@@ -300,6 +337,7 @@ fn explain(text: &[u8], fail: Fail) -> DataError {
         Why::Depth(most) => {
             DataError::new(DataErrorKind::Limit, format!("JSON nested deeper than max_json_depth = {most}"))
         }
+        Why::Missing(most) => too_many(most),
         Why::Misfit(misfit) => {
             let message =
                 format!("mixed types: the column holds {} and here is {}", misfit.holds, misfit.got);

@@ -21,6 +21,7 @@ pub(super) enum Why {
     Misfit(Misfit),
     Twice(String),
     Depth(usize),
+    Missing(u64),
 }
 
 pub(super) type Parsed<T> = Result<T, Fail>;
@@ -30,12 +31,15 @@ pub(super) struct Parser<'a> {
     pub(super) at: usize,
     pub(super) depth: usize,
     max_depth: usize,
+    /// Nulls so far for keys that objects lack, and how many there may be.
+    pub(super) missing: u64,
+    pub(super) max_missing: u64,
 }
 
 impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a [u8], max_depth: usize) -> Self {
         let at = if text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        Self { text, at, depth: 0, max_depth }
+        Self { text, at, depth: 0, max_depth, missing: 0, max_missing: u64::MAX }
     }
 
     /// Objects one after the other (on lines or not) into rows. Returns the number of rows.
@@ -163,8 +167,18 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        into.end_row(count, rows);
+        self.lacks(into.end_row(count, rows))?;
         self.depth -= 1;
+        Ok(())
+    }
+
+    /// Counts nulls that stand for nothing in the text.
+    #[inline]
+    fn lacks(&mut self, nulls: u64) -> Parsed<()> {
+        self.missing = self.missing.saturating_add(nulls);
+        if self.missing > self.max_missing {
+            return Err(Fail { at: self.at, why: Why::Missing(self.max_missing), path: Vec::new() });
+        }
         Ok(())
     }
 
@@ -198,8 +212,7 @@ impl<'a> Parser<'a> {
             Some(b'f') => self.word(b"false").and_then(|()| into.push_bool(false).map_err(misfit_at(start))),
             Some(b'n') => {
                 self.word(b"null")?;
-                into.push_null();
-                Ok(())
+                self.lacks(into.push_null() - 1)
             }
             Some(b'N') => {
                 self.word(b"NaN").and_then(|()| into.push_float(f64::NAN).map_err(misfit_at(start)))

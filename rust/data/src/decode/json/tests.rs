@@ -8,7 +8,8 @@ use super::*;
 
 /// Types only: a mixed column is an error.
 fn strict(depth: usize) -> Wanted {
-    Wanted { depth, raw: Arc::default(), find: false, text: Arc::from("text") }
+    let missing = Missing::new(u64::MAX);
+    Wanted { depth, raw: Arc::default(), find: false, text: Arc::from("text"), missing }
 }
 
 fn read(texts: &[&str]) -> Result<crate::Table, DataError> {
