@@ -5,15 +5,33 @@ use std::sync::Arc;
 use crucible_data::decode::tar::Samples;
 use crucible_data::{ByteSource, DataErrorKind, Format, Limits, MemorySource, ReadOptions, read_files};
 
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::process::abort;
+use std::sync::Once;
+
+/// Does something with an input. A panic that a reader catches is no finding, though libFuzzer's own hook ends the
+/// process for it; one that gets out is.
+pub fn guarded(work: impl FnOnce()) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| set_hook(Box::new(|_| ())));
+    if let Err(cause) = catch_unwind(AssertUnwindSafe(work)) {
+        let text = cause.downcast_ref::<String>().map(String::as_str);
+        eprintln!("a panic got out: {}", text.or(cause.downcast_ref::<&str>().copied()).unwrap_or("?"));
+        abort();
+    }
+}
+
 /// Reads bytes as a file of a format. Any outcome is fine but a panic, an abort and an `Internal` error.
 pub fn read(data: &[u8], format: Format) {
     let path = std::env::temp_dir().join(format!("crucible-fuzz-{}", std::process::id()));
     std::fs::write(&path, data).unwrap();
     let limits = Limits { max_unpacked_bytes: 1 << 20, ..Limits::default() };
     let options = ReadOptions { limits, ..ReadOptions::default() };
-    if let Err(error) = read_files(&[path], format, &options) {
-        assert!(error.kind() != DataErrorKind::Internal, "{error}");
-    }
+    guarded(|| {
+        if let Err(error) = read_files(&[path], format, &options) {
+            assert!(error.kind() != DataErrorKind::Internal, "{error}");
+        }
+    });
 }
 
 /// Reads bytes as a WebDataset archive.
