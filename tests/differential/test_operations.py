@@ -11,10 +11,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from small_tables import LABELS, library, rows
 
 import crucible_datasets as ours
 from oracle_pair import both, pair
+from small_tables import LABELS, library, rows
 
 # --------------------------------------------------------------------------------------------------------- columns
 

@@ -14,10 +14,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from small_tables import library, rows
 
 import crucible_datasets as ours
 from oracle_pair import assert_same, both, equal, pair
+from small_tables import library, rows
 
 # --------------------------------------------------------------------------------------------------------- formats
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_tables import LABELS, library, rows
 
 import crucible_datasets as ours
 from oracle_pair import both, pair
+from small_tables import LABELS, library, rows
 
 # ------------------------------------------------------------------------------------------------------------ sort
 
