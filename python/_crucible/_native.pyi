@@ -33,11 +33,13 @@ __all__ = [
     "encode_png",
     "extract_archive",
     "features_from_arrow_schema",
+    "get_limits",
     "merge_rows",
     "network_state",
     "hash_files",
     "probe_image",
     "resolve_token",
+    "set_limits",
 ]
 
 __version__: str
