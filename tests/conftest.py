@@ -23,6 +23,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # the official client reads it when it is imported
+if os.environ.get("PYTHONPATH"):  # tests start programs in other folders
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        str(Path(p).absolute()) for p in os.environ["PYTHONPATH"].split(os.pathsep)
+    )
 
 
 @pytest.fixture
