@@ -138,7 +138,7 @@ import datasets
 ours = datasets
 compat.uninstall()
 import datasets
-print(json.dumps([datasets is ours, "crucible" in datasets.__file__, "crucible" in datasets.Dataset.__module__,
+print(json.dumps([datasets is ours, "crucible_datasets" in datasets.__file__, "crucible" in datasets.Dataset.__module__,
     ours.Dataset.__module__.startswith("crucible"), compat.installed()]))
 """) == [False, False, False, True, False]
 

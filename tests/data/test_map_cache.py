@@ -360,10 +360,11 @@ def test_a_failure_leaves_nothing(source: Path, cache: Path) -> None:
         with pytest.raises(ZeroDivisionError):
             load(source).map(lambda r: {"x": 1 // (r["n"] - 200)}, **arguments)
         assert others(cache) == []
-    assert len(results(cache)) == 1  # the part that was whole
+    whole = results(cache)
+    assert len(whole) <= 1  # the other part, if it was done before the failure ended it
     load(source).map(lambda r: None)
     load(source).map(lambda b: None, batched=True)
-    assert len(results(cache)) == 1
+    assert results(cache) == whole
 
 
 # -------------------------------------------------------------------------------------------------------- named files
