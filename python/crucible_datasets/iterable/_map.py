@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from crucible_datasets.features import Features
 from crucible_datasets.formatting import Format
 from crucible_datasets.iterable._call import Call, CallRun, as_batch, as_rows
-from crucible_datasets.iterable._plan import Plan, Row, Run, Wrap, WrapRun, pull_exactly
+from crucible_datasets.iterable._plan import Declared, Plan, Row, Run, Wrap, WrapRun, pull_exactly
 from crucible_datasets.iterable._rows import decoders_of, in_features, row_format
 
 _ALL = 1 << 40
@@ -30,7 +30,7 @@ class _Called(Wrap):
 
 
 @dataclass(frozen=True, eq=False)
-class MapRows(_Called):
+class MapRows(Declared, _Called):
     """A function on each row."""
 
     declared: Features | None = None
@@ -38,17 +38,6 @@ class MapRows(_Called):
 
     def window(self, start: int, stop: int) -> Plan | None:
         return None if self.call.with_indices else super().window(start, stop)
-
-    @property
-    def features(self) -> Features | None:
-        return self.declared
-
-    @property
-    def typed(self) -> bool:
-        return self.declared is not None
-
-    def read_features(self) -> Features | None:
-        return self.declared
 
     def open(self) -> Run:
         return _MapRowsRun(self.before.open(), self.call)
@@ -207,23 +196,12 @@ class _FilterRun(CallRun):
 
 
 @dataclass(frozen=True, eq=False)
-class _Lists(Wrap):
+class _Lists(Declared, Wrap):
     declared: Features | None
 
     @property
     def arrow(self) -> bool:
         return False
-
-    @property
-    def features(self) -> Features | None:
-        return self.declared
-
-    @property
-    def typed(self) -> bool:
-        return self.declared is not None
-
-    def read_features(self) -> Features | None:
-        return self.declared
 
     def by_rows(self) -> Plan:
         return self

@@ -10,7 +10,17 @@ from _crucible._native import Table
 from crucible_datasets.features import Features
 from crucible_datasets.formatting import Format, from_table_format, to_table_format
 from crucible_datasets.iterable._call import Call
-from crucible_datasets.iterable._plan import Plan, Run, State, StateError, Wrap, WrapRun, pull_exactly, skip_by_reading
+from crucible_datasets.iterable._plan import (
+    Declared,
+    Plan,
+    Run,
+    State,
+    StateError,
+    Wrap,
+    WrapRun,
+    pull_exactly,
+    skip_by_reading,
+)
 from crucible_datasets.iterable._rows import decoders_of, in_features
 
 if TYPE_CHECKING:
@@ -22,7 +32,7 @@ _TOGETHER = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class MapTables(Wrap):
+class MapTables(Declared, Wrap):
     """A function from tables to tables; or, for `filter`, to a mask.
 
     Attributes:
@@ -48,17 +58,6 @@ class MapTables(Wrap):
     @property
     def by_tables(self) -> bool:
         return True
-
-    @property
-    def features(self) -> Features | None:
-        return self.declared
-
-    @property
-    def typed(self) -> bool:
-        return self.declared is not None
-
-    def read_features(self) -> Features | None:
-        return self.declared
 
     def by_rows(self) -> Plan:
         return self

@@ -221,6 +221,23 @@ class Wrap(Plan):
         return self._over(self.before.cut(count, index))
 
 
+class Declared:
+    """Beside `Wrap`: a step whose features are those it was given, `declared`; None where nobody knows them."""
+
+    declared: Features | None
+
+    @property
+    def features(self) -> Features | None:
+        return self.declared
+
+    @property
+    def typed(self) -> bool:
+        return self.declared is not None
+
+    def read_features(self) -> Features | None:
+        return self.declared
+
+
 class WrapRun(Run):
     """A run after one other run; its place is that of the other."""
 

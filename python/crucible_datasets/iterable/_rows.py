@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from _crucible._native import Table
 from crucible_datasets.features import Features, decoder
 from crucible_datasets.formatting import ARRAYS, Format
-from crucible_datasets.iterable._plan import Row, Run, State, StateError, Wrap, WrapRun, skip_by_reading
+from crucible_datasets.iterable._plan import Declared, Row, Run, State, StateError, Wrap, WrapRun, skip_by_reading
 
 _PULLED = 1024
 """Rows pulled at a time from tables: a state in between costs their pull again."""
@@ -56,7 +56,7 @@ def decoders_of(features: Features, format: Format) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows(Wrap):
+class Rows(Declared, Wrap):
     """Rows of tables: cast, decoded, in a format.
 
     Attributes:
@@ -71,17 +71,6 @@ class Rows(Wrap):
     @property
     def arrow(self) -> bool:
         return False
-
-    @property
-    def features(self) -> Features | None:
-        return self.declared
-
-    @property
-    def typed(self) -> bool:
-        return self.declared is not None
-
-    def read_features(self) -> Features | None:
-        return self.declared
 
     def open(self) -> Run:
         return RowsRun(self.before.open(), self.declared, self.format)
@@ -151,23 +140,12 @@ class RowsRun(WrapRun):
 
 
 @dataclass(frozen=True, eq=False)
-class TypedRows(Wrap):
+class TypedRows(Declared, Wrap):
     """Rows in declared features, and in a format: missing columns are None, others are dropped."""
 
     declared: Features | None
     format: Format = Format()  # noqa: RUF009  # immutable
     row_by_row: ClassVar[bool] = True
-
-    @property
-    def features(self) -> Features | None:
-        return self.declared
-
-    @property
-    def typed(self) -> bool:
-        return self.declared is not None
-
-    def read_features(self) -> Features | None:
-        return self.declared
 
     def open(self) -> Run:
         same = self.before.features == self.declared
@@ -191,7 +169,7 @@ class _TypedRun(WrapRun):
 
 
 @dataclass(frozen=True, eq=False)
-class Tables(Wrap):
+class Tables(Declared, Wrap):
     """Rows as tables, for functions on tables."""
 
     declared: Features | None
@@ -199,17 +177,6 @@ class Tables(Wrap):
     @property
     def arrow(self) -> bool:
         return True
-
-    @property
-    def features(self) -> Features | None:
-        return self.declared
-
-    @property
-    def typed(self) -> bool:
-        return self.declared is not None
-
-    def read_features(self) -> Features | None:
-        return self.declared
 
     def open(self) -> Run:
         return _TablesOfRowsRun(self.before.open(), self.declared)
