@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
 import json
-import lzma
 import random
-import tarfile
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
+from differential.corpus_formats import (
+    FORMATS,
+    NESTED,
+    flat_rows,
+    labelled_rows,
+    lines_bytes,
+    nested_rows,
+    parquet_bytes,
+    zip_bytes,
+)
 
-Rows = list[dict[str, Any]]
 ONE = "-00000-of-00001"
 
 
@@ -31,115 +31,6 @@ class Repo:
     calls: list[dict[str, Any]] = field(default_factory=lambda: [{}])
     by_format: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Calls with a format in the place of the path; `ROOT` in them stands for the folder."""
-
-
-# -------------------------------------------------------------------------------------------------------------- rows
-
-
-def _flat(rng: random.Random, count: int) -> Rows:
-    words = ["one", "two words", "três", "日本", 'a "quoted" one', "x,y"]
-    return [
-        {
-            "i": rng.randrange(-99, 99),
-            "x": rng.randrange(-50, 50) / 4 + 0.125,
-            "s": rng.choice(words),
-            "b": rng.random() < 0.5,
-        }
-        for _ in range(count)
-    ]
-
-
-def _nested(rng: random.Random, count: int) -> Rows:
-    def turn(role: str) -> dict[str, str]:
-        return {"role": role, "content": f"says {rng.randrange(999)}"}
-
-    return [
-        {
-            "id": f"r{rng.randrange(999)}",
-            "messages": [turn(role) for role in ("user", "assistant")[: rng.randrange(1, 3)]],
-            "tags": [rng.choice("abc") for _ in range(rng.randrange(3))],
-            "meta": {"n": rng.randrange(9), "ok": None if rng.random() < 0.3 else rng.randrange(99) / 8},
-        }
-        for _ in range(count)
-    ] + [{"id": "last", "messages": [turn("user")], "tags": ["z"], "meta": {"n": 1, "ok": 0.5}}]
-
-
-def _labelled(rng: random.Random, count: int) -> Rows:
-    return [
-        {"text": f"t{rng.randrange(999)}", "label": rng.randrange(2), "score": rng.randrange(9)} for _ in range(count)
-    ]
-
-
-# ------------------------------------------------------------------------------------------------------------ formats
-
-
-def _parquet(rows: Rows) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), out)
-    return out.getvalue()
-
-
-def _arrow(rows: Rows) -> bytes:
-    table, out = pa.Table.from_pylist(rows), io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as writer:
-        writer.write_table(table)
-    return out.getvalue()
-
-
-def _lines(rows: Rows) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-
-
-def _array(rows: Rows) -> bytes:
-    return json.dumps(rows, indent=1).encode()
-
-
-def _csv(rows: Rows, delimiter: str = ",") -> bytes:
-    out = io.BytesIO()
-    pc.write_csv(pa.Table.from_pylist(rows), out, pc.WriteOptions(delimiter=delimiter))
-    return out.getvalue()
-
-
-def _text(rows: Rows) -> bytes:
-    return "".join(f"{next(iter(row.values()))} line\n" for row in rows).encode()
-
-
-def _tar(rows: Rows) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for number, row in enumerate(rows):
-            for name, data in ((f"d/{number}.json", json.dumps(row).encode()), (f"d/{number}.cls", b"%d" % number)):
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
-
-
-Writer = Callable[[Rows], bytes]
-FORMATS: dict[str, Writer] = {
-    ".parquet": _parquet,
-    ".jsonl": _lines,
-    ".json": _array,
-    ".csv": _csv,
-    ".tsv": lambda rows: _csv(rows, "\t"),
-    ".txt": _text,
-    ".arrow": _arrow,
-    ".jsonl.gz": lambda rows: gzip.compress(_lines(rows)),
-    ".csv.gz": lambda rows: gzip.compress(_csv(rows)),
-    ".json.xz": lambda rows: lzma.compress(_array(rows)),
-    ".tar": _tar,
-    ".tar.gz": lambda rows: gzip.compress(_tar(rows)),
-    ".txt.bz2": lambda rows: bz2.compress(_text(rows)),
-}
-NESTED = {".parquet", ".jsonl", ".json", ".arrow", ".jsonl.gz", ".json.xz", ".tar", ".tar.gz"}
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return out.getvalue()
 
 
 # ------------------------------------------------------------------------------------------------------------ layouts
@@ -179,7 +70,7 @@ def layouts(seed: int) -> Iterator[Repo]:
     suffixes = list(FORMATS)
     for index, (name, paths) in enumerate(LAYOUTS.items()):
         for suffix in {suffixes[index % len(suffixes)], suffixes[(index * 3 + 4) % len(suffixes)], ".jsonl"}:
-            make = _nested if suffix in NESTED and rng.random() < 0.6 else _flat
+            make = nested_rows if suffix in NESTED and rng.random() < 0.6 else flat_rows
             files = {path + suffix: FORMATS[suffix](make(rng, rng.randrange(2, 7))) for path in paths.split()}
             yield Repo(f"{name}{suffix}", files, [{}, {"streaming": True}])
 
@@ -193,9 +84,11 @@ def cards(seed: int) -> Iterator[Repo]:
     rng = random.Random(seed)
 
     def flat(suffix: str = ".jsonl") -> bytes:
-        return FORMATS[suffix](_flat(rng, rng.randrange(2, 6)))
+        return FORMATS[suffix](flat_rows(rng, rng.randrange(2, 6)))
 
-    files = {f"{folder}/{part}.parquet": _parquet(_flat(rng, 3)) for folder in ("one", "two") for part in ("x", "y")}
+    files = {
+        f"{folder}/{part}.parquet": parquet_bytes(flat_rows(rng, 3)) for folder in ("one", "two") for part in ("x", "y")
+    }
     listed = """
 configs:
 - config_name: one
@@ -326,7 +219,9 @@ dataset_info:
 {splits}
 """
     labelled = {
-        f"{split}{suffix}": FORMATS[suffix](_labelled(rng, 4)) for split in ("train", "test") for suffix in (".jsonl",)
+        f"{split}{suffix}": FORMATS[suffix](labelled_rows(rng, 4))
+        for split in ("train", "test")
+        for suffix in (".jsonl",)
     }
     right = (
         "  - name: train\n    num_bytes: 1\n    num_examples: 4\n  - name: test\n    num_bytes: 1\n    num_examples: 4"
@@ -407,7 +302,7 @@ def oddities(seed: int) -> Iterator[Repo]:
     rng = random.Random(seed)
 
     def flat(suffix: str) -> bytes:
-        return FORMATS[suffix](_flat(rng, rng.randrange(2, 6)))
+        return FORMATS[suffix](flat_rows(rng, rng.randrange(2, 6)))
 
     def of(*paths: str) -> dict[str, bytes]:
         return {path: flat("." + path.rsplit("/", 1)[-1].split(".", 1)[1]) for path in paths}
@@ -435,7 +330,7 @@ def oddities(seed: int) -> Iterator[Repo]:
     yield Repo(
         "zip-of-csv",
         {
-            "data.zip": _zip(
+            "data.zip": zip_bytes(
                 {
                     "b.csv": b"a\n1\n",
                     "a.csv": b"a\n2\n",
@@ -448,9 +343,12 @@ def oddities(seed: int) -> Iterator[Repo]:
     )
     yield Repo(
         "zip-splits",
-        {"train.zip": _zip({"x.jsonl": _lines([{"a": 1}])}), "test.zip": _zip({"x.jsonl": _lines([{"a": 2}])})},
+        {
+            "train.zip": zip_bytes({"x.jsonl": lines_bytes([{"a": 1}])}),
+            "test.zip": zip_bytes({"x.jsonl": lines_bytes([{"a": 2}])}),
+        },
     )
-    yield Repo("zip-unknown", {"none.zip": _zip({"x.xyz": b"?"})})
+    yield Repo("zip-unknown", {"none.zip": zip_bytes({"x.xyz": b"?"})})
     names = ["train", "test"]
     yield Repo("several", {f"{folder}/{name}.jsonl": flat(".jsonl") for folder in ("en", "fr") for name in names}, [
         {"data_dir": "none"},  # first: later `datasets` would ask its cache
@@ -491,7 +389,7 @@ def oddities(seed: int) -> Iterator[Repo]:
         ("csv", {"data_files": {"my-split": "ROOT/en/*"}}),
     ])  # fmt: skip
     rows = {
-        name: _lines([{"i": i} for i in range(count)])
+        name: lines_bytes([{"i": i} for i in range(count)])
         for name, count in (("train", 7), ("test", 10), ("validation", 101))
     }
     specs = [
