@@ -66,6 +66,26 @@ if TYPE_CHECKING:
         logging,
     )
 
+_MODULES = frozenset(
+    [
+        "combine",
+        "compat",
+        "distributed",
+        "errors",
+        "features",
+        "fingerprint",
+        "formatting",
+        "info",
+        "io",
+        "iterable",
+        "limits",
+        "load",
+        "splits",
+        "utils",
+    ]
+)
+"""Modules that are there as attributes, as `datasets.features` is in the official library, without an import of their own."""
+
 _HOMES = {
     "crucible_datasets.combine": "concatenate_datasets interleave_datasets",
     "crucible_datasets.dataset": "Column Dataset DatasetDict load_from_disk",
@@ -149,7 +169,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used."""
-    if name in {"fingerprint", "utils"}:
+    if name in _MODULES:
         return importlib.import_module(f"crucible_datasets.{name}")
     if name not in _HOME:
         msg = f"module 'crucible_datasets' has no attribute {name!r}"

@@ -243,3 +243,15 @@ def test_workers(method: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout) == [True, "crucible_datasets", [1, 2]]
+
+
+def test_modules_are_attributes() -> None:
+    """Each in a new interpreter, where nothing else has imported it."""
+    for use in ("compat.install()", "features.Value('int64')", "load.load_dataset", "splits.Split.TRAIN"):
+        done = subprocess.run(
+            [sys.executable, "-c", f"import crucible_datasets as datasets; datasets.{use}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
