@@ -1,7 +1,8 @@
 """The suite `operations`: what is done with a loaded dataset, beside `datasets` and beside a bare loop in Python.
 
 Three tables: `flat` (five columns of numbers and short strings), `chats` (nested messages), both of ``--rows`` rows.
-The bare loop applies the same function to ready-made Python rows: what the function itself costs.
+The bare loop calls the same function on dicts that are there already, and does nothing else: what the function itself
+costs. With "merged", each result is put over its row as well, as `map` has to.
 """
 
 from __future__ import annotations
@@ -90,14 +91,17 @@ def both(make: Make, work: Work, prepare: Work | None = None) -> dict[str, Calla
     return {who: contestant(who) for who in ("crucible", "datasets")}
 
 
-def bare(make: Make, work: Callable[[list[Any]], Any]) -> dict[str, Callable[[], None]]:
-    """The loop without any library, over rows that are Python objects already."""
+def bare(make: Make, **work: Callable[[list[Any]], Any]) -> dict[str, Callable[[], None]]:
+    """Loops without any library, over rows that are Python objects already."""
 
-    def run() -> None:
-        rows = list(make("crucible"))
-        timed(lambda: work(rows))
+    def contestant(loop: Callable[[list[Any]], Any]) -> Callable[[], None]:
+        def run() -> None:
+            rows = list(make("crucible"))
+            timed(lambda: loop(rows))
 
-    return {"bare loop": run}
+        return run
+
+    return {f"bare {name}": contestant(loop) for name, loop in work.items()}
 
 
 def longer(row: dict[str, Any]) -> dict[str, Any]:
@@ -196,16 +200,24 @@ SUITE = SimpleNamespace(
         "batches, arrow": both(chats, batches, formatted("arrow")),
         "map, a number, per row": {
             **both(flat, lambda ds, _w: ds.map(longer)),
-            **bare(flat, lambda rows: [{**r, **longer(r)} for r in rows]),
+            **bare(
+                flat,
+                loop=lambda rows: [longer(r) for r in rows],
+                merged=lambda rows: [{**r, **longer(r)} for r in rows],
+            ),
         },
         "map, a number, batched": both(flat, lambda ds, _w: ds.map(longer_batch, batched=True)),
         "map, a string, chats": {
             **both(chats, lambda ds, _w: ds.map(question)),
-            **bare(chats, lambda rows: [{**r, **question(r)} for r in rows]),
+            **bare(
+                chats,
+                loop=lambda rows: [question(r) for r in rows],
+                merged=lambda rows: [{**r, **question(r)} for r in rows],
+            ),
         },
         "filter, per row": {
             **both(flat, lambda ds, _w: ds.filter(is_kept)),
-            **bare(flat, lambda rows: [r for r in rows if is_kept(r)]),
+            **bare(flat, loop=lambda rows: [is_kept(r) for r in rows]),
         },
         "sort by a number": both(flat, lambda ds, _w: ds.sort("score")),
         "shuffle": both(flat, lambda ds, _w: ds.shuffle(seed=1)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from _crucible._native import LazyRow
+from _crucible._native import LazyRow, LazyRows
 from crucible_datasets.utils import Meter
 
 if TYPE_CHECKING:
@@ -94,21 +94,21 @@ class Block:
 
     start: int
     stop: int
-    inputs: list[Any] | None
+    inputs: Any
     results: list[Any]
 
 
-def row_blocks(source: RowsMixin, call: Call, block_rows: int, *, what: str) -> Iterator[Block]:
-    """Calls the function on each row; a block at a time."""
-    run = _runner(call)
+def row_blocks(source: RowsMixin, call: Call, block_rows: int, *, what: str, remember: bool = True) -> Iterator[Block]:
+    """Calls the function on each row; a block at a time. `remember`: whether results are merged over the rows."""
+    called, run = _called(call), _runner(call)
     for start in range(0, len(source), block_rows):
         stop = min(start + block_rows, len(source))
-        inputs, passed = _row_inputs(source, call, start, stop)
+        inputs, passed = _row_inputs(source, call, start, stop, remember=remember)
         if call.with_indices:
             passed.append(range(start + call.offset, stop + call.offset))
         if call.with_rank:
             passed.append(itertools.repeat(call.rank, stop - start))
-        results = run(zip(*passed, strict=False), partial(_row_place, what, start + call.offset))
+        results = run(map(called, *passed), partial(_row_place, what, start + call.offset), stop - start)
         yield Block(start, stop, inputs, results)
         call.meter.reached(stop)
 
@@ -122,7 +122,7 @@ def batch_blocks(source: RowsMixin, call: Call, *, what: str) -> Iterator[Block]
         for start in range(0, rows, size)
         if not call.drop_last_batch or start + size <= rows
     ]
-    run = _runner(call)
+    called, run = _called(call), _runner(call)
     step = _AT_ONCE if call.is_async else 1
     for first in range(0, len(spans), step):
         group = spans[first : first + step]
@@ -135,7 +135,8 @@ def batch_blocks(source: RowsMixin, call: Call, *, what: str) -> Iterator[Block]
             )
             for (_, arguments), (start, stop) in zip(prepared, group, strict=True)
         ]
-        results = run(passed, partial(_batch_place, what, [(a + call.offset, b + call.offset) for a, b in group]))
+        place = partial(_batch_place, what, [(a + call.offset, b + call.offset) for a, b in group])
+        results = run(itertools.starmap(called, passed), place, len(group))
         for (inputs, _), (start, stop), result in zip(prepared, group, results, strict=True):
             yield Block(start, stop, [inputs], [result])
             call.meter.reached(stop)
@@ -150,15 +151,17 @@ def _batch_place(what: str, spans: list[tuple[int, int]], done: int) -> str:
     return f"{what}: rows {start} to {stop - 1}"
 
 
-def _row_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple[list[Any] | None, list[Iterable[Any]]]:
+def _row_inputs(
+    source: RowsMixin, call: Call, start: int, stop: int, *, remember: bool
+) -> tuple[LazyRows | list[Any] | None, list[Iterable[Any]]]:
     table = source._table
     plain = source._format.type is None
     if call.input_columns is None:
         if plain:
-            rows: list[Any] = table.lazy_rows(start, stop, source._decoding())
-        else:
-            shown = source._all_columns()
-            rows = [shown._format_row(index) for index in range(start, stop)]
+            lazy = table.lazy_rows(start, stop, source._decoding(), remember=remember)
+            return lazy, [lazy]
+        shown = source._all_columns()
+        rows = [shown._format_row(index) for index in range(start, stop)]
         return rows, [rows]
     if plain:
         part = table.slice(start, stop)
@@ -182,32 +185,33 @@ def _batch_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple
     return None, tuple(batch[name] for name in call.input_columns)
 
 
-Run: TypeAlias = Callable[[Iterable[tuple[Any, ...]], Callable[[int], str]], list[Any]]
+Run: TypeAlias = Callable[[Iterator[Any], Callable[[int], str], int], list[Any]]
+
+
+def _called(call: Call) -> Callable[..., Any]:
+    kwargs = dict(call.fn_kwargs)
+    return partial(call.function, **kwargs) if kwargs else call.function
 
 
 def _runner(call: Call) -> Run:
-    """What makes the calls of a block; an exception gets a note with the place."""
-    function, kwargs = call.function, dict(call.fn_kwargs)
+    """What makes the calls of a block, which are those of an iterator; an exception gets a note with the place."""
 
-    def run(arguments: Iterable[tuple[Any, ...]], place: Callable[[int], str]) -> list[Any]:
+    def run(calls: Iterator[Any], place: Callable[[int], str], number: int) -> list[Any]:
         results: list[Any] = []
-        append = results.append
         if not call.batched:
             call.meter.live = results
         try:
-            if kwargs:
-                for args in arguments:
-                    append(function(*args, **kwargs))
-            else:
-                for args in arguments:
-                    append(function(*args))
+            results.extend(calls)  # the loop is C: a row object that nobody kept is used again
+            if len(results) < number:
+                msg = "The function raised StopIteration"  # for the iterator that is its end
+                raise RuntimeError(msg)
         except Exception as error:
             error.add_note(f"The function failed in {place(len(results))}")
             raise
         return results
 
-    def run_async(arguments: Iterable[tuple[Any, ...]], place: Callable[[int], str]) -> list[Any]:
-        work = _gather([function(*args, **kwargs) for args in arguments], place)
+    def run_async(calls: Iterator[Any], place: Callable[[int], str], number: int) -> list[Any]:  # noqa: ARG001
+        work = _gather(list(calls), place)
         try:
             asyncio.get_running_loop()
         except RuntimeError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from _crucible._native import truths
 from crucible_datasets.dataset._call import Block, Call, batch_blocks, row_blocks
 from crucible_datasets.dataset._jobs import SUFFIX, FilterJob, MapJob, filter_result, map_result
 from crucible_datasets.dataset._keep import KeepMixin
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 _ROWS = 1000
 _MEDIA_ROWS = 100
 """Rows of a block when nothing is said, as in `datasets`: fewer where values are large."""
-_FILTER_ROWS = 64
-"""Rows of a block of `filter`: few enough that their memory is reused while it is in the cache."""
+_FILTER_BYTES = 256 << 10
+"""Bytes of a block of `filter`: few enough that their memory is reused while it is in the cache."""
 _ASYNC_ROWS = 1000
 
 
@@ -258,9 +259,10 @@ class MapMixin(KeepMixin):
 
     def _masks(self, call: Call) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
         if not call.batched:
-            rows = _ASYNC_ROWS if call.is_async else _FILTER_ROWS
-            for block in row_blocks(self, call, rows, what="filter"):
-                yield block.start, np.fromiter(map(bool, block.results), dtype=bool, count=len(block.results))
+            rows = min(max(_FILTER_BYTES // max(self._table.row_nbytes, 1), 16), _ROWS)
+            rows = _ASYNC_ROWS if call.is_async else rows
+            for block in row_blocks(self, call, rows, what="filter", remember=False):
+                yield block.start, np.frombuffer(truths(block.results), dtype=bool)
             return
         for block in batch_blocks(self, call, what="filter"):
             result = block.results[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from _crucible._native import LazyRow, Table, merge_rows
+from _crucible._native import LazyRow, LazyRows, Table, merge_rows
 from _crucible._optional import require
 from crucible_datasets.dataset._call import Block, loaded
 
@@ -77,7 +77,7 @@ def as_table(value: Any) -> Table:
 def merged_rows(source: RowsMixin, block: Block, remove: list[str]) -> Merged:
     """The columns of a block of rows."""
     inputs = block.inputs
-    if inputs and isinstance(inputs[0], LazyRow):
+    if isinstance(inputs, LazyRows):
         kept, written = merge_rows(inputs, block.results, set(remove))
         return kept, dict(written)
     merges = inputs is None or isinstance(inputs[0], Mapping)

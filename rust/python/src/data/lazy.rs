@@ -1,145 +1,118 @@
 //! `LazyRow`: a row, or a batch of rows, whose values are made when they are looked at.
 //!
-//! It is what `map` and `filter` give to the user's function. Three dicts say what happened to it: `seen` (values that
-//! were made), `put` (values that were assigned) and `gone` (names that were deleted), each made at first use.
+//! It is what `map` and `filter` give to the user's function. What was made of it, assigned and deleted is with its
+//! block (`Rows`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 
-use super::table::Table;
+use super::lazy_rows::{Changes, Rows};
 use crate::door;
 
 /// A mapping over one row, or over the columns of neighbouring rows.
 #[pyclass(frozen, mapping, module = "_crucible._native")]
 pub(crate) struct LazyRow {
-    pub(crate) table: Py<Table>,
-    start: usize,
-    /// End of the rows of a batch; None for one row.
-    stop: Option<usize>,
-    decoders: Option<Py<PyDict>>,
-    seen: PyOnceLock<Py<PyDict>>,
-    put: PyOnceLock<Py<PyDict>>,
-    gone: PyOnceLock<Py<PySet>>,
+    pub(crate) rows: Arc<Rows>,
+    at: AtomicUsize,
 }
 
 impl LazyRow {
-    pub(crate) fn new(
-        table: Py<Table>,
-        start: usize,
-        stop: Option<usize>,
-        decoders: Option<Py<PyDict>>,
-    ) -> Self {
-        Self {
-            table,
-            start,
-            stop,
-            decoders,
-            seen: PyOnceLock::new(),
-            put: PyOnceLock::new(),
-            gone: PyOnceLock::new(),
-        }
+    pub(crate) fn new(rows: Arc<Rows>, at: usize) -> Self {
+        Self { rows, at: AtomicUsize::new(at) }
     }
 
-    /// Values that were made.
-    pub(crate) fn seen<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
-        self.seen.get(py).map(|d| d.bind(py))
+    /// The number of the row in its block.
+    #[inline]
+    pub(crate) fn at(&self) -> usize {
+        self.at.load(Ordering::Relaxed)
     }
 
-    /// Values that were assigned.
-    pub(crate) fn put<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
-        self.put.get(py).map(|d| d.bind(py))
+    /// Makes this another row of the block; only for whom nobody else holds.
+    pub(crate) fn move_to(&self, at: usize) {
+        self.at.store(at, Ordering::Relaxed);
     }
 
-    /// Names that were deleted and not assigned again.
-    pub(crate) fn gone<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PySet>> {
-        self.gone.get(py).map(|d| d.bind(py))
+    #[inline]
+    fn changes(&self) -> Option<&Changes> {
+        self.rows.changes(self.at())
     }
 
     /// Whether a name was deleted.
-    pub(crate) fn is_gone(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.gone(key.py()).map_or(Ok(false), |gone| gone.contains(key))
+    fn is_gone(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.changes().map_or(Ok(false), |c| c.gone.bind(key.py()).contains(key))
     }
 
-    /// Whether the shown value of a column is not the stored one.
-    pub(crate) fn decodes(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.decoders.as_ref().map_or(Ok(false), |d| d.bind(key.py()).contains(key))
-    }
-
-    /// The value of a column as the table has it, decoded.
-    pub(crate) fn made<'py>(
-        &self,
-        py: Python<'py>,
-        key: &Bound<'py, PyAny>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let table = self.table.get();
-        let Ok(name) = key.cast::<PyString>() else { return Ok(None) };
-        let Some(column) = table.find_column(name.to_str()?) else { return Ok(None) };
-        let decode = match &self.decoders {
-            Some(decoders) => decoders.bind(py).get_item(key)?,
-            None => None,
-        };
-        let value = match self.stop {
-            None => {
-                let (maker, row) = table.place(py, self.start)?;
-                maker.value(py, column, row)?
-            }
-            Some(stop) => table.values(py, column, self.start, stop)?.into_any(),
-        };
-        Ok(Some(match (decode, self.stop) {
-            (None, _) => value,
-            (Some(decode), None) => decode.call1((value,))?,
-            (Some(decode), Some(_)) => {
-                let decoded = value.try_iter()?.map(|v| decode.call1((v?,))).collect::<PyResult<Vec<_>>>()?;
-                PyList::new(py, decoded)?.into_any()
-            }
-        }))
-    }
-
+    #[inline]
     fn find<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
-        if let Some(put) = self.put(py)
-            && let Some(value) = put.get_item(key)?
-        {
-            return Ok(Some(value));
+        if let Some(changes) = self.changes() {
+            if let Some(value) = changes.put.bind(py).get_item(key)? {
+                return Ok(Some(value));
+            }
+            if changes.gone.bind(py).contains(key)? {
+                return Ok(None);
+            }
         }
-        if self.is_gone(key)? {
-            return Ok(None);
+        match self.rows.column(key)? {
+            Some(column) => self.rows.value(py, column, self.at()).map(Some),
+            None => Ok(None),
         }
-        let seen = self.seen.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
-        if let Some(value) = seen.get_item(key)? {
-            return Ok(Some(value));
-        }
-        let made = self.made(py, key)?;
-        if let Some(value) = &made {
-            seen.set_item(key, value)?;
-        }
-        Ok(made)
     }
 
     fn names<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let table = self.table.get();
+        let all = self.rows.names().iter().map(|name| name.bind(py).clone().into_any());
+        let Some(changes) = self.changes() else { return Ok(all.collect()) };
+        let gone = changes.gone.bind(py);
         let mut names = Vec::new();
-        for name in table.names() {
-            let name = PyString::new(py, &name).into_any();
-            if !self.is_gone(&name)? {
+        for name in all {
+            if !gone.contains(&name)? {
                 names.push(name);
             }
         }
-        if let Some(put) = self.put(py) {
-            for name in put.keys() {
-                let known = name.cast::<PyString>().ok().and_then(|n| table.find_column(n.to_str().ok()?));
-                if known.is_none() {
-                    names.push(name);
-                }
+        for name in changes.put.bind(py).keys() {
+            if self.rows.column(&name)?.is_none() {
+                names.push(name);
             }
         }
         Ok(names)
     }
 
+    /// The values that were made or assigned, as `datasets` takes a row that is returned.
+    pub(crate) fn used<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let used = self.seen(py)?;
+        if let Some(changes) = self.changes() {
+            for name in changes.gone.bind(py) {
+                if used.contains(&name)? {
+                    used.del_item(&name)?;
+                }
+            }
+            used.update(changes.put.bind(py).as_mapping())?;
+        }
+        Ok(used)
+    }
+
+    fn seen<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let seen = PyDict::new(py);
+        for (column, name) in self.rows.names().iter().enumerate() {
+            if let Some(value) = self.rows.seen(py, column, self.at()) {
+                seen.set_item(name.bind(py), value)?;
+            }
+        }
+        Ok(seen)
+    }
+
     fn whole<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let whole = PyDict::new(py);
+        if self.changes().is_none() {
+            for (column, name) in self.rows.names().iter().enumerate() {
+                whole.set_item(name.bind(py), self.rows.value(py, column, self.at())?)?;
+            }
+            return Ok(whole);
+        }
         for name in self.names(py)? {
             if let Some(value) = self.find(&name)? {
                 whole.set_item(name, value)?;
@@ -150,20 +123,19 @@ impl LazyRow {
 
     fn assign(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = key.py();
-        if let Some(gone) = self.gone(py) {
-            gone.discard(key)?;
-        }
-        self.put.get_or_init(py, || PyDict::new(py).unbind()).bind(py).set_item(key, value)
+        let changes = self.rows.changing(py, self.at())?;
+        changes.gone.bind(py).discard(key)?;
+        changes.put.bind(py).set_item(key, value)
     }
 
     fn delete(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = key.py();
-        if let Some(put) = self.put(py)
-            && put.contains(key)?
-        {
+        let changes = self.rows.changing(py, self.at())?;
+        let put = changes.put.bind(py);
+        if put.contains(key)? {
             put.del_item(key)?;
         }
-        self.gone.get_or_try_init(py, || PySet::empty(py).map(Bound::unbind))?.bind(py).add(key)
+        changes.gone.bind(py).add(key)
     }
 }
 
@@ -189,13 +161,12 @@ impl LazyRow {
     }
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        if let Some(put) = self.put(key.py())
-            && put.contains(key)?
+        if let Some(changes) = self.changes()
+            && changes.put.bind(key.py()).contains(key)?
         {
             return Ok(true);
         }
-        let Ok(name) = key.cast::<PyString>() else { return Ok(false) };
-        Ok(self.table.get().find_column(name.to_str()?).is_some() && !self.is_gone(key)?)
+        Ok(self.rows.column(key)?.is_some() && !self.is_gone(key)?)
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -316,19 +287,22 @@ impl LazyRow {
     }
 
     /// What happened to the row: values made, values assigned, names deleted.
-    fn changes<'py>(&self, py: Python<'py>) -> PyResult<[Bound<'py, PyAny>; 3]> {
-        let dict =
-            |d: Option<&Bound<'py, PyDict>>| d.map_or_else(|| PyDict::new(py), Clone::clone).into_any();
-        let gone = match self.gone(py) {
-            Some(gone) => gone.clone(),
-            None => PySet::empty(py)?,
+    #[pyo3(name = "changes")]
+    fn changes_made<'py>(&self, py: Python<'py>) -> PyResult<[Bound<'py, PyAny>; 3]> {
+        let seen = self.seen(py)?;
+        let (put, gone) = match self.changes() {
+            Some(changes) => (changes.put.bind(py).clone(), changes.gone.bind(py).clone()),
+            None => (PyDict::new(py), PySet::empty(py)?),
         };
-        Ok([dict(self.seen(py)), dict(self.put(py)), gone.into_any()])
+        Ok([seen.into_any(), put.into_any(), gone.into_any()])
     }
 
     /// A column as the table has it, whatever happened to the row since.
     fn original<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        self.made(py, key)?.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))
+        match self.rows.column(key)? {
+            Some(column) => self.rows.made(py, column, self.at()),
+            None => Err(PyKeyError::new_err(key.clone().unbind())),
+        }
     }
 
     /// A copy is a plain dict.
@@ -341,40 +315,5 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     match value.cast::<LazyRow>() {
         Ok(row) => Ok(row.get().whole(value.py())?.into_any()),
         Err(_) => Ok(value.clone()),
-    }
-}
-
-#[pymethods]
-impl Table {
-    /// Rows `start..stop` as lazy rows. `decoders`: column to a function from the stored to the shown value.
-    #[pyo3(signature = (start, stop, decoders=None))]
-    fn lazy_rows<'py>(
-        slf: &Bound<'py, Self>,
-        start: usize,
-        stop: usize,
-        decoders: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let py = slf.py();
-        slf.get().check(start, stop)?;
-        let decoders = decoders.filter(|d| !d.is_empty());
-        let rows = (start..stop)
-            .map(|i| {
-                Py::new(py, LazyRow::new(slf.clone().unbind(), i, None, decoders.map(|d| d.clone().unbind())))
-            })
-            .collect::<PyResult<Vec<_>>>()?;
-        PyList::new(py, rows)
-    }
-
-    /// Rows `start..stop` as one lazy batch: a mapping of lists.
-    #[pyo3(signature = (start, stop, decoders=None))]
-    fn lazy_batch(
-        slf: &Bound<'_, Self>,
-        start: usize,
-        stop: usize,
-        decoders: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<LazyRow> {
-        slf.get().check(start, stop)?;
-        let decoders = decoders.filter(|d| !d.is_empty()).map(|d| d.clone().unbind());
-        Ok(LazyRow::new(slf.clone().unbind(), start, Some(stop), decoders))
     }
 }

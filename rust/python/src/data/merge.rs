@@ -1,17 +1,21 @@
 //! `merge_rows`: what a function returned for lazy rows, as columns: those that stay as they are and those to eat.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySet, PyString};
 
 use super::lazy::LazyRow;
+use super::lazy_rows::{LazyRows, Rows};
 use crate::door;
 
 /// A column that changed in some row: its value by row, None where the table's value stays.
 struct Changed<'py> {
     name: Bound<'py, PyAny>,
+    /// Its number in the table, if it is one of the table's.
+    known: Option<usize>,
     values: Vec<Option<Bound<'py, PyAny>>>,
     /// Whether a value certainly differs; else only mutable values were handed out, which may have been changed.
     sure: bool,
@@ -25,7 +29,13 @@ struct Columns<'py> {
 
 impl<'py> Columns<'py> {
     /// The column of a name. Rows mostly have the same names in the same order: the hinted place is looked at first.
-    fn at(&mut self, name: &Bound<'py, PyAny>, rows: usize, hint: usize) -> PyResult<&mut Changed<'py>> {
+    fn at(
+        &mut self,
+        name: &Bound<'py, PyAny>,
+        known: Option<usize>,
+        rows: usize,
+        hint: usize,
+    ) -> PyResult<&mut Changed<'py>> {
         let place = match self.list.get(hint) {
             Some(column) if column.name.is(name) => hint,
             _ => {
@@ -37,7 +47,12 @@ impl<'py> Columns<'py> {
                     place
                 } else {
                     self.index.insert(text.to_owned(), self.list.len());
-                    self.list.push(Changed { name: name.clone(), values: vec![None; rows], sure: false });
+                    self.list.push(Changed {
+                        name: name.clone(),
+                        known,
+                        values: vec![None; rows],
+                        sure: false,
+                    });
                     self.list.len() - 1
                 }
             }
@@ -53,162 +68,218 @@ impl<'py> Columns<'py> {
 #[pyfunction]
 pub(crate) fn merge_rows<'py>(
     py: Python<'py>,
-    rows: &Bound<'py, PyList>,
+    rows: &Bound<'py, LazyRows>,
     results: &Bound<'py, PyList>,
     remove: &Bound<'py, PySet>,
 ) -> PyResult<(Vec<String>, Bound<'py, PyDict>)> {
-    door::inline(|| merged(py, rows, results, remove))
+    let block = Block::new(py, &rows.get().rows, remove)?;
+    door::inline(|| block.merged(py, results))
 }
 
-fn merged<'py>(
-    py: Python<'py>,
-    rows: &Bound<'py, PyList>,
-    results: &Bound<'py, PyList>,
-    remove: &Bound<'py, PySet>,
-) -> PyResult<(Vec<String>, Bound<'py, PyDict>)> {
-    let count = rows.len();
-    let lazy: Vec<Bound<'py, LazyRow>> =
-        rows.iter().map(|r| r.cast_into::<LazyRow>().map_err(PyErr::from)).collect::<PyResult<_>>()?;
-    let mut changed = Columns::default();
-    for (at, (row, result)) in lazy.iter().zip(results.iter()).enumerate() {
-        note_row(row.get(), at, count, remove, &mut changed, py)?;
-        note_result(row.get(), &result, at, count, remove, &mut changed)?;
-    }
-    let kept_names = |row: &LazyRow| -> PyResult<Vec<String>> {
-        let mut names = Vec::new();
-        for name in row.table.get().names() {
-            let key = PyString::new(py, &name);
-            if !remove.contains(&key)? && !row.gone(py).map_or(Ok(false), |g| g.contains(&key))? {
-                names.push(name);
-            }
-        }
-        Ok(names)
-    };
-    let Some(first) = lazy.first() else { return Ok((Vec::new(), PyDict::new(py))) };
-    let mut kept = kept_names(first.get())?;
-    let written = PyDict::new(py);
-    // The table's columns first, in its order.
-    for name in first.get().table.get().names() {
-        if let Some(&place) = changed.index.get(&name) {
-            let column = changed.list.get(place).ok_or_else(|| PyKeyError::new_err(name.clone()))?;
-            let there = kept.contains(&name);
-            if !there && column.values.first().is_none_or(Option::is_none) {
-                continue; // removed or deleted in the first row: not a column
-            }
-            if let Some(values) = filled(py, column, &lazy, there, remove)? {
-                kept.retain(|k| k != &name);
-                written.set_item(&column.name, values)?;
-            }
-        } else if let Some(bad) = missing(py, &name, &kept, &lazy)? {
-            return Err(bad);
-        }
-    }
-    for column in &changed.list {
-        let name = column.name.cast::<PyString>()?.to_str()?;
-        let new = first.get().table.get().find_column(name).is_none();
-        if new && column.values.first().is_some_and(Option::is_some) {
-            let values = column
-                .values
-                .iter()
-                .map(|v| v.as_ref().ok_or_else(|| PyKeyError::new_err(column.name.clone().unbind())))
-                .collect::<PyResult<Vec<_>>>()?;
-            written.set_item(&column.name, PyList::new(py, values)?)?;
-        }
-    }
-    Ok((kept, written))
+/// The rows that results are merged over.
+struct Block<'a> {
+    rows: &'a Rows,
+    /// Whether a column of the table is taken out of the rows, by its number.
+    removed: Vec<bool>,
 }
 
-/// A kept column that a later row deleted.
-fn missing(
-    py: Python<'_>,
-    name: &str,
-    kept: &[String],
-    lazy: &[Bound<'_, LazyRow>],
-) -> PyResult<Option<PyErr>> {
-    if !kept.iter().any(|k| k == name) {
-        return Ok(None);
+impl<'a> Block<'a> {
+    fn new(py: Python<'_>, rows: &'a Rows, remove: &Bound<'_, PySet>) -> PyResult<Self> {
+        let removed =
+            rows.names().iter().map(|name| remove.contains(name.bind(py))).collect::<PyResult<_>>()?;
+        Ok(Self { rows, removed })
     }
-    for row in lazy {
-        if let Some(gone) = row.get().gone(py)
-            && gone.contains(name)?
-        {
-            return Ok(Some(PyKeyError::new_err(name.to_owned())));
-        }
-    }
-    Ok(None)
-}
 
-/// What the function did to the row itself.
-fn note_row<'py>(
-    row: &LazyRow,
-    at: usize,
-    count: usize,
-    remove: &Bound<'py, PySet>,
-    changed: &mut Columns<'py>,
-    py: Python<'py>,
-) -> PyResult<()> {
-    if let Some(seen) = row.seen(py) {
-        for (hint, (name, value)) in seen.iter().enumerate() {
-            let decoded = row.decodes(&name)?;
-            if (decoded || is_mutable(&value)) && !remove.contains(&name)? && !row.is_gone(&name)? {
-                let column = changed.at(&name, count, hint)?;
-                column.sure |= decoded;
-                set(column, at, value);
+    fn is_removed(&self, column: usize) -> bool {
+        self.removed.get(column).copied().unwrap_or(false)
+    }
+
+    fn merged<'py>(
+        &self,
+        py: Python<'py>,
+        results: &Bound<'py, PyList>,
+    ) -> PyResult<(Vec<String>, Bound<'py, PyDict>)> {
+        let written = PyDict::new(py);
+        let count = self.rows.count();
+        let mut changed = Columns::default();
+        for column in (0..self.removed.len()).filter(|&c| self.rows.touched(c)) {
+            for at in 0..count {
+                self.note_seen(py, column, at, count, &mut changed)?;
             }
         }
+        for (at, result) in results.iter().enumerate() {
+            self.note_put(py, at, count, &mut changed)?;
+            self.note_result(&result, at, count, &mut changed)?;
+        }
+        let mut kept = Vec::new();
+        for (column, name) in self.rows.names().iter().enumerate() {
+            if !self.is_removed(column) && !self.is_gone(py, 0, name.bind(py))? {
+                kept.push(name.bind(py).to_str()?.to_owned());
+            }
+        }
+        // The table's columns first, in its order.
+        for (column, name) in self.rows.names().iter().enumerate() {
+            let name = name.bind(py);
+            let text = name.to_str()?;
+            let there = kept.iter().any(|k| k == text);
+            if let Some(&place) = changed.index.get(text) {
+                let found = changed.list.get(place).ok_or_else(|| PyKeyError::new_err(text.to_owned()))?;
+                if !there && found.values.first().is_none_or(Option::is_none) {
+                    continue; // removed or deleted in the first row: not a column
+                }
+                if let Some(values) = self.filled(py, found, column, there)? {
+                    kept.retain(|k| k != text);
+                    written.set_item(&found.name, values)?;
+                }
+            } else if there {
+                // A kept column that a later row deleted.
+                for at in 1..count {
+                    if self.is_gone(py, at, name)? {
+                        return Err(PyKeyError::new_err(text.to_owned()));
+                    }
+                }
+            }
+        }
+        for column in changed.list {
+            if column.known.is_none() && column.values.first().is_some_and(Option::is_some) {
+                let values = column
+                    .values
+                    .into_iter()
+                    .map(|v| v.ok_or_else(|| PyKeyError::new_err(column.name.clone().unbind())))
+                    .collect::<PyResult<Vec<_>>>()?;
+                written.set_item(&column.name, PyList::new(py, values)?)?;
+            }
+        }
+        Ok((kept, written))
     }
-    if let Some(put) = row.put(py) {
-        for (hint, (name, value)) in put.iter().enumerate() {
-            if !remove.contains(&name)? {
-                let column = changed.at(&name, count, hint)?;
+
+    fn is_gone(&self, py: Python<'_>, at: usize, name: &Bound<'_, PyString>) -> PyResult<bool> {
+        self.rows.changes(at).map_or(Ok(false), |changes| changes.gone.bind(py).contains(name))
+    }
+
+    /// A value that was handed out and may have been changed in place.
+    fn note_seen<'py>(
+        &self,
+        py: Python<'py>,
+        column: usize,
+        at: usize,
+        count: usize,
+        changed: &mut Columns<'py>,
+    ) -> PyResult<()> {
+        let (Some(value), Some(name)) = (self.rows.seen(py, column, at), self.rows.names().get(column))
+        else {
+            return Ok(());
+        };
+        let (decoded, name) = (self.rows.decodes(column), name.bind(py));
+        if (decoded || is_mutable(value)) && !self.is_removed(column) && !self.is_gone(py, at, name)? {
+            let column = changed.at(name.as_any(), Some(column), count, column)?;
+            column.sure |= decoded;
+            set(column, at, value.clone());
+        }
+        Ok(())
+    }
+
+    /// Values that were assigned to a row.
+    fn note_put<'py>(
+        &self,
+        py: Python<'py>,
+        at: usize,
+        count: usize,
+        changed: &mut Columns<'py>,
+    ) -> PyResult<()> {
+        let Some(changes) = self.rows.changes(at) else { return Ok(()) };
+        for (hint, (name, value)) in changes.put.bind(py).iter().enumerate() {
+            let known = self.rows.column(&name)?;
+            if !known.is_some_and(|c| self.is_removed(c)) {
+                let column = changed.at(&name, known, count, hint)?;
                 column.sure = true;
                 set(column, at, value);
             }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// What the function returned.
-fn note_result<'py>(
-    row: &LazyRow,
-    result: &Bound<'py, PyAny>,
-    at: usize,
-    count: usize,
-    remove: &Bound<'py, PySet>,
-    changed: &mut Columns<'py>,
-) -> PyResult<()> {
-    let py = result.py();
-    if let Ok(lazy) = result.cast::<LazyRow>() {
-        let same = std::ptr::eq(std::ptr::from_ref(lazy.get()), std::ptr::from_ref(row));
-        return if same { Ok(()) } else { note_row(lazy.get(), at, count, remove, changed, py) };
-    }
-    let result = if let Ok(dict) = result.cast::<PyDict>() {
-        dict.clone()
-    } else {
+    /// What the function returned.
+    fn note_result<'py>(
+        &self,
+        result: &Bound<'py, PyAny>,
+        at: usize,
+        count: usize,
+        changed: &mut Columns<'py>,
+    ) -> PyResult<()> {
+        let py = result.py();
+        if let Ok(dict) = result.cast_exact::<PyDict>() {
+            return self.note_values(dict, at, count, changed);
+        }
+        if let Ok(lazy) = result.cast::<LazyRow>() {
+            let row = lazy.get();
+            if std::ptr::eq(Arc::as_ptr(&row.rows), self.rows) && row.at() == at {
+                return Ok(());
+            }
+            return self.note_values(&row.used(py)?, at, count, changed);
+        }
         let dict = PyDict::new(py);
         dict.update(result.cast::<PyMapping>()?)?;
-        dict
-    };
-    let (seen, put) = (row.seen(py), row.put(py));
-    for (hint, (name, value)) in result.iter().enumerate() {
-        // A value that came out of the row and cannot have been changed stays what the table has.
-        if let Some(seen) = seen
-            && let Some(made) = seen.get_item(&name)?
-            && made.is(&value)
-            && !is_mutable(&value)
-            && !row.decodes(&name)?
-            && !remove.contains(&name)?
-            && !put.map_or(Ok(false), |p| p.contains(&name))?
-        {
-            continue;
-        }
-        let same = seen.map(|s| s.get_item(&name)).transpose()?.flatten().is_some_and(|made| made.is(&value));
-        let column = changed.at(&name, count, hint)?;
-        column.sure |= !same || remove.contains(&name)?;
-        set(column, at, value);
+        self.note_values(&dict, at, count, changed)
     }
-    Ok(())
+
+    fn note_values<'py>(
+        &self,
+        result: &Bound<'py, PyDict>,
+        at: usize,
+        count: usize,
+        changed: &mut Columns<'py>,
+    ) -> PyResult<()> {
+        let py = result.py();
+        for (hint, (name, value)) in result.iter().enumerate() {
+            let known = match changed.list.get(hint) {
+                Some(column) if column.name.is(&name) => column.known,
+                _ => self.rows.column(&name)?,
+            };
+            let same =
+                known.and_then(|column| self.rows.seen(py, column, at)).is_some_and(|made| made.is(&value));
+            let removed = known.is_some_and(|column| self.is_removed(column));
+            // A value that came out of the row and cannot have been changed stays what the table has.
+            if same
+                && !removed
+                && !is_mutable(&value)
+                && !known.is_some_and(|column| self.rows.decodes(column))
+                && !self.rows.changes(at).map_or(Ok(false), |c| c.put.bind(py).contains(&name))?
+            {
+                continue;
+            }
+            let column = changed.at(&name, known, count, hint)?;
+            column.sure |= !same || removed;
+            set(column, at, value);
+        }
+        Ok(())
+    }
+
+    /// The values of a changed column of the table; None if no row differs from the table after all.
+    fn filled<'py>(
+        &self,
+        py: Python<'py>,
+        found: &Changed<'py>,
+        column: usize,
+        in_row: bool,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let name = found.name.cast::<PyString>()?;
+        let mut differs = found.sure;
+        let mut values = Vec::with_capacity(found.values.len());
+        for (at, value) in found.values.iter().enumerate() {
+            match value {
+                Some(value) => {
+                    differs = differs || !self.rows.is_same(py, column, at, value)?;
+                    values.push(value.clone());
+                }
+                None if self.is_removed(column) || self.is_gone(py, at, name)? => {
+                    return Err(PyKeyError::new_err(found.name.clone().unbind()));
+                }
+                None => values.push(self.rows.made(py, column, at)?),
+            }
+        }
+        (differs || !in_row).then(|| PyList::new(py, values)).transpose()
+    }
 }
 
 fn set<'py>(column: &mut Changed<'py>, at: usize, value: Bound<'py, PyAny>) {
@@ -225,33 +296,4 @@ fn is_mutable(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyFloat>()
         || value.is_exact_instance_of::<PyBool>()
         || value.is_exact_instance_of::<PyBytes>())
-}
-
-/// The values of a changed column of the table; None if no row differs from the table after all.
-fn filled<'py>(
-    py: Python<'py>,
-    column: &Changed<'py>,
-    lazy: &[Bound<'py, LazyRow>],
-    in_row: bool,
-    remove: &Bound<'py, PySet>,
-) -> PyResult<Option<Bound<'py, PyList>>> {
-    let removed = remove.contains(&column.name)?;
-    let mut differs = column.sure;
-    let mut values = Vec::with_capacity(lazy.len());
-    for (row, value) in lazy.iter().zip(&column.values) {
-        let row = row.get();
-        let original =
-            || row.made(py, &column.name)?.ok_or_else(|| PyKeyError::new_err(column.name.clone().unbind()));
-        match value {
-            Some(value) => {
-                differs = differs || !value.eq(original()?)?;
-                values.push(value.clone());
-            }
-            None if removed || row.is_gone(&column.name)? => {
-                return Err(PyKeyError::new_err(column.name.clone().unbind()));
-            }
-            None => values.push(original()?),
-        }
-    }
-    (differs || !in_row).then(|| PyList::new(py, values)).transpose()
 }

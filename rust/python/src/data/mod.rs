@@ -5,6 +5,7 @@ pub(crate) mod identity;
 pub(crate) mod image;
 pub(crate) mod indices;
 pub(crate) mod lazy;
+pub(crate) mod lazy_rows;
 pub(crate) mod lists;
 pub(crate) mod lock;
 pub(crate) mod merge;

@@ -59,11 +59,6 @@ impl Table {
         })
     }
 
-    /// The number of a column.
-    pub(crate) fn find_column(&self, name: &str) -> Option<usize> {
-        self.view.table().schema_ref().fields().iter().position(|f| f.name() == name)
-    }
-
     /// Names of the columns.
     pub(crate) fn names(&self) -> Vec<String> {
         self.view.table().schema_ref().fields().iter().map(|f| f.name().clone()).collect()
@@ -73,14 +68,20 @@ impl Table {
     #[inline]
     pub(crate) fn place(&self, py: Python<'_>, index: usize) -> PyResult<(&BatchMaker, usize)> {
         let (batch, row) = self.view.locate(index).map_err(data)?;
+        Ok((self.maker(py, batch)?, row))
+    }
+
+    /// The maker of a batch of the table.
+    #[inline]
+    pub(crate) fn maker(&self, py: Python<'_>, batch: usize) -> PyResult<&BatchMaker> {
         let missing = || Error::Internal(format!("batch {batch} is missing"));
         let cell = self.makers.get(batch).ok_or_else(missing)?;
         if let Some(maker) = cell.get() {
-            return Ok((maker, row));
+            return Ok(maker);
         }
         let source = self.view.table().batches().get(batch).ok_or_else(missing)?;
         let made = BatchMaker::new(py, source)?;
-        Ok((cell.get_or_init(|| made), row))
+        Ok(cell.get_or_init(|| made))
     }
 
     fn array(&self, py: Python<'_>, name: &str, start: usize, stop: usize) -> PyResult<(ArrayRef, bool)> {
@@ -140,8 +141,11 @@ impl Table {
     fn with_features(&self, py: Python<'_>, features: &str) -> PyResult<Self> {
         let view = &self.view;
         let target = super::table_make::target_schema(features)?;
-        door::run(py, |_| {
-            let table = view.table();
+        let table = view.table();
+        if table.schema_ref().as_ref() == &target {
+            return Ok(self.reordered(view.clone()));
+        }
+        let cast = || {
             let batches = table
                 .batches()
                 .iter()
@@ -149,7 +153,11 @@ impl Table {
                 .collect::<Result<Vec<_>, _>>()?;
             let table = crucible_data::Table::try_new(Arc::new(target.clone()), batches)?;
             Ok::<_, Error>(Self::from_view(view.over(Arc::new(table))))
-        })
+        };
+        if table.batches().len() == 1 && super::table_make::is_stored_as(table.schema_ref(), &target) {
+            return Ok(cast()?); // nothing to do that is worth another thread
+        }
+        door::run(py, |_| cast())
     }
 
     /// Some columns, in the order given.

@@ -81,15 +81,24 @@ pub(crate) fn ipc_bytes<'py>(py: Python<'py>, table: &Table) -> PyResult<Bound<'
     Ok(PyBytes::new(py, &bytes))
 }
 
+/// Whether columns of plain values have the types of a schema already: a cast only renames their types.
+pub(crate) fn is_stored_as(schema: &Schema, target: &Schema) -> bool {
+    schema.fields().len() == target.fields().len()
+        && schema.fields().iter().zip(target.fields()).all(|(a, b)| {
+            a.name() == b.name() && a.data_type() == b.data_type() && !a.data_type().is_nested()
+        })
+}
+
 fn assembled(py: Python<'_>, batch: RecordBatch, features: Option<&str>) -> PyResult<Table> {
-    let target = features.map(target_schema).transpose()?;
-    door::run(py, |_| {
-        let batch = match &target {
-            Some(target) => crucible_data::features::cast_batch(&batch, target)?,
-            None => batch,
-        };
-        crucible_data::Table::try_new(batch.schema(), vec![batch]).map(Table::new)
-    })
+    let made =
+        |batch: RecordBatch| crucible_data::Table::try_new(batch.schema(), vec![batch]).map(Table::new);
+    let Some(target) = features.map(target_schema).transpose()? else {
+        return made(batch).map_err(data); // nothing to do that is worth another thread
+    };
+    if is_stored_as(&batch.schema(), &target) {
+        return crucible_data::features::cast_batch(&batch, &target).and_then(made).map_err(data);
+    }
+    door::run(py, |_| crucible_data::features::cast_batch(&batch, &target).and_then(made))
 }
 
 #[pymethods]

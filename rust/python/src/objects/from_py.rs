@@ -12,7 +12,7 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, Schema};
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 
 use super::eater::{Eater, Refusal};
 use super::numpy::{Hint, unpacked};
@@ -86,8 +86,14 @@ fn column(name: &str, values: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
     }
     let mut eater = Eater::new();
     let (values, hint) = unpacked(values)?.unwrap_or_else(|| (values.clone(), Hint::Plain));
-    for (row, value) in values.try_iter()?.enumerate() {
-        eater.push_hinted(&value?, hint).map_err(|r| refused(r, name, row))?;
+    if let Ok(list) = values.cast_exact::<PyList>() {
+        for (row, value) in list.iter().enumerate() {
+            eater.push_hinted(&value, hint).map_err(|r| refused(r, name, row))?;
+        }
+    } else {
+        for (row, value) in values.try_iter()?.enumerate() {
+            eater.push_hinted(&value?, hint).map_err(|r| refused(r, name, row))?;
+        }
     }
     eater.finish().map_err(|m| Error::schema(format!("column {name:?}: {m}")).into())
 }

@@ -3,6 +3,7 @@
 pub(crate) mod eater;
 pub(crate) mod from_py;
 mod numpy;
+mod same;
 mod ticks;
 pub(crate) mod to_py;
 pub(crate) mod values;

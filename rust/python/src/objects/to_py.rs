@@ -115,6 +115,11 @@ impl BatchMaker {
             None => Err(Error::Internal(format!("column {column} is not in the batch")).into()),
         }
     }
+
+    /// Whether an object equals the value of one column in one row.
+    pub(crate) fn same(&self, column: usize, index: usize, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.columns.get(column).map_or(Ok(false), |(_, getter)| getter.same(index, value))
+    }
 }
 
 impl Getter {
