@@ -30,6 +30,11 @@ pub trait ByteSource: Send + Sync {
         false
     }
 
+    /// Whether the bytes are what they are, whatever they begin with: not those of a compressed file.
+    fn is_unpacked(&self) -> bool {
+        false
+    }
+
     /// The bytes of several ranges, in their order. A remote source merges neighbours into one request.
     ///
     /// # Errors

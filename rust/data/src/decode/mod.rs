@@ -23,6 +23,7 @@ mod lines;
 mod nullable;
 pub mod parquet;
 mod reading;
+mod spill;
 pub mod tar;
 pub mod text;
 pub mod unify;
@@ -31,6 +32,7 @@ mod unpack;
 
 pub use csv::CsvOptions;
 pub use json::JsonOptions;
+pub use spill::read_into;
 pub use text::{SampleBy, TextOptions};
 pub use unpack::unpacked;
 
@@ -125,13 +127,7 @@ pub fn read_sources(
         Format::Csv => csv::read_sources(sources, options)?,
         Format::Arrow => ipc::read_sources(sources, options)?,
     };
-    let target = match &options.features {
-        Some(features) => Arc::new(schema_from_features(features)?),
-        None => {
-            unify::schemas(files.iter().zip(sources).map(|(f, s)| (f.schema.as_ref(), Path::new(s.name()))))?
-        }
-    };
-    let target = projected(target, options.columns.as_deref())?;
+    let target = target(files.iter().map(|f| f.schema.as_ref()), sources, options)?;
     let batches: Vec<(usize, RecordBatch)> =
         files.into_iter().enumerate().flat_map(|(i, f)| f.batches.into_iter().map(move |b| (i, b))).collect();
     check_missing(&batches, &target, sources, &options.limits)?;
@@ -146,6 +142,19 @@ pub fn read_sources(
     Table::try_new(target, batches)
 }
 
+/// The schema of the table: that of the features, or what all files fit; of the chosen columns.
+fn target<'a>(
+    schemas: impl Iterator<Item = &'a Schema>,
+    sources: &'a [Arc<dyn ByteSource>],
+    options: &ReadOptions,
+) -> Result<SchemaRef, DataError> {
+    let whole = match &options.features {
+        Some(features) => Arc::new(schema_from_features(features)?),
+        None => unify::schemas(schemas.zip(sources).map(|(schema, s)| (schema, Path::new(s.name()))))?,
+    };
+    projected(whole, options.columns.as_deref())
+}
+
 /// A column that a batch lacks is null there: many columns of many files would take more memory than any file has bytes.
 fn check_missing(
     batches: &[(usize, RecordBatch)],
@@ -153,11 +162,17 @@ fn check_missing(
     sources: &[Arc<dyn ByteSource>],
     limits: &Limits,
 ) -> Result<(), DataError> {
-    let lacked = batches.iter().map(|(_, batch)| {
-        let columns = target.fields().len().saturating_sub(batch.num_columns());
-        (columns as u64).saturating_mul(batch.num_rows() as u64)
-    });
-    let missing = lacked.fold(0, u64::saturating_add);
+    let missing = batches.iter().map(|(_, batch)| lacked(batch, target)).fold(0, u64::saturating_add);
+    enough(missing, sources, limits)
+}
+
+/// Values of a table's columns that a batch lacks.
+fn lacked(batch: &RecordBatch, target: &Schema) -> u64 {
+    let columns = target.fields().len().saturating_sub(batch.num_columns());
+    (columns as u64).saturating_mul(batch.num_rows() as u64)
+}
+
+fn enough(missing: u64, sources: &[Arc<dyn ByteSource>], limits: &Limits) -> Result<(), DataError> {
     let bytes: u64 = sources.iter().map(|s| s.len()).sum();
     if missing > limits.max_missing_values && missing / 64 > bytes {
         let message = format!(

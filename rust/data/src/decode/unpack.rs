@@ -82,6 +82,9 @@ impl Packing {
 /// # Errors
 /// `Decode` for broken or truncated data, `Limit` above `max_unpacked_bytes`, `Unsupported` for a zip archive.
 pub fn unpacked(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Arc<dyn ByteSource>, DataError> {
+    if source.is_unpacked() {
+        return Ok(source);
+    }
     let head = source.read_range(0..source.len().min(Packing::MAGIC))?;
     if head.starts_with(b"PK\x03\x04") {
         let message = "a zip archive is not read as text; gzip, zstd, bzip2, xz and plain text are";

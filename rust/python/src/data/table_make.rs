@@ -1,6 +1,6 @@
 //! How a `Table` comes to be and goes to files: Arrow objects, Python objects, Parquet, JSON, IPC.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -176,11 +176,11 @@ impl Table {
             let options =
                 ReadOptions { columns, features, filter, text, csv, json, limits, cancel: cancel.clone() };
             let sources = files.into_iter().map(Opened::bytes).collect::<Result<Vec<_>, _>>()?;
-            let table = crucible_data::read_sources(&sources, format, &options)?;
-            match store {
-                Some(store) if table.nbytes() > budget => keep(&table, &store),
-                _ => Ok(Self::new(table)),
-            }
+            let table = match store {
+                Some(store) => crucible_data::decode::read_into(&store, budget, &sources, format, &options)?,
+                None => crucible_data::read_sources(&sources, format, &options)?,
+            };
+            Ok::<_, DataError>(Self::new(table))
         })
     }
 
@@ -217,12 +217,4 @@ fn total_size(files: &[Opened]) -> u64 {
         Opened::Path(path) => std::fs::metadata(path).map_or(0, |m| m.len()),
     };
     files.iter().map(size).sum()
-}
-
-/// Writes a table to its store and maps it. A full disk does not lose the load: the table stays on the heap.
-fn keep(table: &crucible_data::Table, store: &Path) -> Result<Table, DataError> {
-    match store::write_ipc(table, store) {
-        Ok(()) => store::open_ipc(store).map(Table::new),
-        Err(_) => Ok(Table::new(table.clone())),
-    }
 }

@@ -52,7 +52,8 @@ pub struct JsonOptions {
     pub field: Option<String>,
     /// Whether values without a common type become JSON text; else they are an error.
     pub mixed: bool,
-    /// Bytes at the start of the first file in which objects with different keys make `Json` (the chunk of `datasets`).
+    /// Bytes at the start of the first file in which objects with different keys make `Json` (the chunk of `datasets`);
+    /// 0 if the file's start was read before.
     pub head: u64,
 }
 
@@ -221,12 +222,17 @@ fn read_file(
         let chunk = member::read(source, field, wanted, options.features.is_none());
         return Ok(vec![chunk.map_err(|e| e.with_path(name))?]);
     }
+    let first = options.json.head;
     let start = source.read_range(0..source.len().min(SEARCH))?;
     if first_letter(&start) == Some(b'[') {
-        return Ok(vec![whole(source, wanted, true).map_err(|e| e.with_path(name))?]);
+        let chunk = whole(source, wanted, true).map_err(|e| e.with_path(name))?;
+        return Ok(vec![Chunk { head: first > 0, ..chunk }]);
     }
-    let first = options.json.head;
-    let head = if source.len() > first { next_line(source, first)? } else { source.len() };
+    let head = match first {
+        0 => 0,
+        first if source.len() > first => next_line(source, first)?,
+        _ => source.len(),
+    };
     let mut ranges = line_ranges(source, 0, head, CHUNK)?;
     ranges.extend(line_ranges(source, head, source.len(), CHUNK)?);
     let parsed: Result<Vec<Chunk>, (Range<u64>, DataError)> = ranges
@@ -244,7 +250,8 @@ fn read_file(
         Ok(chunks) => Ok(chunks),
         Err((_, error)) if error.kind() == DataErrorKind::Cancelled => Err(error),
         Err((_, error)) if error.kind() != DataErrorKind::Limit && source.len() <= WHOLE => {
-            Ok(vec![whole(source, &wanted.fresh(), false).map_err(|e| e.with_path(name))?])
+            let chunk = whole(source, &wanted.fresh(), false).map_err(|e| e.with_path(name))?;
+            Ok(vec![Chunk { head: first > 0, ..chunk }])
         }
         Err((range, error)) => Err(error.line_shifted(lines_before(source, range.start)?).with_path(name)),
     }

@@ -18,9 +18,8 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
-use rayon::prelude::*;
 
-use super::{FileBatches, ReadOptions, column_index, nullable};
+use super::{column_index, nullable};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
 use crate::features::METADATA_KEY;
@@ -38,9 +37,11 @@ mod footer;
 mod pages;
 mod prune;
 mod thrift;
+mod whole;
 mod widths;
 
 pub use filter::{Filter, Literal, Op, Predicate};
+pub(super) use whole::{Files, read_sources};
 
 /// How the crate says that the strings of a batch are longer than 32-bit offsets reach.
 const OVERFLOW: &str = "index overflow";
@@ -53,13 +54,6 @@ pub struct ParquetReader {
     metadata: ArrowReaderMetadata,
     schema: SchemaRef,
     limits: Limits,
-}
-
-/// Some columns of one row group of one file.
-struct Unit {
-    file: usize,
-    row_group: usize,
-    columns: Vec<usize>,
 }
 
 impl ParquetReader {
@@ -298,89 +292,6 @@ impl ParquetReader {
         });
         made.map_err(|e| looked.error.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(e))
     }
-}
-
-/// All row groups of several files.
-pub(crate) fn read_sources(
-    sources: &[Arc<dyn ByteSource>],
-    options: &ReadOptions,
-) -> Result<Vec<FileBatches>, DataError> {
-    let readers = sources
-        .par_iter()
-        .map(|s| ParquetReader::open(s.clone(), &options.limits))
-        .collect::<Result<Vec<_>, _>>()?;
-    if let Some(wanted) = &options.filter {
-        return read_filtered(readers, wanted, options);
-    }
-    let row_groups: usize = readers.iter().map(|r| r.row_group_rows().len()).sum();
-    // Few row groups: columns are decoded side by side as well.
-    let parts =
-        if row_groups < 2 * rayon::current_num_threads() { 2 * rayon::current_num_threads() } else { 1 };
-    let mut units = Vec::new();
-    for (file, reader) in readers.iter().enumerate() {
-        // A column that this file lacks, another may have: what nobody has is found when schemas are joined.
-        let wanted: Vec<usize> = match &options.columns {
-            Some(names) => names.iter().filter_map(|n| reader.schema.index_of(n).ok()).collect(),
-            None => reader.wanted(None)?,
-        };
-        for row_group in 0..reader.row_group_rows().len() {
-            for columns in reader.column_groups(row_group, &wanted, parts)? {
-                units.push(Unit { file, row_group, columns });
-            }
-        }
-    }
-    let decoded = units
-        .into_par_iter()
-        .map(|unit| {
-            options.cancel.check()?;
-            let reader =
-                readers.get(unit.file).ok_or_else(|| DataError::new(DataErrorKind::Internal, "no reader"))?;
-            let fetched = reader.fetch(unit.row_group, &unit.columns)?;
-            let batches = reader.decode(unit.row_group, &unit.columns, fetched, None)?;
-            Ok((unit, batches))
-        })
-        .collect::<Result<Vec<_>, DataError>>()?;
-    let mut files: Vec<FileBatches> =
-        readers.iter().map(|r| FileBatches { schema: r.schema(), batches: Vec::new() }).collect();
-    let mut units = decoded.into_iter().peekable();
-    while let Some((first, batches)) = units.next() {
-        let (file, row_group) = (first.file, first.row_group);
-        let mut parts = vec![(first.columns, batches)];
-        while let Some((next, batches)) = units.next_if(|(u, _)| u.file == file && u.row_group == row_group) {
-            parts.push((next.columns, batches));
-        }
-        let (Some(reader), Some(out)) = (readers.get(file), files.get_mut(file)) else {
-            continue;
-        };
-        let mut wanted: Vec<usize> = parts.iter().flat_map(|(c, _)| c.iter().copied()).collect();
-        wanted.sort_unstable();
-        out.batches.extend(reader.assemble(row_group, &wanted, parts)?);
-    }
-    Ok(files)
-}
-
-/// The rows of a filter, file by file.
-fn read_filtered(
-    readers: Vec<ParquetReader>,
-    wanted: &Filter,
-    options: &ReadOptions,
-) -> Result<Vec<FileBatches>, DataError> {
-    readers
-        .into_par_iter()
-        .map(|reader| {
-            let reader = reader.with_page_index();
-            let columns: Option<Vec<String>> = options
-                .columns
-                .as_ref()
-                .map(|names| names.iter().filter(|n| reader.schema.index_of(n).is_ok()).cloned().collect());
-            let batches = reader
-                .row_groups_of(wanted)
-                .into_par_iter()
-                .map(|group| reader.read_filtered(group, columns.as_deref(), wanted, &options.cancel))
-                .collect::<Result<Vec<_>, _>>()?;
-            Ok(FileBatches { schema: reader.schema(), batches: batches.into_iter().flatten().collect() })
-        })
-        .collect()
 }
 
 /// The footer's bytes, its length checked before anything is read for it.
