@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::builder::{BooleanBuilder, LargeStringBuilder, PrimitiveBuilder};
 use arrow_array::types::{ArrowPrimitiveType, Float64Type, Int64Type, UInt64Type};
-use arrow_array::{ArrayRef, Float64Array};
 use arrow_schema::DataType;
 
 use super::CsvOptions;
@@ -13,14 +13,20 @@ use super::numbers::{self, Whole};
 use super::records::Records;
 use crate::error::{DataError, DataErrorKind};
 
-/// One column of the records. Every value fits the type, since the type was inferred from all of them.
+/// A column, and whether all of its values were of the type: others are null.
+pub(super) struct Built {
+    pub(super) array: ArrayRef,
+    pub(super) fits: bool,
+}
+
+/// One column of the records.
 pub(super) fn column(
     records: &Records<'_>,
     index: usize,
     data_type: &DataType,
     words: &Words,
     options: &CsvOptions,
-) -> Result<ArrayRef, DataError> {
+) -> Result<Built, DataError> {
     let values =
         || (0..records.len()).map(|row| records.field(row, index).filter(|text| !words.is_missing(text)));
     Ok(match data_type {
@@ -33,15 +39,16 @@ pub(super) fn column(
             Whole::Unsigned(n) => Some(n),
             _ => None,
         }),
-        DataType::Float64 => {
-            let floats = primitive::<Float64Type>(values(), |text| numbers::float(text, options));
-            debug_assert!(floats.as_any().is::<Float64Array>());
-            floats
-        }
+        DataType::Float64 => primitive::<Float64Type>(values(), |text| numbers::float(text, options)),
         DataType::Boolean => {
             let mut builder = BooleanBuilder::with_capacity(records.len());
-            values().for_each(|text| builder.append_option(text.and_then(|t| words.boolean(t))));
-            Arc::new(builder.finish())
+            let mut fits = true;
+            values().for_each(|text| {
+                let value = text.and_then(|t| words.boolean(t));
+                fits &= value.is_some() || text.is_none();
+                builder.append_option(value);
+            });
+            Built { array: Arc::new(builder.finish()), fits }
         }
         _ => {
             let mut builder = LargeStringBuilder::with_capacity(records.len(), records.len() * 16);
@@ -51,7 +58,7 @@ pub(super) fn column(
                 })?;
                 builder.append_option(text);
             }
-            Arc::new(builder.finish())
+            Built { array: Arc::new(builder.finish()), fits: true }
         }
     })
 }
@@ -59,8 +66,13 @@ pub(super) fn column(
 fn primitive<'a, T: ArrowPrimitiveType>(
     values: impl Iterator<Item = Option<&'a [u8]>>,
     read: impl Fn(&[u8]) -> Option<T::Native>,
-) -> ArrayRef {
+) -> Built {
     let mut builder = PrimitiveBuilder::<T>::with_capacity(values.size_hint().0);
-    values.for_each(|text| builder.append_option(text.and_then(&read)));
-    Arc::new(builder.finish())
+    let mut fits = true;
+    values.for_each(|text| {
+        let value = text.and_then(&read);
+        fits &= value.is_some() || text.is_none();
+        builder.append_option(value);
+    });
+    Built { array: Arc::new(builder.finish()), fits }
 }

@@ -129,6 +129,11 @@ impl Layout {
         plain.chain(&self.index).copied().collect()
     }
 
+    /// Whether there is an index.
+    pub(super) fn has_index(&self) -> bool {
+        !self.index.is_empty()
+    }
+
     /// Batches in `order` without index columns that count evenly: pandas makes such an index a range, which is no
     /// column.
     pub(super) fn without_ranges(

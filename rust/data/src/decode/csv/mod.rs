@@ -1,13 +1,15 @@
 //! CSV to Arrow with the meaning of pandas' `read_csv`, which `datasets` uses: types from the first 10,000 rows, widened
 //! where later rows need it (`datasets` fails there).
 //!
-//! Two passes over pieces that end at record ends, on all threads: the first finds the types, the second builds columns.
+//! Long files are read once, by a guess at their types and at where records end (`guess`). Where the guess is wrong, and
+//! in short files, there are two passes over pieces that end at record ends, on all threads: the first finds the types,
+//! the second builds columns.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use rayon::prelude::*;
 use serde::Deserialize;
 
@@ -19,11 +21,13 @@ use crate::features::schema_from_features;
 use crate::source::ByteSource;
 
 mod build;
+mod guess;
 mod infer;
 mod layout;
 mod numbers;
 mod records;
 
+pub(super) use guess::Guess;
 use infer::{Seen, Words};
 pub(super) use layout::Layout;
 pub(super) use records::Records;
@@ -34,7 +38,7 @@ pub(super) const HEAD: usize = 10_000;
 /// A mark of UTF-8 that some writers put first.
 pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// Bytes of text that a thread takes at a time.
-const PIECE: usize = 2 << 20;
+pub(super) const PIECE: usize = 2 << 20;
 
 /// What to do with a record that has too many fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -152,6 +156,15 @@ fn wrong(message: impl Into<String>) -> DataError {
 
 fn read_file(source: Arc<dyn ByteSource>, options: &ReadOptions) -> Result<FileBatches, DataError> {
     let source = unpacked(source, &options.limits)?;
+    if let Some(guess) = Guess::open(source.clone(), options, PIECE)?
+        && let Some(batches) = guess.read(0..guess.pieces())?
+    {
+        return guess.file(batches);
+    }
+    read_whole(source.as_ref(), options)
+}
+
+fn read_whole(source: &dyn ByteSource, options: &ReadOptions) -> Result<FileBatches, DataError> {
     let bytes = source.read_range(0..source.len())?;
     let text = bytes.strip_prefix(BOM).unwrap_or(&bytes);
     let layout = Layout::of(text, &options.csv)?;
@@ -209,22 +222,8 @@ pub(super) fn read_body(
         .collect::<Result<Vec<_>, DataError>>()?;
     let types = types(&seen, layout, imposed.as_ref());
 
-    let kept: Vec<usize> = match &imposed {
-        None => layout.order(),
-        Some(schema) => {
-            let there = |name: &str| layout.used.iter().copied().find(|&c| layout.name(c) == name);
-            let missing = schema.fields().iter().find(|f| there(f.name()).is_none());
-            if let Some(field) = missing {
-                let names: Vec<_> = layout.used.iter().map(|&c| layout.name(c)).collect();
-                let message = format!("no column {:?}; there are {names:?}", field.name());
-                return Err(DataError::new(DataErrorKind::MissingColumn, message).with_column(field.name()));
-            }
-            schema.fields().iter().filter_map(|f| there(f.name())).collect()
-        }
-    };
-    let fields =
-        kept.iter().filter_map(|&c| Some(Field::new(layout.names.get(c)?, types.get(c)?.clone(), true)));
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let kept = kept(layout, imposed.as_ref())?;
+    let schema = schema(layout, &kept, &types);
     let batches = parts
         .into_par_iter()
         .map(|(range, limit)| {
@@ -237,6 +236,7 @@ pub(super) fn read_body(
                 .map(|&c| {
                     let data_type = types.get(c).unwrap_or(&DataType::LargeUtf8);
                     build::column(&records, c, data_type, &words, csv)
+                        .map(|built| built.array) // the type was inferred from all values
                         .map_err(|e| e.with_column(layout.name(c)))
                 })
                 .collect::<Result<Vec<_>, _>>()?;
@@ -248,6 +248,24 @@ pub(super) fn read_body(
         return layout.without_ranges(&schema, batches);
     }
     Ok(FileBatches { schema, batches })
+}
+
+/// The columns of the table, in their order.
+fn kept(layout: &Layout, imposed: Option<&Schema>) -> Result<Vec<usize>, DataError> {
+    let Some(schema) = imposed else { return Ok(layout.order()) };
+    let there = |name: &str| layout.used.iter().copied().find(|&c| layout.name(c) == name);
+    if let Some(field) = schema.fields().iter().find(|f| there(f.name()).is_none()) {
+        let names: Vec<_> = layout.used.iter().map(|&c| layout.name(c)).collect();
+        let message = format!("no column {:?}; there are {names:?}", field.name());
+        return Err(DataError::new(DataErrorKind::MissingColumn, message).with_column(field.name()));
+    }
+    Ok(schema.fields().iter().filter_map(|f| there(f.name())).collect())
+}
+
+fn schema(layout: &Layout, kept: &[usize], types: &[DataType]) -> SchemaRef {
+    let fields =
+        kept.iter().filter_map(|&c| Some(Field::new(layout.names.get(c)?, types.get(c)?.clone(), true)));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Types of all columns: those of the head, unless later rows do not fit them.

@@ -20,17 +20,25 @@ pub(in crate::decode) struct Records<'a> {
     spans: Vec<Span>,
     /// Where the spans of each record end, and the byte at which the record begins.
     ends: Vec<(usize, usize)>,
+    /// Whether the text ends inside of a quoted field.
+    open: bool,
 }
 
 impl<'a> Records<'a> {
     /// Cuts `text`, at most `limit` records of it. Returns where the cut stopped, too.
     pub(in crate::decode) fn cut(text: &'a [u8], options: &CsvOptions, limit: usize) -> (Self, usize) {
-        let mut records = Self { text, unescaped: Vec::new(), spans: Vec::new(), ends: Vec::new() };
+        let mut records =
+            Self { text, unescaped: Vec::new(), spans: Vec::new(), ends: Vec::new(), open: false };
         let mut at = 0;
         while at < text.len() && records.ends.len() < limit {
             at = records.record(at, options);
         }
         (records, at.min(text.len()))
+    }
+
+    /// Whether the text ends inside of a quoted field.
+    pub(super) fn is_open(&self) -> bool {
+        self.open
     }
 
     pub(in crate::decode) fn len(&self) -> usize {
@@ -170,6 +178,7 @@ impl<'a> Records<'a> {
             self.unescaped.push(byte);
             at += 1;
         }
+        self.open = inside;
         (at.min(self.text.len()), Span { from, to: self.unescaped.len(), unescaped: true })
     }
 }

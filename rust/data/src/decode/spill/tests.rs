@@ -80,7 +80,7 @@ fn types_that_widen_late() {
     ] {
         for window in [100, 1000, 10_000, 1 << 20] {
             let text = rows(late);
-            same(&[text.clone()], Format::Json, &options(50), window);
+            same(std::slice::from_ref(&text), Format::Json, &options(50), window);
             same(&[gzipped(&text)], Format::Json, &options(50), window);
             same(&[rows(""), text.clone(), rows("")], Format::Json, &options(50), window);
         }
@@ -105,7 +105,7 @@ fn the_head_of_the_first_file_decides() {
     for head in [20, 700, 1500, 10_000] {
         for window in [100, 1000, 5000] {
             let text = lines(objects.clone());
-            same(&[text.clone()], Format::Json, &options(head), window);
+            same(std::slice::from_ref(&text), Format::Json, &options(head), window);
             same(&[gzipped(&text), text], Format::Json, &options(head), window);
         }
     }
@@ -144,6 +144,20 @@ fn tables_of_commas() {
         same(&[file(""), file(""), file("")], Format::Csv, &options(0), window).unwrap();
         same(&[file(""), file("0.5,x\n"), file("")], Format::Csv, &options(0), window).unwrap();
         same(&[file(""), file("1,2,3\n")], Format::Csv, &options(0), window);
+    }
+}
+
+#[test]
+fn long_tables_of_commas() {
+    let row = |i: usize| format!("{i},\"text {i}\nof two lines, and more {}\"\n", "x".repeat(300));
+    let text: String = "a,b\n".to_owned() + &(0..20_000).map(row).collect::<String>();
+    let late = text.clone() + "0.5,late\n";
+    let broken = text.clone() + "1,2,3\n";
+    for window in [3 << 20, 5 << 20, 64 << 20] {
+        let files = [text.clone().into_bytes(), gzipped(text.as_bytes())];
+        assert!(same(&files, Format::Csv, &options(0), window).is_some());
+        assert!(same(&[late.clone().into_bytes()], Format::Csv, &options(0), window).is_some());
+        assert!(same(&[broken.clone().into_bytes()], Format::Csv, &options(0), window).is_none());
     }
 }
 

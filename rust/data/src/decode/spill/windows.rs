@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
 use memchr::memrchr;
 
@@ -13,7 +13,7 @@ use super::WHOLE;
 use crate::decode::json::first_letter;
 use crate::decode::lines::{SEARCH, lines_before, lines_in, next_line};
 use crate::decode::reading::{explained, opened};
-use crate::decode::unpack::Packing;
+use crate::decode::unpack::{Packing, unpacked};
 use crate::decode::{FileBatches, Format, ReadOptions, SampleBy, csv, ipc, json, text, unify};
 use crate::error::DataError;
 use crate::source::{ByteSource, MemorySource};
@@ -26,6 +26,8 @@ pub(super) struct Window {
     /// Whether the start of the first file is in it.
     first: bool,
     before: Before,
+    /// Pieces of a long CSV file, in place of sources.
+    commas: Option<(Arc<csv::Guess>, Range<usize>)>,
 }
 
 /// What lies before a window in its file.
@@ -43,15 +45,26 @@ pub(super) struct Read {
     pub(super) clear: bool,
 }
 
+impl Read {
+    fn unclear() -> Self {
+        Self { schema: Arc::new(Schema::empty()), batches: Vec::new(), clear: false }
+    }
+}
+
 impl Window {
     pub(super) fn read(self, format: Format, options: &ReadOptions) -> Result<Read, DataError> {
+        if let Some((guess, pieces)) = self.commas {
+            let Some(batches) = guess.read(pieces)? else { return Ok(Read::unclear()) };
+            let file = guess.file(batches)?;
+            let batches = file.batches.into_iter().map(|batch| (self.file, batch)).collect();
+            return Ok(Read { schema: file.schema, batches, clear: true });
+        }
         let mut options = options.clone();
         if !self.first {
             options.json.head = 0;
         }
         if format == Format::Json && self.later() && self.begins_array()? {
-            let schema = Arc::new(arrow_schema::Schema::empty());
-            return Ok(Read { schema, batches: Vec::new(), clear: false }); // among lines, it is an error
+            return Ok(Read::unclear()); // among lines, it is an error
         }
         let read = match format {
             Format::Json => json::read_sources(&self.sources, &options),
@@ -110,6 +123,7 @@ enum Part {
     None,
     Plain { source: Arc<dyn ByteSource>, at: u64 },
     Packed(Unpacking),
+    Commas { guess: Arc<csv::Guess>, piece: usize },
 }
 
 impl<'a> Texts<'a> {
@@ -127,8 +141,9 @@ impl<'a> Texts<'a> {
         match std::mem::replace(&mut self.part, Part::None) {
             Part::None => {}
             Part::Plain { source, at } => return self.piece(source, at).map(Some),
+            Part::Commas { guess, piece } => return Ok(Some(self.commas(guess, piece))),
             Part::Packed(unpacking) => {
-                if let Some(window) = self.unpacked(unpacking)? {
+                if let Some(window) = self.unpacked_lines(unpacking)? {
                     return Ok(Some(window));
                 }
             }
@@ -144,7 +159,7 @@ impl<'a> Texts<'a> {
                 let packing = packing.name();
                 let unpacking =
                     Unpacking { reader, name, packing, rest: Vec::new(), lines: 0, packed, first: true };
-                return match self.unpacked(unpacking)? {
+                return match self.unpacked_lines(unpacking)? {
                     Some(window) => Ok(Some(window)),
                     None => self.next(),
                 };
@@ -152,6 +167,14 @@ impl<'a> Texts<'a> {
             if source.len() > self.size && self.cuts(&start) {
                 self.file += 1;
                 return self.piece(source.clone(), 0).map(Some);
+            }
+        }
+        if self.format == Format::Csv && source.len() > self.size {
+            let plain = unpacked(source.clone(), &self.options.limits)?;
+            let guess = csv::Guess::open(plain, self.options, csv::PIECE)?;
+            if let Some(guess) = guess.filter(|g| !g.needs_all()) {
+                self.file += 1;
+                return Ok(Some(self.commas(Arc::new(guess), 0)));
             }
         }
         Ok(Some(self.whole_files()))
@@ -183,7 +206,22 @@ impl<'a> Texts<'a> {
             (bytes, self.file) = (more, self.file + 1);
         }
         let sources = self.sources.get(file..self.file).unwrap_or_default().to_vec();
-        Window { sources, file, first: file == 0, before: Before::Nothing }
+        Window { sources, file, first: file == 0, before: Before::Nothing, commas: None }
+    }
+
+    /// The next pieces of a long CSV file.
+    fn commas(&mut self, guess: Arc<csv::Guess>, piece: usize) -> Window {
+        let (mut end, mut bytes) = (piece, 0_u64);
+        while end < guess.pieces() && bytes < self.size {
+            bytes = bytes.saturating_add(guess.bytes(end));
+            end += 1;
+        }
+        if end < guess.pieces() {
+            self.part = Part::Commas { guess: guess.clone(), piece: end };
+        }
+        let file = self.file - 1;
+        let commas = Some((guess, piece..end));
+        Window { sources: Vec::new(), file, first: file == 0 && piece == 0, before: Before::Nothing, commas }
     }
 
     /// Bytes of the next window of a file: what decides between objects and JSON text is in the first.
@@ -207,11 +245,11 @@ impl<'a> Texts<'a> {
         }
         let file = self.file - 1;
         let before = Before::Bytes(source, at);
-        Ok(Window { sources: vec![Arc::new(piece)], file, first: file == 0 && at == 0, before })
+        Ok(Window { sources: vec![Arc::new(piece)], file, first: file == 0 && at == 0, before, commas: None })
     }
 
     /// The next lines of a packed file; `None` at its end.
-    fn unpacked(&mut self, mut unpacking: Unpacking) -> Result<Option<Window>, DataError> {
+    fn unpacked_lines(&mut self, mut unpacking: Unpacking) -> Result<Option<Window>, DataError> {
         let (first, lines, file) = (unpacking.first, unpacking.lines, self.file - 1);
         let mut text = unpacking.more(self.size(first), &self.options.cancel)?;
         if first && file == 0 && self.format == Format::Json {
@@ -236,7 +274,13 @@ impl<'a> Texts<'a> {
         self.part = Part::Packed(unpacking);
         let piece = Piece { source, range };
         let before = Before::Lines(lines);
-        Ok(Some(Window { sources: vec![Arc::new(piece)], file, first: file == 0 && first, before }))
+        Ok(Some(Window {
+            sources: vec![Arc::new(piece)],
+            file,
+            first: file == 0 && first,
+            before,
+            commas: None,
+        }))
     }
 }
 
