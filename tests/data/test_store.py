@@ -202,3 +202,17 @@ def test_numpy_is_a_view(tmp_path: Path) -> None:
     assert isinstance(ds, Dataset)
     assert ds[:]["grid"].shape == (100, 2, 3)
     assert ds[:]["grid"].tolist() == values
+
+
+def test_windows(tmp_path: Path) -> None:
+    """160 MB of lines, more than two windows, of which the last one widens a type."""
+    path = tmp_path / "t.jsonl"
+    with path.open("w") as out:
+        out.writelines(f'{{"n": {i}, "text": "{"x" * 500}"}}\n' for i in range(300_000))
+        out.write('{"n": 0.5}\n')
+    made = load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
+    assert made.features["n"].dtype == "float64"
+    assert [len(stores(tmp_path / "cache")), made.num_rows] == [1, 300_001]
+    assert np.array_equal(np.array(made["n"][:300_000]), np.arange(300_000))
+    assert made[0] == {"n": 0.0, "text": "x" * 500}
+    assert made[-1] == {"n": 0.5, "text": None}

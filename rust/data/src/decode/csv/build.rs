@@ -51,7 +51,9 @@ pub(super) fn column(
             Built { array: Arc::new(builder.finish()), fits }
         }
         _ => {
-            let mut builder = LargeStringBuilder::with_capacity(records.len(), records.len() * 16);
+            let fields = (0..records.len()).filter_map(|row| records.field(row, index));
+            let bytes = fields.map(<[u8]>::len).sum(); // room that grows is touched twice
+            let mut builder = LargeStringBuilder::with_capacity(records.len(), bytes);
             for (row, text) in values().enumerate() {
                 let text = text.map(|t| simdutf8::basic::from_utf8(t)).transpose().map_err(|_| {
                     DataError::new(DataErrorKind::Decode, "a CSV field is not UTF-8").with_row(row as u64)
