@@ -294,7 +294,13 @@ class Source:
     def local(path: str) -> Source: ...
     @staticmethod
     def hub(
-        client: HubClient, kind: str, repo_id: str, path: str, revision: str, size: int | None = None
+        client: HubClient,
+        kind: str,
+        repo_id: str,
+        path: str,
+        revision: str,
+        size: int | None = None,
+        etag: str | None = None,
     ) -> Source: ...
     @staticmethod
     def remote(file: RemoteFile) -> Source: ...

@@ -31,6 +31,7 @@ class HubError(CrucibleError, OSError):
     repo_id: str | None = None
     revision: str | None = None
     path: str | None = None
+    offset: int | None = None
     retry_after: float | None = None
     tries: int | None = None
 

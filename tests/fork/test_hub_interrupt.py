@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from faulthub import FaultHub, faults
@@ -39,15 +44,16 @@ def stalling(fault_hub: FaultHub, fault_env: Path, monkeypatch: pytest.MonkeyPat
     return fault_hub
 
 
-def interrupted_after(hub: FaultHub, call: str, about: str) -> float:
+def interrupted_after(hub: FaultHub, call: str, about: str | Callable[[], bool]) -> float:
     """Starts the call in a process, sends SIGINT once the hub was asked `about`. Returns the seconds until it raised."""
+    asked = about if callable(about) else lambda: bool(hub.requests(about))
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT.format(call=call)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-            assert hub.wait_until(lambda: bool(hub.requests(about))), "the hub was not asked"
+            assert hub.wait_until(asked), "the hub was not asked"
             time.sleep(0.2)  # not to synchronise: so that the call waits in earnest
             sent = time.monotonic()
             process.send_signal(signal.SIGINT)
@@ -87,3 +93,25 @@ def test_in_the_wait_for_a_lock(stalling: FaultHub, fault_env: Path) -> None:
         assert interrupted_after(stalling, DOWNLOAD, "resolve") < BOUND
     assert not list((fault_env / "hub").glob("*/blobs/*"))
     assert json.dumps(sorted(p.name for p in lock.parent.iterdir())) == json.dumps([lock.name])
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl"])
+def test_in_the_middle_of_a_stream(stalling: FaultHub, format: str) -> None:
+    """A row was had, the next read hangs in a body."""
+    lines = "".join(json.dumps({"i": i, "t": os.urandom(1000).hex()}) + "\n" for i in range(1000)).encode()
+    if format == "parquet":
+        out = io.BytesIO()
+        table = pa.Table.from_pylist([json.loads(line) for line in lines.splitlines()])
+        pq.write_table(table, out, row_group_size=250, compression="none", use_dictionary=False)
+    content = lines if format == "jsonl" else out.getvalue()
+    stalling.repo("dataset", "org/rows").commit({f"0.{format}": content}, lfs=("*",))
+    # The first bytes and those for the first rows come; what is asked next does not. `served` says when it hangs.
+    passed = {"parquet": 2, "jsonl": 3}[format]
+    stalling.fault(rf"0.{format}", faults.stall(10_000), origin="cdn", method="GET", skip=passed)
+    call = (
+        "from crucible_datasets import load_dataset, Features, Value; "
+        'list(load_dataset("org/rows", split="train", streaming=True, '
+        'features=Features({"i": Value("int64"), "t": Value("string")})))'
+    )
+    about = lambda: len(stalling.requests(rf"0.{format}", origin="cdn", method="GET")) > passed  # noqa: E731
+    assert interrupted_after(stalling, call, about) < BOUND

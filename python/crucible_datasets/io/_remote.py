@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from _crucible._native import HubClient, Source
 from _crucible._settings import datasets_offline
 from crucible_datasets.io._files import LocalFile
 from hfhub._client import client
+
+
+class FileFacts(NamedTuple):
+    """What a listing says of a file.
+
+    Attributes:
+        size: bytes.
+        etag: the name of its content: a hash.
+    """
+
+    size: int | None
+    etag: str | None
+
+
+def _facts(entry: dict[str, Any]) -> FileFacts:
+    large = entry.get("lfs") or {}
+    return FileFacts(large.get("size", entry.get("size")), large.get("oid") or entry.get("oid"))
 
 
 class RemoteFiles:
@@ -31,9 +50,13 @@ class RemoteFiles:
 
     def paths(self) -> dict[str, str]:
         """All files and the names of their blobs. The listing of a commit is cached."""
+        return {path: facts.etag or "" for path, facts in self.facts.items()}
+
+    @cached_property
+    def facts(self) -> dict[str, FileFacts]:
+        """What the listing says of the files."""
         entries = json.loads(self.client.list_tree("dataset", self.repo_id, self.commit))
-        files = (e for e in entries if e.get("type") != "directory")
-        return {e["path"]: (e.get("lfs") or {}).get("oid") or e.get("oid", "") for e in files}
+        return {e["path"]: _facts(e) for e in entries if e.get("type") != "directory"}
 
     def text(self, path: str) -> str | None:
         """A small text file, None if there is none."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crucible_datasets.features import Features
 from crucible_datasets.iterable._open import Readers
 from crucible_datasets.iterable._plan import Plan, Run, State, StateError, part_of
-from crucible_datasets.iterable._source import FileOrigin
+from crucible_datasets.iterable._source import FileOrigin, HubOrigin
 from crucible_datasets.iterable._steps import Step
 from crucible_datasets.iterable._units import (
     READERS,
@@ -203,7 +203,14 @@ class _FilesRun(Run):
         self._ahead: tuple[int, Position, Ahead] | None = None
 
     def state(self) -> State:
-        return {"shard": self._shard, "unit": self._position, "row": self._offset}
+        place: dict[str, Any] = {"shard": self._shard, "unit": self._position, "row": self._offset}
+        content = self._content(self._shard)
+        return place if content is None else {**place, "content": content}
+
+    def _content(self, shard: int) -> str | None:
+        """The name of the content of a shard's file, where there is one: a place in it is none in another."""
+        origin = self._shards[shard].origin if shard < len(self._shards) else None
+        return origin.etag[:16] if isinstance(origin, HubOrigin) and origin.etag else None
 
     def load(self, state: State) -> None:
         try:
@@ -211,6 +218,13 @@ class _FilesRun(Run):
         except (KeyError, TypeError) as error:
             msg = f"the state does not fit the stream: files got {state!r:.200}"
             raise StateError(msg) from error
+        content = self._content(self._shard)
+        if content is not None and state.get("content", content) != content:
+            msg = (
+                f"the state is of other data: {self._shards[self._shard].origin} has changed since it was taken. Load the "
+                "dataset with the revision= that the state is of, or start anew."
+            )
+            raise StateError(msg)
         self.release()
 
     def release(self) -> None:

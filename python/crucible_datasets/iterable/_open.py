@@ -62,8 +62,11 @@ class Readers:
         missing = [origin for origin in distinct if found[id(origin)] is None]
         if missing:
             make = READERS[reading.format]
-            with ThreadPoolExecutor(min(_AT_ONCE, len(missing))) as pool:
+            pool = ThreadPoolExecutor(min(_AT_ONCE, len(missing)))
+            try:
                 opened = list(pool.map(lambda origin: make(origin.open(), reading), missing))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C does not wait for the others
             for origin, reader in zip(missing, opened, strict=True):
                 found[id(origin)] = reader
                 self._keep(origin, reading, reader)

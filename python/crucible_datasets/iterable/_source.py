@@ -31,16 +31,26 @@ class LocalOrigin:
 
 @dataclass(frozen=True)
 class HubOrigin:
-    """A file of a hub dataset at a commit."""
+    """A file of a hub dataset at a commit.
+
+    Attributes:
+        client, repo_id, commit, path: what names it.
+        size, etag: its length and the name of its content, as the listing of the commit has them.
+    """
 
     client: HubClient
     repo_id: str
     commit: str
     path: str
+    size: int | None = None
+    etag: str | None = None
+
+    def __str__(self) -> str:
+        return f"hf://datasets/{self.repo_id}@{self.commit}/{self.path}"
 
     def open(self) -> Source:
         """The file's bytes, by range requests."""
-        return Source.hub(self.client, "dataset", self.repo_id, self.path, self.commit)
+        return Source.hub(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,8 @@ class Repository:
     def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:  # noqa: ARG002
         """The files, to stream."""
         remote = self._remote
-        return [HubOrigin(remote.client, remote.repo_id, remote.commit, path) for path in paths]
+        facts = remote.facts
+        return [HubOrigin(remote.client, remote.repo_id, remote.commit, path, *facts[path]) for path in paths]
 
     def _gated(self, error: GatedRepoError) -> DatasetNotFoundError:
         return _not_found(f"Dataset '{self.name}' is a gated dataset on the Hub: {error}", error)

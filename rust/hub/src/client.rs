@@ -28,6 +28,12 @@ impl HubClient {
         &self.config
     }
 
+    /// The same client that waits longer for a server that is away (`HubConfig::patient`).
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { config: self.config.patient(), ..self }
+    }
+
     pub(crate) fn http(&self) -> &Http {
         &self.http
     }

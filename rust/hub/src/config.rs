@@ -41,6 +41,7 @@ pub struct HubConfig {
     pub(crate) total_timeout: Duration,
     pub(crate) max_retries: u32,
     pub(crate) retry_base: Duration,
+    pub(crate) outages: Outages,
     pub(crate) lock_timeout: Duration,
     /// Connections for the parts of large files (`HFHUB_CONNECTIONS`).
     pub(crate) connections: usize,
@@ -55,6 +56,15 @@ pub(crate) enum LockMode {
     Soft,
     /// Not at all: the same file may be downloaded more than once.
     Off,
+}
+
+/// How long a server that is away is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outages {
+    /// At the start of something.
+    Short,
+    /// In the middle (see `HubConfig::patient`).
+    Long,
 }
 
 /// With several ranks visible, they need not all ask which commit a branch is.
@@ -138,6 +148,7 @@ impl HubConfig {
             total_timeout: seconds("HFHUB_TOTAL_TIMEOUT", TOTAL_TIMEOUT.as_secs()),
             max_retries: whole("HFHUB_MAX_RETRIES").unwrap_or(5),
             retry_base: Duration::from_millis(whole("HFHUB_RETRY_BASE_MS").unwrap_or(500).into()),
+            outages: Outages::Short,
             lock_timeout: fraction("HFHUB_LOCK_TIMEOUT").unwrap_or(Duration::from_secs(600)),
             connections: whole("HFHUB_CONNECTIONS").map_or(8, |n| (n as usize).clamp(1, 64)),
         }
@@ -207,6 +218,14 @@ impl HubConfig {
     #[must_use]
     pub fn with_retries(mut self, retries: u32, base: Duration) -> Self {
         (self.max_retries, self.retry_base) = (retries, base);
+        self
+    }
+
+    /// For those who are in the middle of something: a server that is away for a minute costs a minute, not the run. It is
+    /// asked more often, and not much later than it is back.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.outages = Outages::Long;
         self
     }
 

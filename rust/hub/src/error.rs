@@ -80,6 +80,8 @@ pub struct Context {
     pub revision: Option<String>,
     /// Path in the repository, or of a local file.
     pub path: Option<String>,
+    /// First of the bytes that were asked for, where it was a range.
+    pub offset: Option<u64>,
     /// What to do about it.
     pub hint: Option<String>,
     /// Seconds that the server asked to wait.
@@ -173,6 +175,15 @@ impl HubError {
             self.context.tries = Some(tries);
         }
         self
+    }
+
+    /// Names the bytes that were asked for, and the file where the text does not.
+    #[must_use]
+    pub(crate) fn of_range(mut self, range: &std::ops::Range<u64>, name: &str) -> Self {
+        let of = if self.message.contains(name) { String::new() } else { format!(" of {name}") };
+        let said = format!(" (bytes {}-{}{of})", range.start, range.end.saturating_sub(1));
+        self.message.push_str(&said);
+        self.with(|c| c.offset = Some(range.start))
     }
 
     /// Adds the server's words, which came late.

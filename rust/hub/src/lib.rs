@@ -7,12 +7,13 @@
 //! | [`api`] | info, listing, metadata |
 //! | `cache` | the official layout on disk: paths, atomic writes, locks |
 //! | [`download`] | one file, several, a snapshot: resumed, verified |
-//! | [`range`], [`stream`] | a remote file read by byte ranges, or from a position on |
+//! | [`range`], [`stream`], [`along`] | a remote file read by byte ranges, or from a position on; its hash on the way |
 //! | [`server`] | a read-only mirror over a folder |
 //!
 //! Nothing here makes threads or a runtime: the caller brings tokio.
 #![forbid(unsafe_code)]
 
+pub mod along;
 pub mod api;
 pub mod auth;
 mod cache;
@@ -31,6 +32,7 @@ pub mod repo;
 pub mod server;
 pub mod stream;
 
+pub use along::Along;
 pub use api::{FileMeta, RepoInfo, TreeEntry};
 pub use auth::{Token, TokenChoice, TokenSource};
 pub use cache::extract::{ExtractLimits, Extracted, extract};

@@ -2,17 +2,19 @@
 //! address ran out.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, RANGE};
 use reqwest::{Method, Response};
 use url::Url;
 
 use crate::client::HubClient;
+use crate::download::watchdog::{Patience, Watch};
 use crate::error::{HubError, HubErrorKind};
-use crate::http::answer::{connection_error, error_of, header};
+use crate::http::answer::{error_of, header};
 use crate::http::client::{Redirects, shown};
-use crate::http::retry::{delay, with_retries};
+use crate::http::retry::with_retries;
+use crate::progress::Progress;
 use crate::repo::RepoRef;
 
 /// What a file is called.
@@ -35,7 +37,7 @@ impl Target {
 }
 
 /// What is known of the place. A later answer bumps `turn`, so that a failure at an old address renews only once.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Known {
     at: Option<Url>,
     turn: u64,
@@ -71,6 +73,27 @@ impl Place {
             known: Mutex::new(known),
             resolving: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// The same place for another client. After a fork a lock may be held for ever by a thread that is gone, so nothing is
+    /// waited for: then the address is asked for anew.
+    pub(crate) fn again(&self, client: HubClient) -> Arc<Self> {
+        let known = match self.known.try_lock() {
+            Ok(known) => known.clone(),
+            Err(TryLockError::Poisoned(known)) => known.into_inner().clone(),
+            Err(TryLockError::WouldBlock) => Known::default(),
+        };
+        Arc::new(Self {
+            client,
+            target: self.target.clone(),
+            size: self.size,
+            known: Mutex::new(known),
+            resolving: tokio::sync::Mutex::default(),
+        })
+    }
+
+    pub(crate) fn client(&self) -> &HubClient {
+        &self.client
     }
 
     pub(crate) fn target(&self) -> &Target {
@@ -261,11 +284,19 @@ impl Place {
 
     /// A failure of this file, wherever it was.
     pub(crate) fn about(&self, kind: HubErrorKind, message: String) -> HubError {
-        HubError::new(kind, message).with(|c| {
-            if let Target::Hub { repo, path } = &self.target {
-                c.repo_id = Some(repo.id.clone());
-                c.revision = Some(repo.revision.clone());
-                c.path = Some(path.clone());
+        self.located(HubError::new(kind, message))
+    }
+
+    /// The failure with the file's name among its facts.
+    pub(crate) fn located(&self, error: HubError) -> HubError {
+        error.with(|c| match &self.target {
+            Target::Hub { repo, path } => {
+                c.repo_id.get_or_insert_with(|| repo.id.clone());
+                c.revision.get_or_insert_with(|| repo.revision.clone());
+                c.path.get_or_insert_with(|| path.clone());
+            }
+            Target::Web { url } => {
+                c.url.get_or_insert_with(|| shown(url));
             }
         })
     }
@@ -276,17 +307,19 @@ impl Place {
     /// As `open`; `Connection` when the body keeps ending early.
     pub(crate) async fn fill(&self, range: Range<u64>, into: &mut bytes::BytesMut) -> Result<(), HubError> {
         let wanted = range.end - range.start;
-        let mut idle = 0;
+        let mut patience = Patience::new(self.client.config());
+        let progress = Progress::default();
         while (into.len() as u64) < wanted {
             let before = into.len();
             let Opened { mut response, url, mut skip } =
                 self.open(range.start + before as u64, Some(range.end)).await?;
+            let mut watch = Watch::new(self.client.config().transport().read_timeout);
             let failure = loop {
                 let left = wanted - into.len() as u64;
                 if left == 0 {
                     return Ok(());
                 }
-                match response.chunk().await {
+                match watch.chunk(&mut response, &url, &progress).await {
                     Ok(Some(chunk)) => {
                         let from = usize::try_from(skip).map_or(chunk.len(), |s| s.min(chunk.len()));
                         skip -= from as u64;
@@ -298,33 +331,28 @@ impl Place {
                     Err(error) => break Some(error),
                 }
             };
-            idle = if into.len() > before { 0 } else { idle + 1 };
-            self.pause(idle, failure, &url).await?;
+            patience.received((into.len() - before) as u64, Some(wanted - before as u64));
+            self.wait(&mut patience, &progress, failure, &url).await?;
         }
         Ok(())
     }
 
-    /// After a body that ended early: waits before the next try, or gives up when nothing came for too long.
+    /// After a body that ended early: waits before the next try, or gives up when hardly anything came for too long.
     ///
     /// # Errors
     /// `Connection` when it gives up.
-    pub(crate) async fn pause(
+    pub(crate) async fn wait(
         &self,
-        idle: u32,
-        failure: Option<reqwest::Error>,
+        patience: &mut Patience,
+        progress: &Progress,
+        failure: Option<HubError>,
         url: &Url,
     ) -> Result<(), HubError> {
-        let config = self.client.config();
-        if idle > config.max_retries {
-            let ended = || {
-                let message = format!("{}: the body ended early", self.target.shown());
-                self.named(HubErrorKind::Connection, message, url)
-            };
-            return Err(failure.map_or_else(ended, |e| connection_error("receiving a range", Some(url), e)));
-        }
-        if idle > 0 {
-            tokio::time::sleep(delay(config.retry_base, idle - 1, None)).await;
-        }
+        let ended = || {
+            let message = format!("{}: the body ended early", self.target.shown());
+            self.named(HubErrorKind::Connection, message, url)
+        };
+        tokio::time::sleep(patience.after(failure.unwrap_or_else(ended), progress)?).await;
         Ok(())
     }
 }

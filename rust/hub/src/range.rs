@@ -49,7 +49,12 @@ impl HubClient {
     /// # Errors
     /// As `file_metadata`; `Http` if the hub does not say the length.
     pub async fn open_remote(&self, repo: &RepoRef, path: &str) -> Result<RemoteFile, HubError> {
-        let meta = self.file_metadata(repo, path).await?;
+        let named = |error: HubError| {
+            error.with(|c| {
+                c.path.get_or_insert_with(|| path.to_owned());
+            })
+        };
+        let meta = self.file_metadata(repo, path).await.map_err(named)?;
         let size = meta.size.ok_or_else(|| {
             HubError::new(
                 HubErrorKind::Http,
@@ -140,6 +145,17 @@ impl RemoteFile {
         &self.place
     }
 
+    /// The same file over another client: for a forked child, or to wait longer for a server. No request is made.
+    #[must_use]
+    pub fn over(&self, client: HubClient) -> Self {
+        Self { place: self.place.again(client), etag: self.etag.clone(), web: self.web.clone() }
+    }
+
+    /// The client that asks.
+    pub fn client(&self) -> &HubClient {
+        self.place.client()
+    }
+
     /// Length in bytes; 0 where a web server does not say it (see `size`).
     #[expect(clippy::len_without_is_empty, reason = "a file, not a collection")]
     pub fn len(&self) -> u64 {
@@ -211,7 +227,12 @@ impl RemoteFile {
         futures::stream::iter(parts)
             .map(|part| async move {
                 let mut bytes = BytesMut::with_capacity((part.end - part.start) as usize);
-                self.place.fill(part, &mut bytes).await.map(|()| bytes.freeze())
+                match self.place.fill(part.clone(), &mut bytes).await {
+                    Ok(()) => Ok(bytes.freeze()),
+                    Err(error) => {
+                        Err(self.place.located(error).of_range(&part, &self.place.target().shown()))
+                    }
+                }
             })
             .buffered(AT_A_TIME)
             .try_collect()

@@ -3,8 +3,11 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::download::verify::Verifier;
+use crate::download::watchdog::Patience;
 use crate::error::{HubError, HubErrorKind};
+use crate::http::answer::connection_error;
 use crate::place::{Opened, Target};
+use crate::progress::Progress;
 use crate::range::RemoteFile;
 
 /// The rest of a file as it comes. Continued after cuts; a call that is dropped loses nothing.
@@ -16,7 +19,7 @@ pub struct RemoteStream {
     /// Came, and was not handed out yet.
     pending: BytesMut,
     verifier: Option<(Verifier, String)>,
-    idle: u32,
+    patience: Patience,
     finished: bool,
 }
 
@@ -32,6 +35,7 @@ impl RemoteStream {
         let of_hub = matches!(file.place().target(), Target::Hub { .. });
         let verifier =
             file.etag().filter(|_| whole && of_hub).map(|etag| (Verifier::new(etag, size), etag.to_owned()));
+        let patience = Patience::new(file.client().config());
         Self {
             file,
             at: start,
@@ -39,7 +43,7 @@ impl RemoteStream {
             body: None,
             pending: BytesMut::new(),
             verifier,
-            idle: 0,
+            patience,
             finished: false,
         }
     }
@@ -95,7 +99,7 @@ impl RemoteStream {
                     chunk.truncate(usize::try_from(end - self.at).unwrap_or(usize::MAX));
                 }
                 if !chunk.is_empty() {
-                    self.idle = 0;
+                    self.patience.received(chunk.len() as u64, self.end.map(|end| end - self.at));
                     self.at += chunk.len() as u64;
                     if let Some((verifier, _)) = &mut self.verifier {
                         verifier.update(&chunk);
@@ -106,12 +110,11 @@ impl RemoteStream {
             }
             Ok(None) if self.end.is_none() => return self.finish(),
             Ok(None) => None,
-            Err(error) => Some(error),
+            Err(error) => Some(connection_error("receiving a file", Some(&body.url), error)),
         };
         let url = body.url.clone();
         self.body = None;
-        self.idle += 1;
-        self.file.place().pause(self.idle - 1, failure, &url).await
+        self.file.place().wait(&mut self.patience, &Progress::default(), failure, &url).await
     }
 
     fn finish(&mut self) -> Result<(), HubError> {

@@ -11,10 +11,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crucible_data::Cancel;
+use crucible_data::{Cancel, DataError};
 use pyo3::prelude::*;
 
-use crate::engine::engine;
+use crate::engine::{Engine, engine};
 use crate::errors::Error;
 use crate::hub::request::show_warnings;
 
@@ -39,6 +39,7 @@ where
         let (slot, stop) = (&mut result, &cancel);
         engine.cpu.in_place_scope(|scope| {
             scope.spawn(move |_| {
+                let _known = Stoppable::by(stop);
                 *slot = Some(caught(|| work(stop).map_err(Into::into)));
                 let _ = done.send(());
             });
@@ -84,6 +85,7 @@ where
     let cancel = Cancel::new();
     let stop = cancel.clone();
     engine.cpu.spawn(move || {
+        let _known = Stoppable::by(&stop);
         let result = caught(|| {
             stop.check().map_err(Error::from)?;
             work(&stop).map_err(Into::into)
@@ -163,6 +165,48 @@ where
         show_warnings(py, http)?;
     }
     Ok(value)
+}
+
+thread_local! {
+    /// What stops the work that this decode thread does.
+    static STOP: RefCell<Option<Cancel>> = const { RefCell::new(None) };
+}
+
+/// While it lives, waits on this thread end when the work is asked to stop. A thread that waits for parts of its work may
+/// do other work meanwhile: the flag before comes back.
+struct Stoppable(Option<Cancel>);
+
+impl Stoppable {
+    fn by(cancel: &Cancel) -> Self {
+        Self(STOP.with(|stop| stop.borrow_mut().replace(cancel.clone())))
+    }
+}
+
+impl Drop for Stoppable {
+    fn drop(&mut self) {
+        let before = self.0.take();
+        STOP.with(|stop| *stop.borrow_mut() = before);
+    }
+}
+
+/// Runs a future on a decode thread. It is dropped, its connections with it, when the work there is asked to stop.
+///
+/// # Errors
+/// `Cancelled`.
+pub(crate) fn block<T>(engine: &Engine, work: impl Future<Output = T>) -> Result<T, DataError> {
+    let Some(stop) = STOP.with(|stop| stop.borrow().clone()) else {
+        return Ok(engine.io.block_on(work)); // a part of some work, done by another thread
+    };
+    engine.io.block_on(async {
+        let mut work = std::pin::pin!(work);
+        let mut clock = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                _ = clock.tick() => stop.check()?,
+            }
+        }
+    })
 }
 
 /// Turns a panic into an error: PyO3's own `PanicException` slips past `except Exception`.

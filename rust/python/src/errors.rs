@@ -152,6 +152,7 @@ fn hub_exception(py: Python<'_>, error: &HubError) -> PyResult<PyErr> {
     facts.set_item("repo_id", &context.repo_id)?;
     facts.set_item("revision", &context.revision)?;
     facts.set_item("path", &context.path)?;
+    facts.set_item("offset", context.offset)?;
     facts.set_item("retry_after", context.retry_after)?;
     facts.set_item("tries", context.tries)?;
     if !context.headers.is_empty() {

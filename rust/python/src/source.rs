@@ -2,25 +2,32 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use crucible_data::{ByteSource, DataError, DataErrorKind, LocalSource, MemorySource};
-use crucible_hub::{HubError, RemoteFile};
+use crucible_hub::{Along, HashForm, HubClient, HubError, HubErrorKind, RemoteFile};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyTuple};
 
 use crate::door;
-use crate::engine::engine;
+use crate::engine::{Engine, engine};
 use crate::errors::{self, Error};
-use crate::hub::client::HubClient;
+use crate::hub::client::HubClient as Settings;
 use crate::limits::limits;
 
-/// A hub file read by ranges from decode threads: each read blocks its thread, never the I/O runtime.
+/// A remote file read by ranges from decode threads: each read blocks its thread, never the I/O runtime.
+///
+/// Readers hold it for long, so it may find itself in a forked child. There it reads over connections of the child.
 struct HubSource {
     name: String,
     file: RemoteFile,
+    pid: u32,
+    /// The file in a forked child, with its pid. Never waited for: after another fork it may be locked for ever.
+    child: Mutex<Option<(u32, RemoteFile)>>,
+    /// The hash of what was read in order. Not waited for either.
+    along: Mutex<Option<Along>>,
 }
 
 impl ByteSource for HubSource {
@@ -33,30 +40,84 @@ impl ByteSource for HubSource {
     }
 
     fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
-        self.block_on(self.file.read_range(range))
+        let start = range.start;
+        let bytes = self.block_on(|file| async move { file.read_range(range).await })?;
+        self.saw(start, &bytes)?;
+        Ok(bytes)
     }
 
     fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, DataError> {
-        self.block_on(self.file.read_ranges(ranges))
+        self.block_on(|file| async move { file.read_ranges(ranges).await })
     }
 }
 
 impl HubSource {
-    fn block_on<T>(&self, work: impl Future<Output = Result<T, HubError>>) -> Result<T, DataError> {
+    /// A file that this process opened. It is in the middle of something, so it waits longer for a server.
+    fn new(name: String, file: &RemoteFile) -> Self {
+        let file = file.over(file.client().clone().patient());
+        let along = Mutex::new(file.along());
+        Self { name, file, pid: std::process::id(), child: Mutex::new(None), along }
+    }
+
+    /// The file over the connections of this process.
+    fn here(&self, engine: &Engine) -> Result<RemoteFile, HubError> {
+        let pid = std::process::id();
+        if pid == self.pid {
+            return Ok(self.file.clone());
+        }
+        let mut known = self.child.try_lock().ok();
+        if let Some(Some((owner, file))) = known.as_deref()
+            && *owner == pid
+        {
+            return Ok(file.clone());
+        }
+        let config = self.file.client().config().clone();
+        let client = HubClient::new(config.clone(), engine.http(&config)?);
+        let file = self.file.over(client);
+        if let Some(known) = known.as_deref_mut() {
+            std::mem::forget(known.replace((pid, file.clone()))); // what was there belongs to the parent
+        }
+        Ok(file)
+    }
+
+    fn block_on<T, F>(&self, work: impl FnOnce(RemoteFile) -> F) -> Result<T, DataError>
+    where
+        F: Future<Output = Result<T, HubError>>,
+    {
         let engine =
             engine().map_err(|_| DataError::new(DataErrorKind::Internal, "the engine cannot start"))?;
-        engine.io.block_on(work).map_err(|e| {
-            DataError::new(DataErrorKind::Io, "reading from the hub failed")
-                .with_path(&self.name)
-                .with_source(e)
-        })
+        let file = self.here(engine).map_err(|e| self.failed(e))?;
+        door::block(engine, work(file))?.map_err(|e| self.failed(e))
     }
+
+    fn failed(&self, error: HubError) -> DataError {
+        DataError::new(DataErrorKind::Io, "reading from the hub failed")
+            .with_path(&self.name)
+            .with_source(error)
+    }
+
+    fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
+        // Two that read at once do not read in order.
+        match self.along.try_lock().as_deref_mut() {
+            Ok(Some(along)) => along.saw(start, bytes).map_err(|e| self.failed(e)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What to do when a file is not the one that the commit has.
+const CHANGED: &str = "A mirror or proxy gives other bytes than the commit has, or the repository was made anew under its name. Load the dataset again.";
+
+/// Whether two names of contents are hashes of one kind: others cannot be compared.
+fn hashes(one: &str, two: &str) -> bool {
+    let form = HashForm::of_name(one);
+    form.is_some() && form == HashForm::of_name(two)
 }
 
 /// What a `Source` was made from: enough to make it again in another process.
 enum Origin {
     Local(String),
-    Hub { client: Py<HubClient>, kind: String, repo_id: String, path: String, revision: String },
+    Hub { client: Py<Settings>, kind: String, repo_id: String, path: String, revision: String },
     Memory(Py<PyBytes>),
     Remote(Py<crate::hub::remote::RemoteFile>),
 }
@@ -76,11 +137,11 @@ impl Source {
         let this = slf.get();
         match &this.origin {
             Origin::Hub { client, kind, repo_id, path, revision } if this.pid != std::process::id() => {
-                open_hub(client.bind(py), kind, repo_id, path, revision)
+                Ok(open_hub(client.bind(py), kind, repo_id, path, revision)?.0)
             }
             Origin::Remote(file) if this.pid != std::process::id() => {
                 let file = file.get();
-                Ok(Arc::new(HubSource { name: file.name(), file: file.here(py)? }))
+                Ok(Arc::new(HubSource::new(file.name(), &file.here(py)?)))
             }
             _ => Ok(this.bytes.clone()),
         }
@@ -88,17 +149,17 @@ impl Source {
 }
 
 fn open_hub(
-    client: &Bound<'_, HubClient>,
+    client: &Bound<'_, Settings>,
     kind: &str,
     repo_id: &str,
     path: &str,
     revision: &str,
-) -> PyResult<Arc<dyn ByteSource>> {
+) -> PyResult<(Arc<dyn ByteSource>, Option<String>)> {
     let repo = crate::hub::client::repo_ref(kind, repo_id, Some(revision))?;
-    let live = client.get().live()?;
+    let live = client.get().live()?.patient();
     let file = door::wait(client.py(), async { live.open_remote(&repo, path).await })?;
     let name = format!("hf://{}/{}@{}/{}", crate::hub::client::plural(kind), repo_id, revision, path);
-    Ok(Arc::new(HubSource { name, file }))
+    Ok((Arc::new(HubSource::new(name, &file)), file.etag().map(str::to_owned)))
 }
 
 #[pymethods]
@@ -112,21 +173,33 @@ impl Source {
 
     /// A file of a hub repository, read by ranges.
     #[staticmethod]
-    #[pyo3(signature = (client, kind, repo_id, path, revision, size=None))]
+    #[pyo3(signature = (client, kind, repo_id, path, revision, size=None, etag=None))]
     fn hub(
-        client: Bound<'_, HubClient>,
+        client: Bound<'_, Settings>,
         kind: String,
         repo_id: String,
         path: String,
         revision: String,
         size: Option<u64>,
+        etag: Option<&str>,
     ) -> PyResult<Self> {
-        let bytes = open_hub(&client, &kind, &repo_id, &path, &revision)?;
-        if let Some(size) = size
-            && size != bytes.len()
+        let (bytes, found) = open_hub(&client, &kind, &repo_id, &path, &revision)?;
+        let told = |what: &str| {
+            let message = format!(
+                "{path} of {repo_id}@{revision} changed: the listing of the commit has another {what}"
+            );
+            let error = HubError::new(HubErrorKind::Integrity, message).with(|c| {
+                (c.repo_id, c.revision) = (Some(repo_id.clone()), Some(revision.clone()));
+                (c.path, c.offset) = (Some(path.clone()), Some(0));
+            });
+            Err(errors::hub(error.with_hint(CHANGED)))
+        };
+        if size.is_some_and(|size| size != bytes.len()) {
+            return told("size");
+        }
+        if etag.is_some_and(|etag| found.as_deref().is_some_and(|found| found != etag && hashes(etag, found)))
         {
-            let message = format!("the listing said {size} bytes, the file has {}", bytes.len());
-            return Err(errors::data(DataError::new(DataErrorKind::Io, message).with_path(bytes.name())));
+            return told("hash");
         }
         let origin = Origin::Hub { client: client.unbind(), kind, repo_id, path, revision };
         Ok(Self { origin, pid: std::process::id(), bytes })
@@ -135,7 +208,7 @@ impl Source {
     /// A file that was opened: of a repository or of a web server, read by ranges.
     #[staticmethod]
     fn remote(py: Python<'_>, file: Bound<'_, crate::hub::remote::RemoteFile>) -> PyResult<Self> {
-        let bytes = Arc::new(HubSource { name: file.get().name(), file: file.get().here(py)? });
+        let bytes = Arc::new(HubSource::new(file.get().name(), &file.get().here(py)?));
         Ok(Self { origin: Origin::Remote(file.unbind()), pid: std::process::id(), bytes })
     }
 

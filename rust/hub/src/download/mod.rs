@@ -30,7 +30,7 @@ mod preflight;
 mod snapshot;
 mod target;
 pub(crate) mod verify;
-mod watchdog;
+pub(crate) mod watchdog;
 
 /// How to download.
 #[derive(Clone, Debug)]

@@ -22,19 +22,19 @@ const EARNS: u64 = 64 << 10;
 const EARNS_SHARE: u64 = 32;
 
 /// Watches one body: an error when no byte comes for the read timeout, or hardly any for twice that.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     limit: Duration,
     since: Instant,
     bytes: u64,
 }
 
 impl Watch {
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(crate) fn new(limit: Duration) -> Self {
         Self { limit, since: Instant::now(), bytes: 0 }
     }
 
     /// The next bytes of a body; `None` at its end.
-    pub(super) async fn chunk(
+    pub(crate) async fn chunk(
         &mut self,
         response: &mut Response,
         at: &Url,
@@ -73,7 +73,7 @@ fn slow(at: &Url, what: &str) -> HubError {
 
 /// Tries that are left. A failure costs one, bytes that came earn them back, so the number of requests is bounded by
 /// the size, whatever a server does.
-pub(super) struct Patience {
+pub(crate) struct Patience {
     left: u32,
     most: u32,
     in_a_row: u32,
@@ -88,7 +88,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn new(config: &HubConfig) -> Self {
+    pub(crate) fn new(config: &HubConfig) -> Self {
         let most = config.max_retries;
         let (base, longest) = (config.retry_base, config.total_timeout);
         Self {
@@ -105,7 +105,7 @@ impl Patience {
     }
 
     /// Bytes came since the last failure, of so many that were missing, where that is known.
-    pub(super) fn received(&mut self, bytes: u64, missing: Option<u64>) {
+    pub(crate) fn received(&mut self, bytes: u64, missing: Option<u64>) {
         let price = missing.map_or(EARNS, |missing| (missing / EARNS_SHARE).clamp(1, EARNS));
         self.earned += bytes;
         let tries = self.earned / price;
@@ -118,7 +118,7 @@ impl Patience {
     }
 
     /// How long to wait before the next try after a failure that may pass; the error comes back when there is none.
-    pub(super) fn after(&mut self, error: HubError, progress: &Progress) -> Result<Duration, HubError> {
+    pub(crate) fn after(&mut self, error: HubError, progress: &Progress) -> Result<Duration, HubError> {
         let asked = error.context().retry_after;
         self.failures += 1;
         if error.kind() == HubErrorKind::RateLimited {

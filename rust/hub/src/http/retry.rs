@@ -10,13 +10,17 @@ use tokio::time::Instant;
 use super::budget::epoch;
 use super::pulse::{PULSE, Waiting};
 use super::random;
-use crate::config::HubConfig;
+use crate::config::{HubConfig, Outages};
 use crate::error::{HubError, HubErrorKind};
 
 /// Longest single wait, in seconds: a rate-limit window of the Hub.
 const LONGEST: f64 = 300.0;
 /// A refused connection or unknown host is tried again this often: it is there soon, or not at all.
 const REFUSED_RETRIES: u32 = 2;
+/// In the middle of something a server is asked so many times more often, since it was there a moment ago…
+const PATIENT_TIMES: u32 = 6;
+/// …and the waits double only so often: with the usual settings 30 tries, 2 s apart, are a minute.
+const PATIENT_DOUBLINGS: u32 = 2;
 /// A server that says when to come back is asked again this often; the total deadline is what ends it.
 const LIMITED_RETRIES: u32 = 50;
 /// Waiters that a server sends away for the same time come back this far apart, in seconds.
@@ -103,7 +107,9 @@ where
             if !error.is_transient() || tries > allowed(config, &error) {
                 return Err(error.tried(tries, start.elapsed()));
             }
-            let wait = delay(config.retry_base, tries - 1, error.context().retry_after);
+            let doubled =
+                if config.outages == Outages::Long { (tries - 1).min(PATIENT_DOUBLINGS) } else { tries - 1 };
+            let wait = delay(config.retry_base, doubled, error.context().retry_after);
             if Instant::now() + wait >= end {
                 return Err(error.tried(tries, start.elapsed()));
             }
@@ -120,12 +126,19 @@ async fn wait_politely_or_not(error: &HubError, wait: Duration) {
 
 /// How often to try again after an error.
 fn allowed(config: &HubConfig, error: &HubError) -> u32 {
+    let patient = if config.outages == Outages::Long {
+        config.max_retries.saturating_mul(PATIENT_TIMES)
+    } else {
+        config.max_retries
+    };
     match error.kind() {
-        HubErrorKind::Connection if error.is_refused() => config.max_retries.min(REFUSED_RETRIES),
+        HubErrorKind::Connection if error.is_refused() && config.outages == Outages::Short => {
+            patient.min(REFUSED_RETRIES)
+        }
         HubErrorKind::RateLimited if config.max_retries > 0 && error.context().retry_after.is_some() => {
             LIMITED_RETRIES.max(config.max_retries)
         }
-        _ => config.max_retries,
+        _ => patient,
     }
 }
 
@@ -200,6 +213,21 @@ mod tests {
             Err::<(), _>(HubError::new(HubErrorKind::BadRequest, "no"))
         }));
         assert_eq!(error.unwrap_err().to_string(), "no");
+    }
+
+    #[test]
+    fn the_patient_ask_more_often_and_wait_no_longer() {
+        let calls = AtomicU64::new(0);
+        let down = || async {
+            calls.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(HubError::new(HubErrorKind::Connection, "gone").with(|c| c.unreachable = true))
+        };
+        let start = Instant::now();
+        assert!(run(with_retries(&config(5, 60.0).patient(), down)).is_err());
+        assert_eq!(calls.load(Ordering::Relaxed), 31);
+        assert!(start.elapsed() < Duration::from_secs(5), "waits of 1, 2, 4, 4… ms");
+        assert!(run(with_retries(&config(0, 60.0).patient(), down)).is_err());
+        assert_eq!(calls.load(Ordering::Relaxed), 32);
     }
 
     #[test]
