@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from _crucible._native import Table
+from crucible_datasets.dataset._index_files import state_of
 from crucible_datasets.dataset._map import MapMixin
 from crucible_datasets.dataset._order import legacy_seed
 from crucible_datasets.dataset._stratify import stratified
@@ -42,17 +43,17 @@ class ArrangeMixin(MapMixin):
             column_names: the column, or several: later ones decide where earlier ones are equal.
             reverse: whether large values come first: for all columns, or one for each.
             null_placement: "at_end" (or "last") or "at_start" (or "first").
-            keep_in_memory: accepted for compatibility: row numbers are always in memory.
-            load_from_cache_file: accepted for compatibility.
-            indices_cache_file_name: accepted for compatibility.
+            keep_in_memory: as for `shuffle`.
+            load_from_cache_file: the same.
+            indices_cache_file_name: the same.
             writer_batch_size: accepted for compatibility.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
-            ValueError: unknown columns, another number of `reverse` than of columns, an unknown placement.
+            ValueError: a file and `keep_in_memory`, unknown columns, another number of `reverse` than of columns, an unknown placement.
             TypeError: columns of lists, images and the like. Structs are sorted by their fields.
         """
-        del keep_in_memory, load_from_cache_file, indices_cache_file_name, writer_batch_size, new_fingerprint
+        del writer_batch_size
         if len(self) == 0:
             return self
         names = [column_names] if isinstance(column_names, str) else list(column_names)
@@ -68,8 +69,19 @@ class ArrangeMixin(MapMixin):
             msg = f"null_placement must be one of {list(_PLACES)}, got {null_placement!r}"
             raise ValueError(msg)
         keys = [(name, bool(down)) for name, down in zip(names, directions, strict=True)]
+        file = self._index_file(
+            indices_cache_file_name,
+            "sort",
+            {"keys": keys, "nulls first": _PLACES[null_placement]},
+            new_fingerprint,
+            keep_in_memory=keep_in_memory,
+            load=load_from_cache_file,
+        )
+        found = self._ordered_before(file, new_fingerprint)
+        if found is not None:
+            return found
         table, keys = self._flat_keys(keys)
-        return self._with(self._table.select(table.sort_indices(keys, _PLACES[null_placement])))
+        return self._ordered(table.sort_indices(keys, _PLACES[null_placement]), file, new_fingerprint)
 
     def _flat_keys(self, keys: list[tuple[str, bool]]) -> tuple[Table, list[tuple[str, bool]]]:
         """The keys, structs replaced by their fields, and a table that has them."""
@@ -119,11 +131,11 @@ class ArrangeMixin(MapMixin):
             features: features to cast to.
             disable_nullable: accepted for compatibility.
             num_proc: accepted for compatibility: the copy is made by all cores.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
         """
-        del keep_in_memory, cache_file_name, writer_batch_size, disable_nullable, num_proc, new_fingerprint
-        made = self._with(Table.side_by_side([self._table])) if self.column_names else self
-        return made if features is None else made._recast(features)
+        del keep_in_memory, cache_file_name, writer_batch_size, disable_nullable, num_proc
+        made = self._with(Table.side_by_side([self._table]) if self.column_names else self._table)
+        return (made if features is None else made._recast(features))._named(new_fingerprint)
 
     def _recast(self, features: Features) -> Self:
         return self._with(self._table.with_features(features.to_text()), features)
@@ -153,13 +165,13 @@ class ArrangeMixin(MapMixin):
             stratify_by_column: a ClassLabel column whose shares are kept in both parts.
             seed: seed of `numpy.random.default_rng`; taken from numpy's global state when absent.
             generator: a generator to draw from instead.
-            keep_in_memory: accepted for compatibility.
-            load_from_cache_file: accepted for compatibility.
-            train_indices_cache_file_name: accepted for compatibility.
-            test_indices_cache_file_name: accepted for compatibility.
+            keep_in_memory: whether no file is written.
+            load_from_cache_file: whether files that are there, both of them, are used; as for `shuffle`.
+            train_indices_cache_file_name: a file for the row numbers of the train part, as for `shuffle`.
+            test_indices_cache_file_name: the same for the test part.
             writer_batch_size: accepted for compatibility.
-            train_new_fingerprint: accepted for compatibility.
-            test_new_fingerprint: accepted for compatibility.
+            train_new_fingerprint: fingerprint of the train part.
+            test_new_fingerprint: that of the test part.
 
         Returns:
             A `DatasetDict`.
@@ -167,27 +179,52 @@ class ArrangeMixin(MapMixin):
         Raises:
             ValueError: sizes out of range, a column that cannot be stratified by.
         """
-        del keep_in_memory, load_from_cache_file, train_indices_cache_file_name, test_indices_cache_file_name
-        del writer_batch_size, train_new_fingerprint, test_new_fingerprint
+        del writer_batch_size
         rows = len(self)
         if rows == 0:
             return type(self)._dict_type({"train": self, "test": self})
         n_train, n_test = split_sizes(rows, test_size, train_size)
+        drawn: Any
+        if generator is not None:
+            drawn = state_of(generator)
+        else:
+            drawn = legacy_seed() if seed is None and shuffle else seed
+            generator = np.random.default_rng(drawn)
+        names = {"train": train_indices_cache_file_name, "test": test_indices_cache_file_name}
+        given = {"train": train_new_fingerprint, "test": test_new_fingerprint}
+        told = [n_train, n_test, shuffle, stratify_by_column, drawn]
+        files = {
+            part: self._index_file(
+                name,
+                f"train_test_split {part}",
+                {"told": told},
+                given[part],
+                keep_in_memory=keep_in_memory,
+                load=load_from_cache_file,
+            )
+            for part, name in names.items()
+        }
+        found = {part: self._ordered_before(files[part], given[part]) for part in files if all(files.values())}
+        if found and all(made is not None for made in found.values()):
+            return type(self)._dict_type(found)
         if not shuffle:
             if stratify_by_column is not None:
                 msg = "Stratified train/test split is not implemented for `shuffle=False`"
                 raise ValueError(msg)
             train: Any = range(n_train)
             test: Any = range(n_train, n_train + n_test)
+        elif stratify_by_column is None:
+            order = generator.permutation(rows)
+            test, train = order[:n_test], order[n_test : n_test + n_train]
         else:
-            if generator is None:
-                generator = np.random.default_rng(legacy_seed() if seed is None else seed)
-            if stratify_by_column is None:
-                order = generator.permutation(rows)
-                test, train = order[:n_test], order[n_test : n_test + n_train]
-            else:
-                train, test = self._stratified(stratify_by_column, n_train, n_test, generator)
-        return type(self)._dict_type({"train": self.select(train), "test": self.select(test)})
+            train, test = self._stratified(stratify_by_column, n_train, n_test, generator)
+        parts = {
+            part: self.select(numbers)._named(given[part])
+            if files[part] is None
+            else self._ordered(np.asarray(numbers), files[part], given[part])
+            for part, numbers in (("train", train), ("test", test))
+        }
+        return type(self)._dict_type(parts)
 
     def _stratified(self, column: str, n_train: int, n_test: int, generator: np.random.Generator) -> tuple[Any, Any]:
         if column not in self._features:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.features import Features, decoder
-from crucible_datasets.fingerprint import fingerprint_of
+from crucible_datasets.fingerprint import fingerprint_of, validate_fingerprint
 from crucible_datasets.formatting import ARRAYS, Format
 from crucible_datasets.info import DatasetInfo, InfoMixin
 
@@ -64,6 +64,15 @@ class Base(InfoMixin):
     @_fingerprint.setter
     def _fingerprint(self, fingerprint: str) -> None:
         self._given = fingerprint
+
+    def _named(self, fingerprint: str | None, *files: str) -> Self:
+        """Takes down a fingerprint that was given, and files of row numbers."""
+        if fingerprint is not None:
+            validate_fingerprint(fingerprint)
+            self._given = fingerprint
+        if files:
+            self._used = (*self._used, *files)
+        return self
 
     def _of(self, info: DatasetInfo | None) -> Self:
         """Takes down what is known of it."""

@@ -196,6 +196,5 @@ class Dataset(WriteMixin):
 
     def cast_column(self, column: str, feature: Any, new_fingerprint: str | None = None) -> Self:
         """The same with one column in another feature; errors as `cast`."""
-        del new_fingerprint
         self._checked(column)
-        return self.cast(Features({**self._features, column: feature}))
+        return self.cast(Features({**self._features, column: feature}))._named(new_fingerprint)

@@ -76,15 +76,16 @@ class DatasetDict(DictSourcesMixin):
             seeds: a seed for each split.
             seed: one seed for all.
             generators: a generator for each split.
-            keep_in_memory: accepted for compatibility: row numbers are always in memory.
-            load_from_cache_file: accepted for compatibility.
-            indices_cache_file_names: accepted for compatibility.
+            keep_in_memory: as for `Dataset.shuffle`.
+            load_from_cache_file: the same.
+            indices_cache_file_names: the file of each split.
             writer_batch_size: accepted for compatibility.
 
         Raises:
             ValueError: both `seed` and `seeds` are given.
         """
-        del keep_in_memory, load_from_cache_file, indices_cache_file_names, writer_batch_size
+        del writer_batch_size
+        files = indices_cache_file_names or {}
         if seed is not None and seeds is not None:
             msg = "Please specify seed or seeds, but not both"
             raise ValueError(msg)
@@ -93,7 +94,11 @@ class DatasetDict(DictSourcesMixin):
         return type(self)(
             {
                 name: dataset.shuffle(
-                    seed if seeds is None else seeds.get(name), None if generators is None else generators.get(name)
+                    seed if seeds is None else seeds.get(name),
+                    None if generators is None else generators.get(name),
+                    keep_in_memory,
+                    load_from_cache_file,
+                    files.get(name),
                 )
                 for name, dataset in self.items()
             }
@@ -146,10 +151,10 @@ class DatasetDict(DictSourcesMixin):
         new_fingerprint: str | None = None,
     ) -> DatasetDict:
         """`Dataset.flatten_indices` of each split; arguments as there, `cache_file_names` by split."""
-        del cache_file_names, new_fingerprint
+        del cache_file_names
         return self._each(
             lambda dataset: dataset.flatten_indices(
-                keep_in_memory, None, writer_batch_size, features, disable_nullable, num_proc
+                keep_in_memory, None, writer_batch_size, features, disable_nullable, num_proc, new_fingerprint
             )
         )
 
@@ -163,9 +168,17 @@ class DatasetDict(DictSourcesMixin):
         indices_cache_file_names: dict[str, str | None] | None = None,
         writer_batch_size: int | None = 1000,
     ) -> DatasetDict:
-        """`Dataset.sort` of each split; arguments as there."""
-        del keep_in_memory, load_from_cache_file, indices_cache_file_names, writer_batch_size
-        return self._each(lambda dataset: dataset.sort(column_names, reverse, null_placement))
+        """`Dataset.sort` of each split; arguments as there, `indices_cache_file_names` by split."""
+        del writer_batch_size
+        files = indices_cache_file_names or {}
+        return type(self)(
+            {
+                name: dataset.sort(
+                    column_names, reverse, null_placement, keep_in_memory, load_from_cache_file, files.get(name)
+                )
+                for name, dataset in self.items()
+            }
+        )
 
     def unique(self, column: str) -> dict[str, list[Any]]:
         """`Dataset.unique` by split."""

@@ -38,14 +38,13 @@ class EditMixin(ArrangeMixin):
         Args:
             name: its name.
             column: a value for each row: list, numpy array, Arrow array, or `Column`.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
             feature: its feature; inferred when absent.
 
         Raises:
             ValueError: the name is taken, another number of values than of rows.
             SchemaError: values that fit no common type, or not the feature.
         """
-        del new_fingerprint
         if name in self._features:
             msg = f"The table can't have duplicated columns but columns {[name]} are duplicated."
             raise ValueError(msg)
@@ -60,20 +59,19 @@ class EditMixin(ArrangeMixin):
         text = None if feature is None else Features({name: feature}).to_text()
         table = Table.from_columns({name: values}, text)
         found = Features.from_text(table.features)[name] if feature is None else feature
-        return self._replaced(name, table, found)
+        return self._replaced(name, table, found)._named(new_fingerprint)
 
     def add_item(self, item: Mapping[str, Any], new_fingerprint: str | None = None) -> Self:
         """The same with one more row.
 
         Args:
             item: the row. Columns that it lacks are null there; its new columns are null in the other rows.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
             SchemaError: a value that does not fit its column.
             CastError: the same, where the kinds differ (a number for a list).
         """
-        del new_fingerprint
         table = Table.from_columns({name: [value] for name, value in item.items()})
         given = Features.from_text(table.features)
         features = joined([self._features, given])
@@ -82,16 +80,16 @@ class EditMixin(ArrangeMixin):
                 msg = f"add_item: a value of {feature} does not fit the column {name!r} of {features[name]}"
                 raise CastError(msg)
         text = features.to_text()
-        return self._with(Table.concat([self._table.with_features(text), table.with_features(text)]), features)
+        both = Table.concat([self._table.with_features(text), table.with_features(text)])
+        return self._with(both, features)._named(new_fingerprint)
 
     def flatten(self, new_fingerprint: str | None = None, max_depth: int = 16) -> Self:
         """The same with struct columns replaced by their fields (`answers.text`), repeatedly; nothing is copied.
 
         Args:
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
             max_depth: how deep at most.
         """
-        del new_fingerprint
         table, features = self._table, self._features
         for _ in range(1, max_depth):
             structs = [name for name, feature in features.items() if _fields(feature) is not None]
@@ -104,10 +102,10 @@ class EditMixin(ArrangeMixin):
             features = Features(flat)
             table = table.flattened(structs)
         if features is self._features:
-            return self._with(self._table)
+            return self._with(self._table)._named(new_fingerprint)
         made = self._with(table.with_features(features.to_text()), features)
         made._format = self._format
-        return made
+        return made._named(new_fingerprint)
 
     def unique(self, column: str) -> list[Any]:
         """The distinct values of a column, in order of first appearance; null and NaN once.
@@ -209,13 +207,12 @@ class EditMixin(ArrangeMixin):
             by_column: a column, or several: neighbours with equal values there become one row.
             drop_last_batch: whether a shorter last row is left out (with `batch_size`).
             num_proc: accepted for compatibility: the lists are made by all cores.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
             ValueError: neither is given.
             NotImplementedError: `by_column` with `num_proc`.
         """
-        del new_fingerprint
         if batch_size is None and by_column is None:
             msg = "batch() needs `batch_size` or `by_column`."
             raise ValueError(msg)
@@ -233,7 +230,8 @@ class EditMixin(ArrangeMixin):
         if rows == 0:
             return self
         features = Features({name: List(feature) for name, feature in self._features.items()})
-        return self._with(self._table.grouped(ends).with_features(features.to_text()), features)
+        table = self._table.grouped(ends).with_features(features.to_text())
+        return self._with(table, features)._named(new_fingerprint)
 
     def _group_ends(self, columns: list[str]) -> np.ndarray[Any, Any]:
         self._checked(columns)

@@ -126,7 +126,8 @@ class KeptFile:
         if said.get("key") != self.key:
             logger.warning("%s holds another result and is made again", self.path)
             return None
-        mark_used(self.path)
+        if not self.whole:  # the time of a file of the user stays his
+            mark_used(self.path)
         return table, said
 
     def read_map(self, source: Table) -> tuple[Table, Features] | None:

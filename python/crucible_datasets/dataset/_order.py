@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
 
+from crucible_datasets.dataset._index_files import IndexFile, state_of
 from crucible_datasets.dataset._rows import RowsMixin
 from crucible_datasets.features import Features
 
@@ -36,15 +37,19 @@ class OrderMixin(RowsMixin):
 
         Args:
             indices: row numbers: range, list, array or any iterable.
-            keep_in_memory: accepted for compatibility: row numbers are always in memory.
-            indices_cache_file_name: accepted for compatibility.
+            keep_in_memory: whether no file is written: row numbers are always in memory.
+            indices_cache_file_name: a file for the row numbers, in the form of `datasets`; neighbours need none.
             writer_batch_size: accepted for compatibility.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
             IndexError: a number out of range.
+            ValueError: a file and `keep_in_memory`.
         """
-        del keep_in_memory, indices_cache_file_name, writer_batch_size, new_fingerprint
+        del writer_batch_size
+        if keep_in_memory and indices_cache_file_name is not None:
+            msg = "Please use either `keep_in_memory` or `indices_cache_file_name` but not both."
+            raise ValueError(msg)
         rows: Any = indices
         if not isinstance(rows, range | np.ndarray):
             rows = list(rows)
@@ -54,13 +59,40 @@ class OrderMixin(RowsMixin):
                 bad = rows[0] if rows[0] < 0 else rows[-1]
                 msg = f"Index {bad} out of range for dataset of size {size}."
                 raise IndexError(msg)
-            return self._with(self._view(rows))
+            return self._with(self._view(rows))._named(new_fingerprint)
         numbers = np.asarray(rows, dtype=np.int64) if len(rows) > 0 else np.empty(0, dtype=np.int64)
         if len(numbers) and not (-size <= numbers.min() and numbers.max() < size):
             bad = int(numbers.max() if numbers.max() >= size else numbers.min())
             msg = f"Index {bad} out of range for dataset of size {size}."
             raise IndexError(msg)
-        return self._with(self._table.select(np.where(numbers < 0, numbers + size, numbers)))
+        numbers = np.where(numbers < 0, numbers + size, numbers)
+        file = self._index_file(indices_cache_file_name, "select", {"indices": numbers}, new_fingerprint)
+        return self._ordered(numbers, file, new_fingerprint)
+
+    def _index_file(
+        self,
+        name: str | None,
+        transform: str,
+        arguments: Mapping[str, Any],
+        fingerprint: str | None,
+        *,
+        keep_in_memory: bool = False,
+        load: bool | None = None,
+    ) -> IndexFile | None:
+        return IndexFile.of(self, name, transform, arguments, fingerprint, keep_in_memory=keep_in_memory, load=load)
+
+    def _ordered(self, numbers: Any, file: IndexFile | None, fingerprint: str | None) -> Self:
+        """The rows of checked numbers, which go to a file if there is one for them."""
+        written = file is not None and file.write(self._table, np.asarray(numbers))
+        made = self._with(self._table.select(numbers))
+        return (
+            made._named(fingerprint, str(file.kept.path)) if file is not None and written else made._named(fingerprint)
+        )
+
+    def _ordered_before(self, file: IndexFile | None, fingerprint: str | None) -> Self | None:
+        """The rows of the numbers that a file has."""
+        found = None if file is None else file.read(self._table)
+        return None if found is None or file is None else self._with(found)._named(fingerprint, str(file.kept.path))
 
     def shuffle(
         self,
@@ -77,16 +109,17 @@ class OrderMixin(RowsMixin):
         Args:
             seed: seed of `numpy.random.default_rng`; taken from numpy's global state when absent.
             generator: a generator to draw from instead; it is advanced.
-            keep_in_memory: accepted for compatibility: row numbers are always in memory.
-            load_from_cache_file: accepted for compatibility.
-            indices_cache_file_name: accepted for compatibility.
+            keep_in_memory: whether no file is written: row numbers are always in memory.
+            load_from_cache_file: whether a file that is there is used; as `enable_caching` and `disable_caching` say when
+                absent.
+            indices_cache_file_name: a file for the row numbers, in the form of `datasets`.
             writer_batch_size: accepted for compatibility.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
-            ValueError: both are given, or `generator` is not a numpy Generator.
+            ValueError: both are given, a file and `keep_in_memory`, or `generator` is not a numpy Generator.
         """
-        del keep_in_memory, load_from_cache_file, indices_cache_file_name, writer_batch_size, new_fingerprint
+        del writer_batch_size
         if seed is not None and generator is not None:
             msg = "Both `seed` and `generator` were provided. Please specify just one of them."
             raise ValueError(msg)
@@ -95,9 +128,26 @@ class OrderMixin(RowsMixin):
             raise ValueError(msg)
         if len(self) == 0:
             return self
+        order = None
         if generator is None:
-            generator = np.random.default_rng(legacy_seed() if seed is None else seed)
-        return self._with(self._table.select(generator.permutation(len(self))))
+            seed = legacy_seed() if seed is None else seed
+            drawn: Any = seed
+            generator = np.random.default_rng(seed)
+        else:
+            drawn = state_of(generator) if indices_cache_file_name is not None else None
+            order = generator.permutation(len(self))  # also where a file is used: the caller's generator goes on
+        file = self._index_file(
+            indices_cache_file_name,
+            "shuffle",
+            {"drawn": drawn},
+            new_fingerprint,
+            keep_in_memory=keep_in_memory,
+            load=load_from_cache_file,
+        )
+        found = self._ordered_before(file, new_fingerprint)
+        if found is not None:
+            return found
+        return self._ordered(generator.permutation(len(self)) if order is None else order, file, new_fingerprint)
 
     def take(self, n: int) -> Self:
         """The first `n` rows, or all if there are fewer."""
@@ -122,19 +172,19 @@ class OrderMixin(RowsMixin):
             num_shards: number of parts.
             index: the part, from 0.
             contiguous: whether a part is a range of rows; else every `num_shards`-th row.
-            keep_in_memory: accepted for compatibility: row numbers are always in memory.
-            indices_cache_file_name: accepted for compatibility.
+            keep_in_memory: as for `select`.
+            indices_cache_file_name: the same.
             writer_batch_size: accepted for compatibility.
 
         Raises:
             ValueError: `index` is not in `[0, num_shards)`.
         """
-        del keep_in_memory, indices_cache_file_name, writer_batch_size
+        del writer_batch_size
         if not 0 <= index < num_shards:
             msg = "index should be in [0, num_shards-1]"
             raise ValueError(msg)
         if not contiguous:
-            return self.select(np.arange(index, len(self), num_shards))
+            return self.select(np.arange(index, len(self), num_shards), keep_in_memory, indices_cache_file_name)
         div, mod = divmod(len(self), num_shards)
         start = div * index + min(index, mod)
         return self.select(range(start, start + div + (1 if index < mod else 0)))
@@ -162,27 +212,25 @@ class OrderMixin(RowsMixin):
 
         Args:
             column_names: their names.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
             ValueError: an unknown column.
         """
-        del new_fingerprint
-        return self._of_columns(self._checked(column_names))
+        return self._of_columns(self._checked(column_names))._named(new_fingerprint)
 
     def remove_columns(self, column_names: str | list[str], new_fingerprint: str | None = None) -> Self:
         """All columns but some.
 
         Args:
             column_names: their names.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
             ValueError: an unknown column.
         """
-        del new_fingerprint
         gone = set(self._checked(column_names))
-        return self._of_columns([name for name in self.column_names if name not in gone])
+        return self._of_columns([name for name in self.column_names if name not in gone])._named(new_fingerprint)
 
     def rename_column(
         self, original_column_name: str, new_column_name: str, new_fingerprint: str | None = None
@@ -192,25 +240,23 @@ class OrderMixin(RowsMixin):
         Args:
             original_column_name: its name so far.
             new_column_name: its name from now on.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
             ValueError: an unknown column, or a name that is taken.
         """
-        del new_fingerprint
-        return self.rename_columns({original_column_name: new_column_name})
+        return self.rename_columns({original_column_name: new_column_name}, new_fingerprint)
 
     def rename_columns(self, column_mapping: dict[str, str], new_fingerprint: str | None = None) -> Self:
         """The same with columns under other names.
 
         Args:
             column_mapping: old names to new names.
-            new_fingerprint: accepted for compatibility.
+            new_fingerprint: fingerprint of the result.
 
         Raises:
             ValueError: an unknown column, an empty name, or a name that comes twice.
         """
-        del new_fingerprint
         self._checked(list(column_mapping))
         names = [column_mapping.get(name, name) for name in self.column_names]
         if len(set(names)) < len(names) or not all(names):
@@ -221,4 +267,4 @@ class OrderMixin(RowsMixin):
         if self._format.columns is not None:
             kept = tuple(column_mapping.get(name, name) for name in self._format.columns)
             made._format = replace(self._format, columns=kept)
-        return made
+        return made._named(new_fingerprint)

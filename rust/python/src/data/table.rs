@@ -35,7 +35,7 @@ impl Table {
     }
 
     /// Another order of the same table: the row makers are kept.
-    fn reordered(&self, view: View) -> Self {
+    pub(crate) fn reordered(&self, view: View) -> Self {
         Self { view, makers: self.makers.clone() }
     }
 
