@@ -120,7 +120,8 @@ COLUMNS: dict[str, Any] = {
 }
 REFUSED: dict[str, Any] = {
     "uint8 and int8": [np.uint8(200), np.int8(-2)],
-    "above int64": [2**63],
+    "above uint64": [2**64],
+    "negative and above int64": [-1, 2**63],
     "int and str": [1, "a"],
     "str and int": ["a", 1],
     "bool and int": [True, 1],

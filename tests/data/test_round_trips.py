@@ -45,8 +45,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "null": st.none(),
     "bool": st.booleans(),
     **{f"int{n}": st.integers(-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in (8, 16, 32, 64)},
-    **{f"uint{n}": st.integers(0, 2**n - 1) for n in (8, 16, 32)},
-    "uint64": st.integers(0, 2**63 - 1),  # Python integers above it are not taken yet
+    **{f"uint{n}": st.integers(0, 2**n - 1) for n in (8, 16, 32, 64)},
     **{f"float{n}": st.floats(width=n) for n in (16, 32, 64)},  # type: ignore[arg-type]
     "string": TEXT,
     "large_string": TEXT,

@@ -20,6 +20,7 @@ pub mod cancel;
 pub mod decode;
 pub mod encode;
 pub mod error;
+mod expand;
 pub mod features;
 mod gather;
 pub mod identity;

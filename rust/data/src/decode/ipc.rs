@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::{FileBatches, ReadOptions, nullable};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
+use crate::expand::Room;
 use crate::features::METADATA_KEY;
 use crate::ipc_check::{self, MAGIC};
 use crate::source::ByteSource;
@@ -76,7 +77,8 @@ fn read_file(source: &dyn ByteSource, options: &ReadOptions) -> Result<FileBatch
         return Err(DataError::new(DataErrorKind::Decode, message));
     }
     let target = kept(&schema);
-    let batches = batches.iter().map(|b| fit(b, &target)).collect::<Result<Vec<_>, _>>()?;
+    let room = Room::new(options.limits.max_unpacked_bytes);
+    let batches = batches.iter().map(|b| fit(b, &target, &room)).collect::<Result<Vec<_>, _>>()?;
     Ok(FileBatches { schema: target, batches })
 }
 
@@ -87,13 +89,13 @@ pub(super) fn kept(schema: &Schema) -> SchemaRef {
     Arc::new(nullable::schema(&kept))
 }
 
-/// A batch in the schema that is kept.
-pub(super) fn fit(batch: &RecordBatch, target: &SchemaRef) -> Result<RecordBatch, DataError> {
+/// A batch in the schema that is kept; its dictionaries are written out into `room`.
+pub(super) fn fit(batch: &RecordBatch, target: &SchemaRef, room: &Room) -> Result<RecordBatch, DataError> {
     let columns = batch
         .columns()
         .iter()
         .zip(target.fields())
-        .map(|(c, f)| nullable::array(c, f.data_type()).map_err(|e| e.with_column(f.name())))
+        .map(|(c, f)| nullable::array(c, f.data_type(), room).map_err(|e| e.with_column(f.name())))
         .collect::<Result<Vec<_>, _>>()?;
     let count = arrow_array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(target.clone(), columns, &count)?)

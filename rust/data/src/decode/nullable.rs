@@ -7,6 +7,7 @@ use arrow_array::{Array, ArrayRef, FixedSizeListArray, LargeListArray, ListArray
 use arrow_schema::{DataType, Field, Schema};
 
 use crate::error::DataError;
+use crate::expand::Room;
 
 pub(super) fn schema(schema: &Schema) -> Schema {
     let fields: Vec<_> = schema.fields().iter().map(|f| field(f)).collect();
@@ -30,30 +31,31 @@ fn kind(data_type: &DataType) -> DataType {
     }
 }
 
-/// The array in its handed-out type; shares memory except for dictionaries.
-pub(super) fn array(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, DataError> {
+/// The array in its handed-out type; shares memory except for dictionaries, which `room` must have bytes for.
+pub(super) fn array(array: &ArrayRef, target: &DataType, room: &Room) -> Result<ArrayRef, DataError> {
     if array.data_type() == target {
         return Ok(array.clone());
     }
     Ok(match (array.data_type(), target) {
         (DataType::Dictionary(..), _) => {
+            room.take(array, target)?;
             let plain = arrow_cast::cast(array, target)?;
-            self::array(&plain, target)?
+            self::array(&plain, target, room)?
         }
         (DataType::List(_), DataType::List(item)) => {
             let list: &ListArray = array.as_list();
-            let values = self::array(list.values(), item.data_type())?;
+            let values = self::array(list.values(), item.data_type(), room)?;
             Arc::new(ListArray::try_new(item.clone(), list.offsets().clone(), values, list.nulls().cloned())?)
         }
         (DataType::Map(..), DataType::List(item)) => {
             let map: &MapArray = array.as_map();
             let entries: ArrayRef = Arc::new(map.entries().clone());
-            let values = self::array(&entries, item.data_type())?;
+            let values = self::array(&entries, item.data_type(), room)?;
             Arc::new(ListArray::try_new(item.clone(), map.offsets().clone(), values, map.nulls().cloned())?)
         }
         (DataType::LargeList(_), DataType::LargeList(item)) => {
             let list: &LargeListArray = array.as_list();
-            let values = self::array(list.values(), item.data_type())?;
+            let values = self::array(list.values(), item.data_type(), room)?;
             Arc::new(LargeListArray::try_new(
                 item.clone(),
                 list.offsets().clone(),
@@ -63,7 +65,7 @@ pub(super) fn array(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, Dat
         }
         (DataType::FixedSizeList(..), DataType::FixedSizeList(item, n)) => {
             let list = array.as_fixed_size_list();
-            let values = self::array(list.values(), item.data_type())?;
+            let values = self::array(list.values(), item.data_type(), room)?;
             Arc::new(FixedSizeListArray::try_new(item.clone(), *n, values, list.nulls().cloned())?)
         }
         (DataType::Struct(_), DataType::Struct(fields)) => {
@@ -72,7 +74,7 @@ pub(super) fn array(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, Dat
                 .columns()
                 .iter()
                 .zip(fields)
-                .map(|(c, f)| self::array(c, f.data_type()))
+                .map(|(c, f)| self::array(c, f.data_type(), room))
                 .collect::<Result<Vec<_>, _>>()?;
             Arc::new(StructArray::try_new_with_length(
                 fields.clone(),

@@ -16,6 +16,8 @@ use serde_json::Value;
 use super::cast_plain::cast_plain;
 use super::{from_json, said_features, same_type};
 use crate::error::{DataError, DataErrorKind};
+use crate::expand::Room;
+use crate::limits::Limits;
 
 pub(super) fn misfit(message: impl Into<String>) -> DataError {
     DataError::new(DataErrorKind::Schema, message.into())
@@ -73,6 +75,7 @@ fn cast_feature(array: &ArrayRef, target: &DataType, feature: Option<&Value>) ->
         return Ok(new_null_array(target, array.len()));
     }
     if let DataType::Dictionary(_, value) = source {
+        Room::new(Limits::default().max_unpacked_bytes).take(array, value)?;
         let plain = cast_with_options(array, value, &CastOptions::default())?;
         return cast_feature(&plain, target, feature);
     }

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use super::cast::{misfit, texts};
 use crate::error::DataError;
+use crate::expand::Room;
+use crate::limits::Limits;
 
 /// One array without parts cast to another such type.
 ///
@@ -78,6 +80,9 @@ pub(super) fn cast_plain(array: &ArrayRef, target: &DataType) -> Result<ArrayRef
 fn raw(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, DataError> {
     if array.data_type() == target {
         return Ok(array.clone());
+    }
+    if matches!(array.data_type(), DataType::Utf8View | DataType::BinaryView) {
+        Room::new(Limits::default().max_unpacked_bytes).take(array, target)?;
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(array, target, &options)

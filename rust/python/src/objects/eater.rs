@@ -230,7 +230,13 @@ impl Eater {
                 let array = Int64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?;
                 narrowed_to(Arc::new(array), own, true)?
             }
-            State::UInt(v) => Arc::new(UInt64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?),
+            State::UInt(v) => {
+                let array: ArrayRef =
+                    Arc::new(UInt64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?);
+                // Numbers of numpy's uint64 among Python's: int64, unless one needs more.
+                let plain = own.is_none().then(|| narrowed_to(array.clone(), Some(Width::I64), true));
+                plain.and_then(Result::ok).unwrap_or(array)
+            }
             State::Float(v) => {
                 let array = Float64Array::try_new(ScalarBuffer::from(v), nulls).map_err(text)?;
                 narrowed_to(Arc::new(array), own, false)?

@@ -1,4 +1,8 @@
 //! Columns that learn their type from the values: null, then the first value's type, widening from integer to float.
+//!
+//! What a row lacks is not written when the row ends: a column is filled with nulls when its next value comes or at the
+//! end, and those before its first value are only a number until then. Many keys in few bytes then take no time for each
+//! row and no memory before they are counted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,6 +65,12 @@ struct Validity {
 }
 
 impl Validity {
+    fn push_nulls(&mut self, count: usize) {
+        let bits = self.bits.get_or_insert_with(|| vec![true; self.len]);
+        self.len += count;
+        bits.resize(self.len, false);
+    }
+
     fn push(&mut self, valid: bool) {
         if let Some(bits) = &mut self.bits {
             bits.push(valid);
@@ -72,18 +82,36 @@ impl Validity {
         self.len += 1;
     }
 
-    fn finish(self) -> Option<NullBuffer> {
-        self.bits.map(|bits| NullBuffer::new(BooleanBuffer::from(bits)))
+    /// With `lead` nulls in front.
+    fn finish(self, lead: usize) -> Option<NullBuffer> {
+        let mut bits = match self.bits {
+            Some(bits) => bits,
+            None if lead > 0 => vec![true; self.len],
+            None => return None,
+        };
+        put_before(&mut bits, lead, &false);
+        Some(NullBuffer::new(BooleanBuffer::from(bits)))
     }
 }
 
+fn put_before<T: Clone>(values: &mut Vec<T>, count: usize, value: &T) {
+    if count > 0 {
+        values.splice(0..0, std::iter::repeat_n(value.clone(), count));
+    }
+}
+
+#[derive(Default)]
 pub(super) struct Builder {
+    /// Nulls before the first value. The state has no place for them before the end, but for the fields of objects.
+    lead: usize,
     validity: Validity,
     state: State,
     raw: Option<Arc<Raw>>,
 }
 
+#[derive(Default)]
 enum State {
+    #[default]
     Null,
     Bool(Vec<bool>),
     Int(Vec<i64>),
@@ -104,6 +132,16 @@ enum State {
     Struct(StructBuilder),
 }
 
+/// A field of an object that is being read.
+pub(super) enum Found<'a> {
+    /// It has a value for each row before.
+    There(&'a mut Builder),
+    /// It lacks so many, to be written with `push_nulls`.
+    Behind(&'a mut Builder, usize),
+    /// The key came in this row already.
+    Twice,
+}
+
 #[derive(Default)]
 pub(super) struct StructBuilder {
     pub(super) names: Vec<Box<str>>,
@@ -115,25 +153,16 @@ pub(super) struct StructBuilder {
     objects: usize,
     /// Whether some objects lack keys that others have.
     ragged: bool,
-    /// Nulls that new fields got for the rows before, since the last row ended.
-    before: u64,
     raw: Option<Arc<Raw>>,
 }
 
-impl Default for Builder {
-    fn default() -> Self {
-        Self::nulls(0, None)
-    }
-}
-
 impl Builder {
-    fn nulls(len: usize, raw: Option<Arc<Raw>>) -> Self {
-        let bits = (len > 0).then(|| vec![false; len]);
+    fn new(raw: Option<Arc<Raw>>) -> Self {
         let state = match &raw {
-            Some(raw) if raw.whole() => State::Raw { data: Vec::new(), offsets: vec![0; len + 1] },
+            Some(raw) if raw.whole() => State::Raw { data: Vec::new(), offsets: vec![0] },
             _ => State::Null,
         };
-        Self { validity: Validity { len, bits }, state, raw }
+        Self { state, raw, ..Self::default() }
     }
 
     /// Whether values are kept as JSON text.
@@ -151,32 +180,49 @@ impl Builder {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.validity.len
+        self.lead + self.validity.len
     }
 
     fn misfit(&self, got: &'static str) -> Misfit {
         Misfit { holds: self.state.name(), got }
     }
 
-    /// Adds a null; returns how many values that are: those of an object's fields, too.
-    pub(super) fn push_null(&mut self) -> u64 {
-        self.validity.push(false);
-        match &mut self.state {
-            State::Null => {}
-            State::Bool(v) => v.push(false),
-            State::Int(v) => v.push(0),
-            State::Float(v) => v.push(0.0),
-            State::Text { offsets, .. } | State::Raw { offsets, .. } | State::List { offsets, .. } => {
-                offsets.push(offsets.last().copied().unwrap_or(0));
-            }
-            State::Struct(v) => return 1 + v.fields.iter_mut().map(Self::push_null).sum::<u64>(),
+    pub(super) fn push_null(&mut self) {
+        self.push_nulls(1);
+    }
+
+    /// Adds nulls for rows that lack the key.
+    pub(super) fn push_nulls(&mut self, count: usize) {
+        if self.validity.len == 0 {
+            self.lead += count;
+            return;
         }
-        1
+        self.validity.push_nulls(count);
+        let rows = self.validity.len;
+        match &mut self.state {
+            State::Null | State::Struct(_) => {}
+            State::Bool(v) => v.resize(rows, false),
+            State::Int(v) => v.resize(rows, 0),
+            State::Float(v) => v.resize(rows, 0.0),
+            State::Text { offsets, .. } | State::Raw { offsets, .. } | State::List { offsets, .. } => {
+                offsets.resize(rows + 1, offsets.last().copied().unwrap_or(0));
+            }
+        }
+    }
+
+    /// The nulls that are not written yet if there are `rows` rows, here and inside.
+    fn owed(&self, rows: usize) -> u64 {
+        let inside = match &self.state {
+            State::Struct(v) => v.owed(rows),
+            State::List { child, .. } => child.owed(child.len()),
+            _ => 0,
+        };
+        inside.saturating_add(rows.saturating_sub(self.len()) as u64)
     }
 
     pub(super) fn push_bool(&mut self, value: bool) -> Pushed {
         if matches!(self.state, State::Null) {
-            self.state = State::Bool(vec![false; self.len()]);
+            self.state = State::Bool(Vec::new());
         }
         match &mut self.state {
             State::Bool(v) => v.push(value),
@@ -188,7 +234,7 @@ impl Builder {
 
     pub(super) fn push_int(&mut self, value: i64) -> Pushed {
         if matches!(self.state, State::Null) {
-            self.state = State::Int(vec![0; self.len()]);
+            self.state = State::Int(Vec::new());
         }
         match &mut self.state {
             State::Int(v) => v.push(value),
@@ -201,7 +247,7 @@ impl Builder {
 
     pub(super) fn push_float(&mut self, value: f64) -> Pushed {
         match &mut self.state {
-            State::Null => self.state = State::Float(vec![0.0; self.len()]),
+            State::Null => self.state = State::Float(Vec::new()),
             State::Int(v) => self.state = State::Float(v.iter().map(|&i| i as f64).collect()),
             _ => {}
         }
@@ -216,7 +262,7 @@ impl Builder {
     /// The bytes to append a string to; `end_text` follows.
     pub(super) fn text(&mut self) -> Result<&mut Vec<u8>, Misfit> {
         if matches!(self.state, State::Null) {
-            self.state = State::Text { data: Vec::new(), offsets: vec![0; self.len() + 1] };
+            self.state = State::Text { data: Vec::new(), offsets: vec![0] };
         }
         if !matches!(self.state, State::Text { .. }) {
             return Err(self.misfit("a string"));
@@ -238,8 +284,7 @@ impl Builder {
     pub(super) fn list(&mut self) -> Result<&mut Self, Misfit> {
         if matches!(self.state, State::Null) {
             let raw = self.raw.as_ref().and_then(|r| r.items()).cloned();
-            let child = Box::new(Self::nulls(0, raw));
-            self.state = State::List { offsets: vec![0; self.len() + 1], child };
+            self.state = State::List { offsets: vec![0], child: Box::new(Self::new(raw)) };
         }
         if !matches!(self.state, State::List { .. }) {
             return Err(self.misfit("a list"));
@@ -276,28 +321,44 @@ impl Builder {
         self.validity.push(true);
     }
 
-    /// The array; what is learnt beside it goes to `facts`.
-    fn finish(self, facts: &mut Facts) -> Result<ArrayRef, ArrowError> {
-        let rows = self.len();
-        let nulls = self.validity.finish();
+    /// The array of `rows` values; what is learnt beside it goes to `facts`.
+    fn finish(mut self, rows: usize, facts: &mut Facts) -> Result<ArrayRef, ArrowError> {
+        self.push_nulls(rows.saturating_sub(self.len()));
+        let lead = self.lead;
+        let nulls = self.validity.finish(lead);
         let texts = |data: Vec<u8>, offsets: Vec<i32>, nulls| {
             StringArray::try_new(OffsetBuffer::new(offsets.into()), Buffer::from_vec(data), nulls)
         };
         Ok(match self.state {
             State::Null => Arc::new(NullArray::new(rows)),
-            State::Bool(v) => Arc::new(BooleanArray::new(BooleanBuffer::from(v), nulls)),
-            State::Int(v) => Arc::new(Int64Array::try_new(ScalarBuffer::from(v), nulls)?),
-            State::Float(v) => Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls)?),
-            State::Text { data, offsets } => {
+            State::Bool(mut v) => {
+                put_before(&mut v, lead, &false);
+                Arc::new(BooleanArray::new(BooleanBuffer::from(v), nulls))
+            }
+            State::Int(mut v) => {
+                put_before(&mut v, lead, &0);
+                Arc::new(Int64Array::try_new(ScalarBuffer::from(v), nulls)?)
+            }
+            State::Float(mut v) => {
+                put_before(&mut v, lead, &0.0);
+                Arc::new(Float64Array::try_new(ScalarBuffer::from(v), nulls)?)
+            }
+            State::Text { data, mut offsets } => {
+                put_before(&mut offsets, lead, &0);
                 let array = texts(data, offsets, nulls)?;
                 if facts.text.len() <= LONGEST_PATH {
                     facts.iso.insert(facts.text.clone(), dates::all_dates(&array));
                 }
                 Arc::new(array)
             }
-            State::Raw { data, offsets } => Arc::new(texts(data, offsets, nulls)?),
-            State::List { offsets, child } => {
-                let child = facts.inside(Step::Items, |facts| child.finish(facts))?;
+            State::Raw { data, mut offsets } => {
+                put_before(&mut offsets, lead, &0);
+                Arc::new(texts(data, offsets, nulls)?)
+            }
+            State::List { mut offsets, child } => {
+                put_before(&mut offsets, lead, &0);
+                let items = child.len();
+                let child = facts.inside(Step::Items, |facts| child.finish(items, facts))?;
                 let field = Arc::new(Field::new("item", child.data_type().clone(), true));
                 Arc::new(ListArray::try_new(field, OffsetBuffer::new(offsets.into()), child, nulls)?)
             }
@@ -310,7 +371,7 @@ impl Builder {
                     });
                     facts.keys.push((facts.steps.clone(), keys));
                 }
-                let (fields, arrays) = v.finish(facts)?;
+                let (fields, arrays) = v.finish(rows, facts)?;
                 Arc::new(StructArray::try_new_with_length(fields, arrays, nulls, rows)?)
             }
         })
@@ -337,56 +398,61 @@ impl StructBuilder {
         Self { raw, ..Self::default() }
     }
 
-    /// The field of a key: the one predicted by position, or looked up, or new (null in all `rows` before).
-    /// `None` if the key was seen in this row already.
+    /// The field of a key: the one predicted by position, or looked up, or new; the next value is that of row `rows`.
     #[inline]
-    pub(super) fn field(&mut self, position: usize, key: &str, rows: usize) -> Option<&mut Builder> {
+    pub(super) fn field(&mut self, position: usize, key: &str, rows: usize) -> Found<'_> {
         let place = match self.names.get(position) {
             Some(name) if name.as_ref() == key => position,
-            _ => self.place(key, rows),
+            _ => self.place(key),
         };
-        let seen = self.seen.get_mut(place)?;
+        let (Some(seen), Some(field)) = (self.seen.get_mut(place), self.fields.get_mut(place)) else {
+            return Found::Twice;
+        };
         if *seen == rows + 1 {
-            return None;
+            return Found::Twice;
         }
         *seen = rows + 1;
-        self.fields.get_mut(place)
+        match rows.saturating_sub(field.len()) {
+            0 => Found::There(field),
+            behind => Found::Behind(field, behind),
+        }
     }
 
-    fn place(&mut self, key: &str, rows: usize) -> usize {
+    fn place(&mut self, key: &str) -> usize {
         if let Some(&place) = self.index.get(key) {
             return place;
         }
         let place = self.names.len();
-        self.before = self.before.saturating_add(rows as u64);
         self.ragged |= self.objects > 0;
         let raw = self.raw.as_ref().and_then(|r| r.key(key)).cloned();
         self.index.insert(key.into(), place);
         self.names.push(key.into());
-        self.fields.push(Builder::nulls(rows, raw));
+        self.fields.push(Builder::new(raw));
         self.seen.push(0);
         place
     }
 
-    /// Nulls for the fields that a row of `count` keys did not have. Returns how many they are, with those that new
-    /// fields got for earlier rows.
+    /// Ends a row of `count` keys.
     #[inline]
-    pub(super) fn end_row(&mut self, count: usize, rows: usize) -> u64 {
+    pub(super) fn end_row(&mut self, count: usize) {
         self.objects += 1;
-        let mut nulls = std::mem::take(&mut self.before);
-        if count < self.fields.len() {
-            self.ragged = true;
-            for field in self.fields.iter_mut().filter(|f| f.len() <= rows) {
-                nulls = nulls.saturating_add(field.push_null());
-            }
-        }
-        nulls
+        self.ragged |= count < self.fields.len();
     }
 
-    pub(super) fn finish(self, facts: &mut Facts) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
+    /// The nulls that are not written yet if there are `rows` rows.
+    pub(super) fn owed(&self, rows: usize) -> u64 {
+        self.fields.iter().map(|field| field.owed(rows)).fold(0, u64::saturating_add)
+    }
+
+    /// The columns of `rows` rows.
+    pub(super) fn finish(
+        self,
+        rows: usize,
+        facts: &mut Facts,
+    ) -> Result<(Fields, Vec<ArrayRef>), ArrowError> {
         let mut arrays = Vec::with_capacity(self.fields.len());
         for (name, field) in self.names.iter().zip(self.fields) {
-            arrays.push(facts.inside(Step::Key(name.clone()), |facts| field.finish(facts))?);
+            arrays.push(facts.inside(Step::Key(name.clone()), |facts| field.finish(rows, facts))?);
         }
         let fields = self
             .names

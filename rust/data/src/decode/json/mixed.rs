@@ -37,8 +37,17 @@ pub(super) fn places(files: &[Vec<Chunk>]) -> Vec<Path> {
 }
 
 fn between(known: &[Field], more: &Fields, path: &mut Path, found: &mut Vec<Path>) {
-    for field in more {
-        if let Some(old) = known.iter().find(|k| k.name() == field.name()) {
+    // Made for the first name that is not at its place: a search for each of many names would take for ever.
+    let mut names: Option<HashMap<&str, &Field>> = None;
+    for (position, field) in more.iter().enumerate() {
+        let old = match known.get(position) {
+            Some(same) if same.name() == field.name() => Some(same),
+            _ => {
+                let all = || known.iter().rev().map(|k| (k.name().as_str(), k)).collect();
+                names.get_or_insert_with(all).get(field.name().as_str()).copied()
+            }
+        };
+        if let Some(old) = old {
             path.push(Step::Key(field.name().as_str().into()));
             conflict(old.data_type(), field.data_type(), path, found);
             path.pop();

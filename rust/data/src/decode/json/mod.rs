@@ -301,7 +301,7 @@ fn parse(text: &[u8], wanted: &Wanted, rows: Rows) -> Result<Chunk, DataError> {
         };
         match count {
             Ok(count) => {
-                wanted.missing.add(parser.missing)?;
+                wanted.missing.add(parser.missing.saturating_add(root.owed(count)))?;
                 break (root, count);
             }
             Err(fail) => {
@@ -315,7 +315,7 @@ fn parse(text: &[u8], wanted: &Wanted, rows: Rows) -> Result<Chunk, DataError> {
         }
     };
     let mut facts = Facts::default();
-    let (fields, columns) = root.finish(&mut facts)?;
+    let (fields, columns) = root.finish(count, &mut facts)?;
     let options = RecordBatchOptions::new().with_row_count(Some(count));
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
     Ok(Chunk { batch, facts, mixed, head: true })

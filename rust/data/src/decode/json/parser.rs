@@ -4,7 +4,7 @@
 
 use memchr::memchr2;
 
-use super::builder::{Builder, Misfit, StructBuilder};
+use super::builder::{Builder, Found, Misfit, StructBuilder};
 use super::raw::{Path, Step};
 
 /// Where and why parsing stopped.
@@ -151,8 +151,16 @@ impl<'a> Parser<'a> {
                 self.expect(b':', "expected `:` after a key")?;
                 self.blanks();
                 let key: &str = key.as_ref();
-                let Some(field) = into.field(count, key, rows) else {
-                    return Err(Fail { at: start, why: Why::Twice(key.to_owned()), path: Vec::new() });
+                let field = match into.field(count, key, rows) {
+                    Found::There(field) => field,
+                    Found::Behind(field, nulls) => {
+                        self.lacks(nulls as u64)?;
+                        field.push_nulls(nulls);
+                        field
+                    }
+                    Found::Twice => {
+                        return Err(Fail { at: start, why: Why::Twice(key.to_owned()), path: Vec::new() });
+                    }
                 };
                 if let Err(mut fail) = self.value(field) {
                     fail.path.push(Step::Key(key.into()));
@@ -167,7 +175,7 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        self.lacks(into.end_row(count, rows))?;
+        into.end_row(count);
         self.depth -= 1;
         Ok(())
     }
@@ -212,7 +220,8 @@ impl<'a> Parser<'a> {
             Some(b'f') => self.word(b"false").and_then(|()| into.push_bool(false).map_err(misfit_at(start))),
             Some(b'n') => {
                 self.word(b"null")?;
-                self.lacks(into.push_null() - 1)
+                into.push_null();
+                Ok(())
             }
             Some(b'N') => {
                 self.word(b"NaN").and_then(|()| into.push_float(f64::NAN).map_err(misfit_at(start)))

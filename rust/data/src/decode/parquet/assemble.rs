@@ -7,6 +7,7 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use super::ParquetReader;
 use crate::decode::nullable;
 use crate::error::DataError;
+use crate::expand::Room;
 
 impl ParquetReader {
     /// Puts column groups side by side, in the wanted order, with the handed-out types.
@@ -17,6 +18,7 @@ impl ParquetReader {
         mut parts: Vec<(Vec<usize>, Vec<RecordBatch>)>,
     ) -> Result<Vec<RecordBatch>, DataError> {
         align(&mut parts);
+        let room = Room::new(self.limits.max_unpacked_bytes);
         let schema = Arc::new(self.schema.project(wanted)?);
         let count = parts.iter().map(|(_, b)| b.len()).max().unwrap_or(0);
         let mut batches = Vec::with_capacity(count);
@@ -34,7 +36,10 @@ impl ParquetReader {
                 let array =
                     array.ok_or_else(|| self.broken(row_group, "a column is missing after decoding"))?;
                 rows = array.len();
-                columns.push(nullable::array(&array, field.data_type())?);
+                columns.push(
+                    nullable::array(&array, field.data_type(), &room)
+                        .map_err(|e| e.with_column(field.name()).with_row_group(row_group))?,
+                );
             }
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
             batches.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);

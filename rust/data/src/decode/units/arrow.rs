@@ -16,6 +16,7 @@ use crate::cancel::Cancel;
 use crate::decode::ReadOptions;
 use crate::decode::ipc::{broken, fit, kept};
 use crate::error::{DataError, DataErrorKind};
+use crate::expand::Room;
 use crate::features::features_json;
 use crate::ipc_check::{MAGIC, check_stream};
 use crate::limits::Limits;
@@ -57,10 +58,12 @@ fn decoded(
     block: &Block,
     message: &Bytes,
     features: Option<&Value>,
+    limits: &Limits,
 ) -> Result<Option<crate::Table>, DataError> {
     let read = catch_unwind(AssertUnwindSafe(|| decoder.read_record_batch(block, message)));
     let batch: Option<RecordBatch> = caught(read)?;
-    batch.map(|batch| table(vec![fit(&batch, schema)?], schema.clone(), features)).transpose()
+    let room = Room::new(limits.max_unpacked_bytes);
+    batch.map(|batch| table(vec![fit(&batch, schema, &room)?], schema.clone(), features)).transpose()
 }
 
 fn caught<T>(read: std::thread::Result<Result<T, ArrowError>>) -> Result<T, DataError> {
@@ -144,7 +147,8 @@ impl Units for FileUnits {
             self.next += 1;
             let place = |e: DataError| e.with_path(self.source.name()).with_row_group(number);
             let bytes = block_bytes(self.source.as_ref(), block, &self.limits).map_err(place)?;
-            let found = decoded(&self.decoder, &self.schema, block, &bytes, self.features.as_ref());
+            let found =
+                decoded(&self.decoder, &self.schema, block, &bytes, self.features.as_ref(), &self.limits);
             if let Some(table) = found.map_err(place)? {
                 return Ok(Some(Unit { table, start: number as u64, end: number as u64 + 1 }));
             }
@@ -269,7 +273,8 @@ impl StreamUnits {
                 MessageHeader::RecordBatch if until.is_none() => {
                     let message = read(self.buffer.held());
                     let features = self.features.as_ref();
-                    let table = decoded(&self.decoder, &self.schema, &found.block, &message, features)?;
+                    let table =
+                        decoded(&self.decoder, &self.schema, &found.block, &message, features, &self.limits)?;
                     self.buffer.skip(found.length);
                     let end = self.buffer.at();
                     return Ok(table.map_or(Step::Passed, |table| Step::Batch(Unit { table, start, end })));

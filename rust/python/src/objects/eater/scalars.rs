@@ -68,8 +68,17 @@ impl Eater {
             }
             State::Decimal(v) => return push_to(v, &mut self.valid, Some(value.str()?.to_string())),
             State::UInt(v) => {
-                let number: u64 = value.extract().map_err(|_| too_large())?;
-                return push_to(v, &mut self.valid, number);
+                if let Ok(number) = value.extract::<u64>() {
+                    return push_to(v, &mut self.valid, number);
+                }
+                // A negative number, or one that nothing holds.
+                let number: i64 = value.extract().map_err(|_| too_large())?;
+                let signed: Result<Vec<i64>, _> = v.iter().map(|&n| i64::try_from(n)).collect();
+                let mut signed = signed.map_err(|_| no_common())?;
+                signed.push(number);
+                self.state = State::Int(signed);
+                self.valid.push(true);
+                return Ok(());
             }
             State::Null if hint == Hint::Number(Width::U64) => {
                 let number: u64 = value.extract()?;
@@ -81,11 +90,27 @@ impl Eater {
             }
             _ => {}
         }
-        let number: i64 = value.extract().map_err(|_| too_large())?;
+        let Ok(number) = value.extract::<i64>() else {
+            return self.push_large(value);
+        };
         self.start(|n| State::Int(vec![0; n]));
         match &mut self.state {
             State::Int(v) => push_to(v, &mut self.valid, number),
             _ => Err(self.refuse("int64")),
+        }
+    }
+
+    /// An integer from 2^63 on: the column becomes uint64, unless it has negative numbers.
+    fn push_large(&mut self, value: &Bound<'_, PyAny>) -> Eaten {
+        let number: u64 = value.extract().map_err(|_| too_large())?;
+        if let State::Int(v) = &self.state {
+            let unsigned: Result<Vec<u64>, _> = v.iter().map(|&n| u64::try_from(n)).collect();
+            self.state = State::UInt(unsigned.map_err(|_| no_common())?);
+        }
+        self.start(|n| State::UInt(vec![0; n]));
+        match &mut self.state {
+            State::UInt(v) => push_to(v, &mut self.valid, number),
+            _ => Err(self.refuse("uint64")),
         }
     }
 
@@ -187,7 +212,12 @@ impl Eater {
 const EXACT: u64 = 1 << 53;
 
 fn too_large() -> Refusal {
-    Refusal::Type("the integer does not fit int64; pass it as a string or a float".into())
+    Refusal::Type("the integer fits neither int64 nor uint64; pass it as a string or a float".into())
+}
+
+fn no_common() -> Refusal {
+    let message = "the column holds negative integers and such from 2^63 on, which have no common type; pass them as strings or floats";
+    Refusal::Type(message.into())
 }
 
 fn inexact(number: i64) -> Refusal {
