@@ -25,7 +25,7 @@ pub fn guarded(work: impl FnOnce()) {
 pub fn read(data: &[u8], format: Format) {
     let path = std::env::temp_dir().join(format!("crucible-fuzz-{}", std::process::id()));
     std::fs::write(&path, data).unwrap();
-    let limits = Limits { max_unpacked_bytes: 1 << 20, ..Limits::default() };
+    let limits = Limits { max_unpacked_bytes: 1 << 20, max_page_bytes: 1 << 20, ..Limits::default() };
     let options = ReadOptions { limits, ..ReadOptions::default() };
     guarded(|| {
         if let Err(error) = read_files(&[path], format, &options) {
