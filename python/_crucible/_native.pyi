@@ -303,6 +303,17 @@ class Source:
         etag: str | None = None,
     ) -> Source: ...
     @staticmethod
+    def hub_kept(
+        client: HubClient,
+        kind: str,
+        repo_id: str,
+        path: str,
+        revision: str,
+        size: int,
+        etag: str,
+        limit: int,
+    ) -> Source: ...
+    @staticmethod
     def remote(file: RemoteFile) -> Source: ...
     @staticmethod
     def memory(name: str, value: bytes) -> Source: ...

@@ -9,6 +9,7 @@ from pathlib import Path
 from _crucible._hub_settings import TRUE
 
 _DEFAULT_BUDGET = 2 << 20
+_STREAM_CACHE = 32 << 30
 _START_METHODS = frozenset({"fork", "spawn", "forkserver"})
 
 
@@ -20,6 +21,7 @@ class Settings:
         memory_budget: bytes of decoded Arrow data up to which a table stays on the heap; above it the table is written
             once as Arrow IPC in the cache and memory-mapped (`CRUCIBLE_MEMORY_BUDGET`).
         store_limit: bytes that those files may have together, None for no limit (`CRUCIBLE_STORE_LIMIT`).
+        stream_cache: bytes that files which streams keep may have together (`CRUCIBLE_STREAM_CACHE_LIMIT`).
         datasets_cache: folder of those files (`HF_DATASETS_CACHE`, else `$HF_HOME/datasets`).
         assets_cache: folder of what other libraries keep (`HF_ASSETS_CACHE`, else `$HF_HOME/assets`).
         start_method: how processes of `num_proc` start: fork, spawn or forkserver (`CRUCIBLE_START_METHOD`); None for
@@ -28,6 +30,7 @@ class Settings:
 
     memory_budget: int
     store_limit: int | None
+    stream_cache: int
     datasets_cache: Path
     assets_cache: Path
     start_method: str | None
@@ -47,11 +50,16 @@ def settings() -> Settings:
         limit = max(0, int(env["CRUCIBLE_STORE_LIMIT"]))
     except (KeyError, ValueError):
         limit = None
+    try:
+        stream_cache = max(0, int(env.get("CRUCIBLE_STREAM_CACHE_LIMIT", _STREAM_CACHE)))
+    except ValueError:
+        stream_cache = _STREAM_CACHE
     assets = Path(env.get("HF_ASSETS_CACHE") or env.get("HUGGINGFACE_ASSETS_CACHE") or home / "assets").expanduser()
     method = env.get("CRUCIBLE_START_METHOD")
     return Settings(
         memory_budget=budget,
         store_limit=limit,
+        stream_cache=stream_cache,
         datasets_cache=cache,
         assets_cache=assets,
         start_method=method if method in _START_METHODS else None,

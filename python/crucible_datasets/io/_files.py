@@ -50,10 +50,12 @@ class StorePlace:
     Attributes:
         cache_dir: the folder; `HF_DATASETS_CACHE` when absent.
         rebuild: whether what is kept is decoded again.
+        stream_cache: bytes that streams may keep of files of the hub, all together; None keeps nothing.
     """
 
     cache_dir: str | None = None
     rebuild: bool = False
+    stream_cache: int | None = None
 
     @property
     def folder(self) -> Path:

@@ -36,6 +36,7 @@ class HubOrigin:
     Attributes:
         client, repo_id, commit, path: what names it.
         size, etag: its length and the name of its content, as the listing of the commit has them.
+        keep: bytes that all files which streams keep may have together; None keeps nothing of this one.
     """
 
     client: HubClient
@@ -44,12 +45,16 @@ class HubOrigin:
     path: str
     size: int | None = None
     etag: str | None = None
+    keep: int | None = None
 
     def __str__(self) -> str:
         return f"hf://datasets/{self.repo_id}@{self.commit}/{self.path}"
 
     def open(self) -> Source:
-        """The file's bytes, by range requests."""
+        """The file's bytes, by range requests; those that are kept come from the cache."""
+        if self.keep is not None and self.size is not None and self.etag is not None:
+            named = (self.client, "dataset", self.repo_id, self.path, self.commit)
+            return Source.hub_kept(*named, self.size, self.etag, self.keep)
         return Source.hub(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
 
 

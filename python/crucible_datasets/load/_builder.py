@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from _crucible._native import Table
+from _crucible._settings import settings
 from _crucible.errors import DataError, SchemaError
 from crucible_datasets.dataset import Dataset, DatasetDict
 from crucible_datasets.dataset._home import Home
@@ -261,12 +263,19 @@ class DatasetBuilder:
             made._home = Home(self._store.folder, self._table(instruction.parts[0].splitname, in_memory))
         return made
 
-    def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:  # noqa: ARG002
+    def as_streaming_dataset(
+        self,
+        split: Any = None,
+        base_path: str | None = None,  # noqa: ARG002
+        *,
+        cache: bool | int = False,
+    ) -> Any:
         """The rows, read while they are iterated.
 
         Args:
             split: a name, a sum of names, or `all`; all splits when absent.
             base_path: taken for compatibility, without effect.
+            cache: whether to keep what is read, as for `load_dataset`; a number is the limit in bytes.
 
         Returns:
             An `IterableDataset`, or an `IterableDatasetDict`.
@@ -276,8 +285,9 @@ class DatasetBuilder:
             UnsupportedError: an option that is not possible with streams.
             SampleError, DataError: the beginning of the first file cannot be read.
         """
+        store = self._store if cache is False else replace(self._store, stream_cache=_limit(cache))
         if split is None:
-            return IterableDatasetDict({name: self._stream([name], name) for name in self.split_names})
+            return IterableDatasetDict({name: self._stream([name], name, store) for name in self.split_names})
         bad = f"Bad split: {split}. Available splits: {self.split_names}"
         if isinstance(split, (list, tuple, Mapping)):
             raise ValueError(bad)
@@ -288,9 +298,9 @@ class DatasetBuilder:
         if any(not part.whole for part in instruction.parts):
             msg = f"{bad}. Slices are not possible with streaming=True; use take and skip."
             raise ValueError(msg)
-        return self._stream([part.splitname for part in instruction.parts], shown)
+        return self._stream([part.splitname for part in instruction.parts], shown, store)
 
-    def _stream(self, names: list[str], shown: str) -> IterableDataset:
+    def _stream(self, names: list[str], shown: str, store: StorePlace) -> IterableDataset:
         if "filters" in self._options:
             msg = (
                 "filters are not possible with streaming=True yet; load without streaming, or use the stream's filter."
@@ -298,8 +308,16 @@ class DatasetBuilder:
             raise UnsupportedError(msg)
         files = [file for name in names for file in self.config.files_of(name)]
         first = next(file for name in self.split_names for file in self.config.files_of(name))
-        job = StreamJob(
-            files, first, names[0], self.name, self._options, self._imposed, self._format.unpacks, self._store
-        )
+        job = StreamJob(files, first, names[0], self.name, self._options, self._imposed, self._format.unpacks, store)
         origins, reading = self._format.stream(job)
         return IterableDataset._of_files(origins, reading, NamedSplit(shown), self.info)
+
+
+def _limit(cache: bool | int) -> int:
+    """Bytes that streams may keep."""
+    if cache is True:
+        return settings().stream_cache
+    if cache < 0:
+        msg = f"cache is True, False, or a limit in bytes, got {cache}"
+        raise ValueError(msg)
+    return int(cache)

@@ -92,6 +92,8 @@ def load_dataset(
     streaming: bool = False,
     num_proc: int | None = None,
     storage_options: dict[str, Any] | None = None,
+    *,
+    cache: bool | int = False,
     **config_kwargs: Any,
 ) -> Any:
     """Loads a dataset of the hub, of a folder, or of files.
@@ -119,6 +121,9 @@ def load_dataset(
         streaming: whether to read while iterating instead of loading.
         num_proc: taken for compatibility: threads do the work.
         storage_options: taken for compatibility, without effect.
+        cache: with `streaming`: whether to keep what is read of files of the hub, so that the next epoch reads it from
+            this machine. A number is the limit in bytes for all that streams keep; True takes
+            `CRUCIBLE_STREAM_CACHE_LIMIT`, 32 GiB when that is absent.
         config_kwargs: options of the format: `sample_by` ("line", "paragraph", "document") and `keep_linebreaks` for
             text; `columns` and `filters` (pyarrow's lists of tuples, or an expression) for Parquet; for CSV those of
             pandas' `read_csv` (`sep`, `header`, `names`, `na_values`, `quotechar`…).
@@ -131,7 +136,8 @@ def load_dataset(
         DatasetNotFoundError: no such dataset or revision, or no right to see it.
         EmptyDatasetError, DataFilesNotFoundError: nothing to read.
         FileNotFoundError: a path of `data_files` that is not there.
-        ValueError: an unknown config, split or option (the text names those that there are).
+        ValueError: an unknown config, split or option (the text names those that there are); `cache` without `streaming`,
+            or below 0.
         SplitsVerificationError: the splits are not what the card says.
         DatasetGenerationError: a file that cannot be read; the cause says where.
         DatasetScriptError: the repository is a loading script (a RuntimeError).
@@ -145,6 +151,9 @@ def load_dataset(
         raise NotImplementedError(msg)
     if num_proc is not None and num_proc < 1:
         msg = f"num_proc must be at least 1, got {num_proc}"
+        raise ValueError(msg)
+    if cache and not streaming:
+        msg = "cache= is for streaming=True: what is loaded is in the cache anyway"
         raise ValueError(msg)
     mode = VerificationMode(verification_mode or VerificationMode.BASIC_CHECKS)
     builder = load_dataset_builder(
@@ -162,5 +171,5 @@ def load_dataset(
         **config_kwargs,
     )
     if streaming:
-        return builder.as_streaming_dataset(split)
+        return builder.as_streaming_dataset(split, cache=cache)
     return builder.as_dataset(split, verification_mode=mode, in_memory=keep_in_memory)

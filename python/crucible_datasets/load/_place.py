@@ -180,11 +180,11 @@ class Repository:
         except GatedRepoError as error:
             raise self._gated(error) from error
 
-    def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:  # noqa: ARG002
+    def origins(self, paths: list[str], store: StorePlace) -> list[FileOrigin]:
         """The files, to stream."""
-        remote = self._remote
+        remote, keep = self._remote, store.stream_cache
         facts = remote.facts
-        return [HubOrigin(remote.client, remote.repo_id, remote.commit, path, *facts[path]) for path in paths]
+        return [HubOrigin(remote.client, remote.repo_id, remote.commit, path, *facts[path], keep) for path in paths]
 
     def _gated(self, error: GatedRepoError) -> DatasetNotFoundError:
         return _not_found(f"Dataset '{self.name}' is a gated dataset on the Hub: {error}", error)

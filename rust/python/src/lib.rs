@@ -23,6 +23,7 @@ mod hub;
 mod limits;
 mod objects;
 mod source;
+mod tee;
 mod testing;
 
 #[global_allocator]

@@ -16,11 +16,12 @@ use crate::engine::{Engine, engine};
 use crate::errors::{self, Error};
 use crate::hub::client::HubClient as Settings;
 use crate::limits::limits;
+use crate::tee::KeptFile;
 
 /// A remote file read by ranges from decode threads: each read blocks its thread, never the I/O runtime.
 ///
 /// Readers hold it for long, so it may find itself in a forked child. There it reads over connections of the child.
-struct HubSource {
+pub(crate) struct HubSource {
     name: String,
     file: RemoteFile,
     pid: u32,
@@ -53,7 +54,7 @@ impl ByteSource for HubSource {
 
 impl HubSource {
     /// A file that this process opened. It is in the middle of something, so it waits longer for a server.
-    fn new(name: String, file: &RemoteFile) -> Self {
+    pub(crate) fn new(name: String, file: &RemoteFile) -> Self {
         let file = file.over(file.client().clone().patient());
         let along = Mutex::new(file.along());
         Self { name, file, pid: std::process::id(), child: Mutex::new(None), along }
@@ -90,7 +91,14 @@ impl HubSource {
         door::block(engine, work(file))?.map_err(|e| self.failed(e))
     }
 
-    fn failed(&self, error: HubError) -> DataError {
+    /// Whether a read failed since the bytes are not those of the file.
+    pub(crate) fn is_wrong(error: &DataError) -> bool {
+        std::error::Error::source(error)
+            .and_then(|source| source.downcast_ref::<HubError>())
+            .is_some_and(|error| error.kind() == HubErrorKind::Integrity)
+    }
+
+    pub(crate) fn failed(&self, error: HubError) -> DataError {
         DataError::new(DataErrorKind::Io, "reading from the hub failed")
             .with_path(&self.name)
             .with_source(error)
@@ -120,6 +128,7 @@ enum Origin {
     Hub { client: Py<Settings>, kind: String, repo_id: String, path: String, revision: String },
     Memory(Py<PyBytes>),
     Remote(Py<crate::hub::remote::RemoteFile>),
+    Kept(Py<Settings>, KeptFile),
 }
 
 /// Bytes that can be read by position: a local file, a file of a hub repository, or bytes in memory.
@@ -131,6 +140,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// A file that is kept as it is read.
+    pub(crate) fn of_kept(client: Py<Settings>, file: KeptFile, bytes: Arc<dyn ByteSource>) -> Self {
+        Self { origin: Origin::Kept(client, file), pid: std::process::id(), bytes }
+    }
+
     /// The bytes, if this process opened them (connections are not shared with a forked child).
     pub(crate) fn bytes(slf: &Bound<'_, Self>) -> PyResult<Arc<dyn ByteSource>> {
         let py = slf.py();
@@ -267,6 +281,12 @@ impl Source {
             Origin::Hub { client, kind, repo_id, path, revision } => {
                 let args = (client.bind(py), kind, repo_id, path, revision).into_pyobject(py)?;
                 Ok((class.getattr("hub")?, args))
+            }
+            Origin::Kept(client, file) => {
+                let KeptFile { kind, repo_id, path, revision, size, etag, limit } = file;
+                let args =
+                    (client.bind(py), kind, repo_id, path, revision, size, etag, limit).into_pyobject(py)?;
+                Ok((class.getattr("hub_kept")?, args))
             }
             Origin::Remote(file) => Ok((class.getattr("remote")?, PyTuple::new(py, [file.bind(py)])?)),
             Origin::Memory(value) => {
