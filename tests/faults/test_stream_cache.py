@@ -21,7 +21,7 @@ import pytest
 from crucible_datasets import Features, Value, load_dataset
 from faulthub import FaultHub, Request, Response, faults
 from faulthub.clean import faults_of
-from hfhub import scan_cache_dir, try_to_load_from_cache
+from hfhub import cache_stats, prune, scan_cache_dir, try_to_load_from_cache
 from hfhub.errors import IntegrityError
 
 ID = "org/kept"
@@ -189,6 +189,22 @@ def test_no_room_keeps_nothing(kind: str, fault_hub: FaultHub, fault_env: Path) 
     assert numbers(stream_of(kind, cache=1000)) == list(range(2 * ROWS))
     assert numbers(stream_of(kind, cache=0)) == list(range(2 * ROWS))
     assert kept(fault_env) == 0
+
+
+def test_the_cache_tools_know_it(kind: str, fault_env: Path) -> None:
+    rows = iter(stream_of(kind))
+    assert numbers(next(rows) for _ in range(130)) == list(range(130))
+    segments = sorted(fault_env.glob("hub/*/streams/*/*"))
+    (fault_env / "hub" / "datasets--org--kept" / "snapshots").mkdir(exist_ok=True)
+    assert 0 < cache_stats().streams_size <= kept(fault_env)
+    assert prune().streams == []
+    assert prune(streams=True, dry_run=True).streams == segments
+    report = prune(streams=True)
+    assert report.streams == segments
+    assert report.freed > 0
+    assert cache_stats().streams_size == 0
+    assert not list(fault_env.glob("hub/*/streams"))
+    assert numbers(rows) == list(range(130, 2 * ROWS))
 
 
 def another_letter(_: Request, response: Response) -> None:

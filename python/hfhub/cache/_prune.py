@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from hfhub.cache import _locks, _shared
+from hfhub.cache import _locks, _shared, _streams
 from hfhub.cache._delete import plan_files, plan_revisions
 from hfhub.cache._journal import is_alive, journal_of, orphans
 from hfhub.cache._scan import scan_cache_dir, scan_repo
@@ -30,6 +30,7 @@ class PruneReport:
         blobs: blobs removed to get below `max_size`.
         incomplete: removed leftovers of interrupted downloads.
         shared: removed payloads of the shared store that no repository used.
+        streams: removed segments of what streams kept.
         busy: repositories and leftovers left alone because a running process holds their locks.
         size_on_disk: bytes of the blobs that stay.
         dry_run: whether nothing was really removed.
@@ -40,6 +41,7 @@ class PruneReport:
     blobs: list[Path]
     incomplete: list[Path]
     shared: list[Path]
+    streams: list[Path]
     busy: list[str]
     size_on_disk: int
     dry_run: bool
@@ -216,6 +218,7 @@ def prune(
     incomplete: bool = True,
     older_than: Age | None = None,
     max_size: int | str | None = None,
+    streams: bool = False,
     dry_run: bool = False,
 ) -> PruneReport:
     """Removes from a cache what is not needed any more.
@@ -232,6 +235,8 @@ def prune(
             text such as `30d`. Access times are as exact as the mount options (`noatime`, `relatime`) allow.
         max_size: remove the longest unused blobs until the blobs that stay have at most so many bytes: a number, or
             text such as `10GB`. A snapshot that loses all its files goes with its refs.
+        streams: remove what streams keep (`load_dataset(..., streaming=True, cache=True)`) of files that they did not
+            read whole. Streams that read it now ask the hub again.
         dry_run: only say what would go.
 
     Returns:
@@ -261,12 +266,15 @@ def prune(
         after = scan_cache_dir(cache)
         size = after.size_on_disk
         freed = max(0, info.size_on_disk - size) + sum(done.incomplete.values())
+    kept_by_streams = _streams.segments(cache) if streams else {}
+    gone = kept_by_streams if dry_run else _streams.remove(kept_by_streams)
     return PruneReport(
-        freed=freed,
+        freed=freed + sum(gone.values()),
         revisions=sorted(f"{repo.cache_id}@{r.commit_hash}" for repo, found in done.revisions.items() for r in found),
         blobs=sorted(blob for blobs in done.blobs.values() for blob in blobs),
         incomplete=sorted(done.incomplete),
         shared=sorted(done.shared),
+        streams=sorted(gone),
         busy=sorted(done.busy),
         size_on_disk=size,
         dry_run=dry_run,

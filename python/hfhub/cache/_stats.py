@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hfhub.cache import _shared
 from hfhub.cache._delete import plan_revisions
 from hfhub.cache._scan import scan_cache_dir
+from hfhub.cache._streams import segments
 
 _LARGEST = 10
 
@@ -31,6 +32,7 @@ class CacheStats:
         incomplete_size: their size.
         shared_size: size of the shared store.
         shared_unused_size: size of what no repository links to there.
+        streams_size: size of what streams keep (`load_dataset(..., streaming=True, cache=True)`).
         warnings: folders that are not in order.
         disk_free: free bytes of the disk.
     """
@@ -48,6 +50,7 @@ class CacheStats:
     incomplete_size: int
     shared_size: int
     shared_unused_size: int
+    streams_size: int
     warnings: int
     disk_free: int
 
@@ -84,6 +87,7 @@ def cache_stats(cache_dir: str | os.PathLike[str] | None = None) -> CacheStats:
         incomplete_size=info.incomplete_size_on_disk,
         shared_size=sum(payload.lstat().st_size for payload in _shared.payloads(cache)),
         shared_unused_size=sum(_shared.unreferenced(cache).values()),
+        streams_size=sum(segments(cache).values()),
         warnings=len(info.warnings),
         disk_free=shutil.disk_usage(cache).free,
     )

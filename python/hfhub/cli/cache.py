@@ -186,7 +186,15 @@ def _scan(arguments: argparse.Namespace) -> Outcome:
 
 def _stats(arguments: argparse.Namespace) -> Outcome:
     stats = cache_stats(arguments.cache_dir)
-    sizes = {"size_on_disk", "unreferenced_size", "incomplete_size", "shared_size", "shared_unused_size", "disk_free"}
+    sizes = {
+        "size_on_disk",
+        "unreferenced_size",
+        "incomplete_size",
+        "shared_size",
+        "shared_unused_size",
+        "streams_size",
+        "disk_free",
+    }
     lines = []
     for name, value in vars(stats).items():
         if name == "by_type":
@@ -269,14 +277,17 @@ def _prune(arguments: argparse.Namespace) -> Outcome:
             "max_size": None if arguments.max_size is None else parse_size(arguments.max_size),
             "unreferenced": not arguments.keep_unreferenced,
             "incomplete": not arguments.keep_incomplete,
+            "streams": arguments.streams,
         }
     except ValueError as error:
         raise UsageError(str(error)) from error
     report = prune(arguments.cache_dir, dry_run=True, **limits)
-    amount = len(report.revisions) + len(report.blobs) + len(report.incomplete) + len(report.shared)
+    amount = (
+        len(report.revisions) + len(report.blobs) + len(report.incomplete) + len(report.shared) + len(report.streams)
+    )
     lines = [
         *(f"  {name}" for name in report.revisions),
-        *(f"  {path}" for path in (*report.blobs, *report.incomplete, *report.shared)),
+        *(f"  {path}" for path in (*report.blobs, *report.incomplete, *report.shared, *report.streams)),
     ]
     busy = [f"in use, left alone: {name}" for name in report.busy]
     if amount and not arguments.dry_run:
@@ -407,6 +418,9 @@ def add_to(parser: argparse.ArgumentParser, name: str) -> None:
     made.add_argument("--older-than", metavar="AGE", help="remove revisions not used for so long: 30d, 12h")
     made.add_argument("--max-size", metavar="SIZE", help="remove the longest unused blobs above this: 100GB")
     made.add_argument("--keep-unreferenced", action="store_true", help="keep revisions without branch or tag")
+    made.add_argument(
+        "--streams", action="store_true", help="remove what streams keep of files they did not read whole"
+    )
     made.add_argument("--keep-incomplete", action="store_true", help="keep leftovers of interrupted downloads")
     _parser.confirm(made)
     made = _parser.action(

@@ -1,0 +1,28 @@
+"""What streams keep in a cache (`load_dataset(..., streaming=True, cache=True)`): `<repository>/streams/<hash>/*.blocks`."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+
+def segments(cache: Path) -> dict[Path, int]:
+    """The files with their bytes on disk, which are fewer than their lengths where there are holes."""
+    found: dict[Path, int] = {}
+    for path in cache.glob("*/streams/*/*.blocks"):
+        with contextlib.suppress(OSError):  # a stream may remove it meanwhile
+            facts = path.lstat()
+            found[path] = min(facts.st_size, getattr(facts, "st_blocks", facts.st_size) * 512)
+    return found
+
+
+def remove(paths: dict[Path, int]) -> dict[Path, int]:
+    """Removes files and the folders that are empty then. A stream that reads them asks the hub again."""
+    gone = {}
+    for path, size in paths.items():
+        with contextlib.suppress(OSError):
+            path.unlink()
+            gone[path] = size
+            path.parent.rmdir()
+            path.parent.parent.rmdir()
+    return gone
