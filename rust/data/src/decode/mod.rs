@@ -32,7 +32,7 @@ mod unpack;
 
 pub use csv::CsvOptions;
 pub use json::JsonOptions;
-pub use spill::read_into;
+pub use spill::{read_in_memory, read_into};
 pub use text::{SampleBy, TextOptions};
 pub use unpack::unpacked;
 

@@ -178,7 +178,7 @@ impl Table {
             let sources = files.into_iter().map(Opened::bytes).collect::<Result<Vec<_>, _>>()?;
             let table = match store {
                 Some(store) => crucible_data::decode::read_into(&store, budget, &sources, format, &options)?,
-                None => crucible_data::read_sources(&sources, format, &options)?,
+                None => crucible_data::decode::read_in_memory(&sources, format, &options)?,
             };
             Ok::<_, DataError>(Self::new(table))
         })

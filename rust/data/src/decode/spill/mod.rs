@@ -46,6 +46,22 @@ pub fn read_into(
     read_windows(path, budget, sources, format, options, WINDOW)
 }
 
+/// As `read_sources`; files that are packed by windows, so that one is decoded while the next is unpacked.
+///
+/// # Errors
+/// As `read_sources`.
+pub fn read_in_memory(
+    sources: &[Arc<dyn ByteSource>],
+    format: Format,
+    options: &ReadOptions,
+) -> Result<Table, DataError> {
+    if matches!(format, Format::Json | Format::Text) && sources.iter().any(|s| windows::is_packed(s.as_ref()))
+    {
+        return read_windows(Path::new(""), usize::MAX, sources, format, options, WINDOW);
+    }
+    read_sources(sources, format, options)
+}
+
 fn read_windows(
     path: &Path,
     budget: usize,

@@ -284,7 +284,8 @@ impl<'a> Texts<'a> {
     }
 }
 
-fn is_packed(source: &dyn ByteSource) -> bool {
+/// Whether a source is a compressed text.
+pub(super) fn is_packed(source: &dyn ByteSource) -> bool {
     source.read_range(0..source.len().min(Packing::MAGIC)).is_ok_and(|head| Packing::of(&head).is_some())
 }
 
