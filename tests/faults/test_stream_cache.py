@@ -136,6 +136,7 @@ for number, row in enumerate(rows):
 """
 
 
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"], indirect=True)
 def test_a_killed_process_leaves_no_wrong_bytes(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
     fault_hub.fault(r"0\.", faults.drip(3_000_000), statuses=(200, 206))
     with subprocess.Popen([sys.executable, "-c", SCRIPT, kind], stdout=subprocess.PIPE, text=True) as process:
@@ -146,6 +147,7 @@ def test_a_killed_process_leaves_no_wrong_bytes(kind: str, fault_hub: FaultHub, 
     assert numbers(stream_of(kind)) == list(range(2 * ROWS))
 
 
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"], indirect=True)
 def test_several_processes_keep_the_same_files(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
     script = SCRIPT + "\nassert number == 2399\n"
     ranks = [subprocess.Popen([sys.executable, "-c", script, kind], stdout=subprocess.DEVNULL) for _ in range(3)]
