@@ -69,7 +69,8 @@ pub(crate) fn opened(
     };
     let failed = |e| explained(e, packing.name(), source.name());
     let unpacked = packing.unpacking(Reading::new(source.clone(), 0)).map_err(failed)?;
-    let mut unpacked = Capped { inner: unpacked, left: limits.max_unpacked_bytes };
+    let mut unpacked =
+        Capped { inner: unpacked, left: limits.max_unpacked_bytes, most: limits.max_unpacked_bytes };
     copy(&mut (&mut unpacked).take(at), &mut sink()).map_err(failed)?;
     Ok((Box::new(unpacked), true))
 }
@@ -78,13 +79,14 @@ pub(crate) fn opened(
 struct Capped<R> {
     inner: R,
     left: u64,
+    most: u64,
 }
 
 impl<R: Read> Read for Capped<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
         let Some(left) = self.left.checked_sub(count as u64) else {
-            let message = "unpacks to more than max_unpacked_bytes";
+            let message = format!("unpacks to more than max_unpacked_bytes = {}", self.most);
             return Err(std::io::Error::other(DataError::new(DataErrorKind::Limit, message)));
         };
         self.left = left;

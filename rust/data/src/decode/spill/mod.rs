@@ -87,7 +87,7 @@ fn read_windows(
 /// Whether reading as a whole may do better.
 fn again(error: &DataError, sources: &[Arc<dyn ByteSource>]) -> bool {
     match error.kind() {
-        DataErrorKind::Cancelled => false,
+        DataErrorKind::Cancelled | DataErrorKind::Limit => false,
         _ => sources.iter().map(|s| s.len()).sum::<u64>() <= WHOLE,
     }
 }

@@ -15,7 +15,7 @@ use crate::decode::lines::{SEARCH, lines_before, lines_in, next_line};
 use crate::decode::reading::{explained, opened};
 use crate::decode::unpack::{Packing, unpacked};
 use crate::decode::{FileBatches, Format, ReadOptions, SampleBy, csv, ipc, json, text, unify};
-use crate::error::DataError;
+use crate::error::{DataError, DataErrorKind};
 use crate::source::{ByteSource, MemorySource};
 
 /// What is decoded at once.
@@ -341,6 +341,11 @@ impl Unpacking {
         let (start, mut left) = (text.len(), size);
         while left > 0 {
             cancel.check()?;
+            // Past a window only for a line that is longer: it may be as long as the file says, not as memory is.
+            if text.len() > i32::MAX as usize || text.try_reserve(STEP as usize + 64).is_err() {
+                let message = "a line that does not fit into memory when it is unpacked: 2 GiB is the most";
+                return Err(DataError::new(DataErrorKind::Limit, message).with_path(&self.name));
+            }
             let read = (&mut self.reader).take(STEP.min(left)).read_to_end(text);
             match read.map_err(|e| explained(e, self.packing, &self.name))? {
                 0 => break,
