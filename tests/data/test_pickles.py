@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import multiprocessing
 import pickle
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import crucible_datasets as ours
+from crucible_datasets import errors
 
 ROWS = 20_000
 
@@ -132,3 +134,34 @@ def test_a_broken_pickle_is_an_error() -> None:
             table._referred(text, good, (0, 1))
     with pytest.raises((ValueError, IndexError)):
         table._referred('{"files": [], "columns": []}', b"nonsense", (0, 1))
+
+
+def test_a_file_that_was_broken_later_is_told(tmp_path: Path) -> None:
+    """What was checked once is checked again when the file is another one."""
+    ds = ours.Dataset.from_dict({"s": [f"text {k}" for k in range(3000)], "n": list(range(3000))})
+    ds.save_to_disk(tmp_path / "d")
+    file = tmp_path / "d" / "data-00000-of-00001.arrow"
+    whole = file.read_bytes()
+    for _ in range(2):
+        loaded = ours.load_from_disk(tmp_path / "d")
+        sent = [pickle.dumps(view) for view in (loaded, loaded.select(range(5)), loaded.shuffle(seed=1))]
+        assert [pickle.loads(one)["n"][:3] for one in sent[:2]] == [[0, 1, 2]] * 2
+        place = whole.index(b"text 1500")
+        file.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])  # no UTF-8, as long as before
+        with pytest.raises(errors.DecodeError, match="data-00000"):
+            ours.load_from_disk(tmp_path / "d")
+        for one in sent:
+            with pytest.raises((errors.DecodeError, OSError), match="data-00000"):
+                pickle.loads(one)
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_workers_open_what_was_sent(mapped: tuple[Any, Any], method: str) -> None:
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        for ds in (mapped[0], mapped[1].shuffle(seed=2).take(50)):
+            assert pool.apply(_total, (ds,)) == sum(ds["i"])
+
+
+def _total(ds: ours.Dataset) -> int:
+    return sum(ds["i"])

@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
-use arrow_ipc::reader::StreamDecoder;
+use arrow_ipc::convert::try_fb_to_schema;
+use arrow_ipc::reader::{FileDecoder, StreamDecoder};
 use arrow_ipc::writer::{FileWriter, StreamWriter};
+use arrow_ipc::{Block, root_as_message};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use tempfile::NamedTempFile;
 
 use crate::cancel::Cancel;
+use crate::checked::{self, Stamp, is_checked};
 use crate::encode::{atomically, io_error, widen_mode};
 use crate::error::{DataError, DataErrorKind};
 use crate::ipc_check;
@@ -51,48 +54,104 @@ pub fn write_stream(
 
 /// Maps an Arrow IPC stream, validated, or an Arrow IPC file; columns point into the map, but those of compressed batches.
 ///
+/// Values are checked the first time that this process opens a file.
+///
 /// # Errors
 /// `NotFound`, `Io`, `Limit`, or `Decode` for broken bytes.
 pub fn open_stream(path: &Path) -> Result<Table, DataError> {
-    let buffer = store::map(path)?;
-    if store::is_file(&buffer) {
-        let table = store::open_mapped(path, &buffer)?;
-        // Files of strangers come this way too; texts and offsets inside the values were not looked at.
-        for column in table.batches().iter().flat_map(RecordBatch::columns) {
-            column.to_data().validate_full().map_err(|e| {
-                DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {e}"))
-                    .with_path(path.to_string_lossy())
-            })?;
-        }
+    let (buffer, stamp) = store::map(path)?;
+    if !store::is_file(&buffer) {
+        return decoded(path, buffer, stamp);
+    }
+    let table = store::open_mapped(path, &buffer)?;
+    if is_checked(path, stamp) {
         return Ok(table);
     }
-    decoded(path, buffer)
+    // Files of strangers come this way too; texts and offsets inside the values were not looked at.
+    for column in table.batches().iter().flat_map(RecordBatch::columns) {
+        column.to_data().validate_full().map_err(|e| broken(&e).with_path(path.to_string_lossy()))?;
+    }
+    checked::note(path, stamp);
+    Ok(table)
+}
+
+fn broken(error: &ArrowError) -> DataError {
+    DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {error}"))
 }
 
 /// The table of a mapped stream.
-pub(crate) fn decoded(path: &Path, buffer: Buffer) -> Result<Table, DataError> {
-    ipc_check::check_stream(&buffer, &Limits::default())
+pub(crate) fn decoded(path: &Path, buffer: Buffer, stamp: Option<Stamp>) -> Result<Table, DataError> {
+    let known = is_checked(path, stamp);
+    let table = ipc_check::check_stream(&buffer, &Limits::default())
         .and_then(|()| {
             // The reader may panic on broken offsets; what it panics on is not Arrow.
-            catch_unwind(AssertUnwindSafe(|| batches_of(path, buffer)))
+            let read = || if known { checked_batches_of(path, &buffer) } else { batches_of(path, buffer) };
+            catch_unwind(AssertUnwindSafe(read))
                 .unwrap_or_else(|_| Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")))
         })
-        .map_err(|e| e.with_path(path.to_string_lossy()))
+        .map_err(|e| e.with_path(path.to_string_lossy()))?;
+    checked::note(path, stamp);
+    Ok(table)
 }
 
 fn batches_of(path: &Path, mut buffer: Buffer) -> Result<Table, DataError> {
-    let broken = |e: ArrowError| DataError::new(DataErrorKind::Decode, format!("broken Arrow IPC: {e}"));
     let mut decoder = StreamDecoder::new();
     let mut batches = Vec::new();
     while !buffer.is_empty() {
-        match decoder.decode(&mut buffer).map_err(broken)? {
+        match decoder.decode(&mut buffer).map_err(|e| broken(&e))? {
             Some(batch) => batches.push(batch),
             None => break,
         }
     }
-    decoder.finish().map_err(broken)?;
+    decoder.finish().map_err(|e| broken(&e))?;
     let schema = decoder.schema().or_else(|| batches.first().map(RecordBatch::schema));
     let schema = schema.unwrap_or_else(|| Arc::new(Schema::empty()));
+    Ok(Table::try_new(schema, batches)?.mapped_from(path))
+}
+
+/// The same for bytes whose values were checked before. The decoder of streams looks at every value, whatever it is
+/// told; that of files does not, and messages are the same in both.
+#[expect(unsafe_code, reason = "to read bytes that were checked without checking them again")]
+fn checked_batches_of(path: &Path, buffer: &Buffer) -> Result<Table, DataError> {
+    let cut = || DataError::new(DataErrorKind::Decode, "broken Arrow IPC: the stream is cut");
+    let mut decoder: Option<FileDecoder> = None;
+    let (mut schema, mut batches, mut at) = (Arc::new(Schema::empty()), Vec::new(), 0);
+    while let Some(rest) = buffer.get(at..).filter(|rest| !rest.is_empty()) {
+        let prefix = if rest.starts_with(&[0xff; 4]) { 8 } else { 4 };
+        let length = rest.get(prefix - 4..).and_then(|r| r.first_chunk::<4>()).ok_or_else(cut)?;
+        let length = i32::from_le_bytes(*length);
+        if length == 0 {
+            break;
+        }
+        let metadata = usize::try_from(length).map_err(|_| cut())?;
+        let text = rest.get(prefix..prefix + metadata).ok_or_else(cut)?;
+        let message = root_as_message(text).map_err(|e| broken(&ArrowError::ParseError(e.to_string())))?;
+        let body = usize::try_from(message.bodyLength()).map_err(|_| cut())?;
+        let whole = prefix + metadata + body;
+        if whole > rest.len() {
+            return Err(cut());
+        }
+        let block = Block::new(0, length + if prefix == 8 { 8 } else { 4 }, message.bodyLength());
+        let bytes = buffer.slice_with_length(at, whole);
+        if let Some(found) = message.header_as_schema() {
+            schema = Arc::new(try_fb_to_schema(found).map_err(|e| broken(&e))?);
+            let made = FileDecoder::new(schema.clone(), message.version());
+            // SAFETY: this process, or the one that sent the reference, read the same file with all checks: the same
+            // inode, untouched since. Maps of a file that somebody writes into are unsound whatever is checked first.
+            decoder = Some(unsafe { made.with_skip_validation(true) });
+        } else if let Some(decoder) = &mut decoder {
+            if message.header_as_dictionary_batch().is_some() {
+                decoder.read_dictionary(&block, &bytes).map_err(|e| broken(&e))?;
+            } else {
+                batches.extend(decoder.read_record_batch(&block, &bytes).map_err(|e| broken(&e))?);
+            }
+        }
+        at += whole;
+    }
+    for column in batches.iter().flat_map(RecordBatch::columns) {
+        // Lengths of buffers and the ends of offsets: a few pages, whatever the size of the table.
+        column.to_data().validate().map_err(|e| broken(&e))?;
+    }
     Ok(Table::try_new(schema, batches)?.mapped_from(path))
 }
 
@@ -165,6 +224,23 @@ mod tests {
         assert_eq!(open_stream(&path).unwrap().schema(), table().schema());
         std::fs::write(&path, b"nonsense that is long enough").unwrap();
         assert!(open_stream(&path).is_err());
+    }
+
+    #[test]
+    fn bytes_that_were_checked_are_read_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.arrow");
+        let batches = table().batches().to_vec().into_iter().map(Ok);
+        write_stream(&path, &table().schema(), batches, &Cancel::new()).unwrap();
+        let (buffer, _) = store::map(&path).unwrap();
+        let read = checked_batches_of(&path, &buffer).unwrap();
+        assert_eq!((read.batches(), read.schema()), (table().batches(), table().schema()));
+        for length in 0..buffer.len() {
+            // Cut anywhere: an error or fewer batches, no panic.
+            if let Ok(part) = checked_batches_of(&path, &buffer.slice_with_length(0, length)) {
+                assert!(part.num_rows() <= read.num_rows());
+            }
+        }
     }
 
     #[test]

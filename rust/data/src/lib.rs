@@ -17,6 +17,7 @@
 
 pub mod blocks;
 pub mod cancel;
+pub mod checked;
 pub mod decode;
 pub mod encode;
 pub mod error;

@@ -12,6 +12,7 @@ use arrow_data::ArrayData;
 use arrow_schema::{DataType, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use crate::checked::{self, Stamp};
 use crate::error::{DataError, DataErrorKind};
 use crate::identity::{FileId, file_of};
 use crate::store;
@@ -24,6 +25,9 @@ struct FileRef {
     length: u64,
     /// Nanoseconds since 1970.
     modified: u64,
+    /// What the file is told by where its values were checked: they need not be read to open it again.
+    #[serde(default)]
+    checked: Option<Stamp>,
 }
 
 /// Neighbouring rows of a column of a file. Written without names: there may be thousands.
@@ -185,7 +189,7 @@ fn column_of(segments: &[Segment], tables: &[Table]) -> Result<Vec<ArrayRef>, Da
 
 impl FileRef {
     fn of(id: &FileId) -> Option<Self> {
-        let found = Self { path: id.path.clone(), length: id.length, modified: id.modified.try_into().ok()? };
+        let found = Self { path: id.path.clone(), length: id.length, modified: id.modified.try_into().ok()?, checked: checked::stamp_of(&id.path) };
         found.is_unchanged().then_some(found)
     }
 
@@ -199,6 +203,9 @@ impl FileRef {
     }
 
     fn open(&self) -> Result<Table, DataError> {
+        if self.checked.is_some() && self.checked == Stamp::at(&self.path) {
+            checked::note(&self.path, self.checked);
+        }
         let table = store::open_ipc(&self.path)?; // says what is wrong with a file that is gone
         if self.is_unchanged() {
             return Ok(table);

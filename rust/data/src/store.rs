@@ -18,6 +18,7 @@ use arrow_ipc::{Block, root_as_footer};
 use arrow_schema::SchemaRef;
 
 use crate::cancel::Cancel;
+use crate::checked::Stamp;
 use crate::encode::atomically;
 use crate::error::{DataError, DataErrorKind};
 use crate::identity::TrackedMap;
@@ -98,9 +99,9 @@ const MAGIC: &[u8] = b"ARROW1";
 /// # Errors
 /// `NotFound`, `Io`, or `Decode` for a file that is not complete or whose batches do not fit their buffers.
 pub fn open_ipc(path: &Path) -> Result<Table, DataError> {
-    let buffer = map(path)?;
+    let (buffer, stamp) = map(path)?;
     if buffer.starts_with(&[0xff; 4]) {
-        return crate::ipc_stream::decoded(path, buffer);
+        return crate::ipc_stream::decoded(path, buffer, stamp);
     }
     open_mapped(path, &buffer)
 }
@@ -161,7 +162,8 @@ fn block_of(buffer: &Buffer, block: &Block) -> Option<Buffer> {
     (start.checked_add(length)? <= buffer.len()).then(|| buffer.slice_with_length(start, length))
 }
 
-pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
+/// The bytes of a file and what it is told by.
+pub(crate) fn map(path: &Path) -> Result<(Buffer, Option<Stamp>), DataError> {
     let source = crate::source::LocalSource::open(path)?; // its errors name the path
     drop(source);
     let io = |e: std::io::Error| {
@@ -178,11 +180,13 @@ pub(crate) fn map(path: &Path) -> Result<Buffer, DataError> {
     // SAFETY: the file is ours, made under a temporary name and never changed after its rename; a deleted file stays
     // mapped. Somebody who truncates it by hand takes the process down, as with every memory-mapped Arrow file.
     let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-    let map = TrackedMap::new(map, path, &file.metadata().map_err(io)?);
+    let metadata = file.metadata().map_err(io)?;
+    let map = TrackedMap::new(map, path, &metadata);
     let (pointer, length) = (map.bytes().as_ptr().cast_mut(), map.bytes().len());
     let pointer = NonNull::new(pointer).ok_or_else(|| io(std::io::Error::other("null map")))?;
     // SAFETY: pointer and length are the map's, which the buffer keeps alive.
-    Ok(unsafe { Buffer::from_custom_allocation(pointer, length, Arc::new(map)) })
+    let buffer = unsafe { Buffer::from_custom_allocation(pointer, length, Arc::new(map)) };
+    Ok((buffer, Stamp::of(&metadata)))
 }
 
 /// Batches as Arrow IPC stream bytes.

@@ -1,7 +1,10 @@
 //! Tables in pickles: by the files that they are mapped from where that is possible, else as Arrow IPC bytes.
 
+use std::path::PathBuf;
+
+use crucible_data::checked::{self, Stamp};
 use crucible_data::reference::{self, Reference};
-use crucible_data::{RowOrder, View};
+use crucible_data::{RowOrder, View, store};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -26,7 +29,9 @@ impl Table {
         if let Some(path) = this.view.table().path()
             && this.view.is_whole()
         {
-            return Ok((class.getattr("open_ipc")?, PyTuple::new(py, [path.to_string_lossy()])?));
+            let stamp = checked::stamp_of(path).and_then(|stamp| serde_json::to_string(&stamp).ok());
+            let parts = (path.to_string_lossy().into_owned(), stamp).into_pyobject(py)?;
+            return Ok((class.getattr("_mapped")?, parts));
         }
         let view = &this.view;
         let found = door::run(py, |_| {
@@ -46,6 +51,18 @@ impl Table {
         }
         let bytes = super::table_make::ipc_bytes(py, this)?;
         Ok((class.getattr("from_ipc")?, PyTuple::new(py, [bytes])?))
+    }
+
+    /// What `__reduce__` made of a whole file; `stamp` tells the file whose values were checked.
+    #[staticmethod]
+    #[pyo3(signature = (path, stamp=None))]
+    #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
+    fn _mapped(py: Python<'_>, path: PathBuf, stamp: Option<&str>) -> PyResult<Self> {
+        let stamp: Option<Stamp> = stamp.and_then(|text| serde_json::from_str(text).ok());
+        if stamp.is_some() && stamp == Stamp::at(&path) {
+            checked::note(&path, stamp);
+        }
+        door::run(py, |_| store::open_ipc(&path).map(Self::new))
     }
 
     /// What `__reduce__` made of a table over files.
