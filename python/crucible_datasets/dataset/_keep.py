@@ -11,20 +11,21 @@ from crucible_datasets.dataset._home import Home
 from crucible_datasets.dataset._kept import KeptFile
 from crucible_datasets.dataset._order import OrderMixin
 from crucible_datasets.fingerprint import fingerprint_of, is_caching_enabled
-from crucible_datasets.store import clean_store, remove_leftovers
+from crucible_datasets.store import clean_store, remove_dead_folders, remove_leftovers
 
 
 class KeepMixin(OrderMixin):
     """Kept results."""
 
     def cleanup_cache_files(self) -> int:
-        """Deletes the kept results of the dataset's source that this dataset is not made of.
+        """Deletes the kept results of the dataset's source that this dataset is not made of, and what killed processes left.
 
         Returns:
             The number of files that were deleted.
         """
         if self._home is None:
             return 0
+        remove_dead_folders(self._home.cache)
         mine = {file["filename"] for file in self.cache_files}
         removed = 0
         for path in self._home.kept():

@@ -5,9 +5,9 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import pickle
+import shutil
 import signal
 import sys
-import tempfile
 import threading
 import traceback
 from collections.abc import Iterator, Sequence, Sized
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from _crucible._settings import settings
+from crucible_datasets.store import owned_folder
 from crucible_datasets.utils import Meter, progress
 
 _PATIENCE = 2.0
@@ -64,10 +65,8 @@ def run_jobs(jobs: Sequence[Job], what: str, label: str) -> list[Any]:
     """
     method = settings().start_method or ("fork" if sys.platform == "linux" else "spawn")
     context: Any = mp.get_context(method)
-    root = settings().datasets_cache
-    root.mkdir(parents=True, exist_ok=True)
     total = sum(len(job.part) for job in jobs)
-    with tempfile.TemporaryDirectory(prefix="tmp-jobs-", dir=root) as folder:
+    with _temporary_folder(settings().datasets_cache) as folder:
         paths = [Path(folder, f"{index:05d}.arrow") for index in range(len(jobs))]
         children: list[tuple[Any, Connection]] = []
         try:
@@ -92,6 +91,16 @@ def run_jobs(jobs: Sequence[Job], what: str, label: str) -> list[Any]:
                         child.join()
                     ours.close()
         return [job.result(value, path) for job, value, path in zip(jobs, sent, paths, strict=True)]
+
+
+@contextmanager
+def _temporary_folder(root: Path) -> Iterator[Path]:
+    folder, lock = owned_folder(root, "tmp-jobs-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
 
 
 def _start(child: Any, method: str) -> None:

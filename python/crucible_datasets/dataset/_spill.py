@@ -5,16 +5,17 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from _crucible._native import GrowingFile, Table
+from _crucible._native import GrowingFile, StoreLock, Table
 from _crucible._settings import settings
+from crucible_datasets.store import owned_folder
 
 _numbers = count()
 _folders: dict[tuple[int, Path], Path] = {}
+_locks: dict[tuple[int, Path], StoreLock] = {}
 
 
 def _folder() -> Path:
@@ -22,8 +23,7 @@ def _folder() -> Path:
     root = settings().datasets_cache
     key = (os.getpid(), root)
     if key not in _folders or not _folders[key].is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        _folders[key] = Path(tempfile.mkdtemp(prefix="tmp-map-", dir=root))
+        _folders[key], _locks[key] = owned_folder(root, "tmp-map-")
         atexit.register(_remove, *key)
     return _folders[key]
 

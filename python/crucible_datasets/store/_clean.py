@@ -10,6 +10,7 @@ from pathlib import Path
 
 from _crucible._native import StoreLock
 from _crucible._settings import settings
+from crucible_datasets.store._folders import remove_dead_folders
 
 _RESULT = "cache-"
 _LEFT_BEHIND = 3600.0
@@ -33,7 +34,7 @@ def clean_store(max_bytes: int | None = None, cache_dir: str | None = None, *, k
     """
     limit = settings().store_limit if max_bytes is None else max_bytes
     folder = (settings().datasets_cache if cache_dir is None else Path(cache_dir).expanduser()) / "crucible"
-    freed = remove_leftovers(folder)
+    freed = remove_leftovers(folder) + remove_dead_folders(folder.parent)
     for maps in folder.glob("maps/*"):
         freed += remove_leftovers(maps)
     if limit is None:

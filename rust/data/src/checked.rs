@@ -109,7 +109,7 @@ pub fn stamp_of(path: &Path) -> Option<Stamp> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
     use super::*;
 
     #[test]

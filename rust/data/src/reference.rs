@@ -189,7 +189,12 @@ fn column_of(segments: &[Segment], tables: &[Table]) -> Result<Vec<ArrayRef>, Da
 
 impl FileRef {
     fn of(id: &FileId) -> Option<Self> {
-        let found = Self { path: id.path.clone(), length: id.length, modified: id.modified.try_into().ok()?, checked: checked::stamp_of(&id.path) };
+        let found = Self {
+            path: id.path.clone(),
+            length: id.length,
+            modified: id.modified.try_into().ok()?,
+            checked: checked::stamp_of(&id.path),
+        };
         found.is_unchanged().then_some(found)
     }
 
