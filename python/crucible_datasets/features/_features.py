@@ -7,7 +7,9 @@ import json
 from typing import Any
 
 from _crucible import _native
+from crucible_datasets.errors import LimitError
 from crucible_datasets.features._arrow import json_of, schema_of
+from crucible_datasets.features._bounds import MAX_DEPTH, checked
 from crucible_datasets.features._decode import decoder
 from crucible_datasets.features._encode import encode, encode_column, plain
 from crucible_datasets.features._json import from_json
@@ -58,7 +60,9 @@ class Features(dict[str, Feature]):
 
         Raises:
             ValueError: not that form, or an unknown type.
+            LimitError: nested too deep, or too much.
         """
+        checked(dic)
         return cls({name: from_json(inner) for name, inner in dic.items()})
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,7 +75,10 @@ class Features(dict[str, Feature]):
 
         Raises:
             ValueError: not that form, or an unknown type.
+            LimitError: nested too deep, or too much.
         """
+        if isinstance(spec, list | dict):
+            checked(spec, 4)  # a list of dicts inside of two dicts
         return cls(from_yaml(spec))
 
     def to_yaml(self) -> list[dict[str, Any]]:
@@ -83,8 +90,13 @@ class Features(dict[str, Feature]):
 
     @classmethod
     def from_text(cls, text: str) -> Features:
-        """From JSON text."""
-        return cls.from_dict(json.loads(text))
+        """From JSON text; errors as `from_dict`."""
+        try:
+            spec = json.loads(text)
+        except RecursionError as error:
+            msg = f"features nested deeper than {MAX_DEPTH}"
+            raise LimitError(msg) from error
+        return cls.from_dict(spec)
 
     def to_text(self) -> str:
         """As JSON text."""

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from crucible_datasets.features._arrays import Array2D, Array3D, Array4D, Array5D
+from crucible_datasets.features._bounds import checked_classes
 from crucible_datasets.features._image import Image
 from crucible_datasets.features._media import Audio, BioSequence, BioStructure, Mesh, Nifti, Pdf, Video
 from crucible_datasets.features._translation import Translation, TranslationVariableLanguages
@@ -36,6 +37,9 @@ def from_json(spec: Any) -> Feature:
         return {name: from_json(inner) for name, inner in spec.items()}
     rest = {key: value for key, value in spec.items() if key != "_type"}
     if kind in ("List", "Sequence", "LargeList"):
+        if "feature" not in rest:
+            msg = f"{kind} without `feature`"
+            raise ValueError(msg)
         inner = from_json(rest["feature"])
         given = {"id": rest["id"]} if rest.get("id") is not None else {}
         if kind == "LargeList":
@@ -46,6 +50,8 @@ def from_json(spec: Any) -> Feature:
     if made is None:
         msg = f"Feature type '{kind}' not found. Available feature types: {list(TYPES)}"
         raise ValueError(msg)
+    if made is ClassLabel and rest.get("names") is None and rest.get("num_classes") is not None:
+        checked_classes(rest["num_classes"])
     known = {field.name for field in fields(made)} - {"names_file"}  # what is read must not open files here
     if rest.get("names") is not None:
         known.discard("num_classes")

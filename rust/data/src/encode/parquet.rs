@@ -178,7 +178,8 @@ fn codec(name: &str, level: Option<i32>) -> Result<Compression, DataError> {
         "lz4" => Compression::LZ4_RAW,
         "none" => Compression::UNCOMPRESSED,
         other => {
-            let message = format!("unknown compression {other:?}; known: zstd, snappy, gzip, lz4, none");
+            let known = "zstd, snappy, gzip, lz4, none; brotli in to_parquet";
+            let message = format!("unknown compression {other:?}; known: {known}");
             return Err(DataError::new(DataErrorKind::Schema, message));
         }
     };
