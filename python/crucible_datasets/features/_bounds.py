@@ -8,7 +8,7 @@ from crucible_datasets.errors import LimitError
 
 MAX_DEPTH = 100
 """Deepest nesting of features; Python's values go as deep."""
-MAX_ITEMS = 1 << 22
+MAX_ITEMS = 1 << 20
 """Most names, numbers and features together. A YAML alias counts each time: few lines can stand for billions."""
 MAX_CLASSES = 1 << 20
 """Most classes of a label that has a number and no names: each gets one."""
