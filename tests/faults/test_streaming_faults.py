@@ -154,7 +154,9 @@ def test_a_broken_off_stream_leaves_nothing(kind: str, fault_hub: FaultHub, read
     del rows
     gc.collect()
     asked = len(fault_hub.requests())
-    assert threads_of(fault_hub) == threads
+    ours, python = threads_of(fault_hub)
+    assert ours <= threads[0]  # fewer where idle ones of the first stream ended meanwhile
+    assert python == threads[1]
     assert fault_hub.wait_until(lambda: all(line.finished or line.status for line in fault_hub.log))
     assert len(fault_hub.requests()) == asked
     assert connections_to(fault_hub) <= 8
