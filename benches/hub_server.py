@@ -1,6 +1,6 @@
-"""The loopback hub of the hub suite, in its own process: `python -m benches.hub_server ROOT FAULT`.
+"""The loopback hub of the hub and streaming suites, in its own process: `python -m benches.hub_server ROOT FAULT`.
 
-FAULT is the JSON of one (see docs/server.md), or empty. Prints its address, then answers one JSON line for each line it reads: the requests since the last one.
+FAULT is the JSON of one (see docs/server.md), or empty. Prints its address, then answers one JSON line for each line it reads: the requests since the last one, and the bytes of their bodies.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ def main(root: str, fault: str) -> None:
             server.add_fault(fault)
         print(server.url, flush=True)
         for _line in sys.stdin:
-            print(json.dumps(len(server.requests())), flush=True)
+            answers = server.answers()
+            print(json.dumps([len(answers), sum(answer[4] for answer in answers)]), flush=True)
             server.clear_requests()
 
 

@@ -101,10 +101,15 @@ class Server:
 
     def requests(self) -> int:
         """Requests since the last call."""
+        return self.traffic()[0]
+
+    def traffic(self) -> tuple[int, int]:
+        """Requests since the last call, and the bytes of their answers."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return int(json.loads(self._read()))
+        requests, sent = json.loads(self._read())
+        return int(requests), int(sent)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -71,7 +71,22 @@ pub(crate) struct Shared {
     url: String,
     hashes: Hashes,
     faults: Faults,
-    log: Mutex<Vec<(String, String, u16)>>,
+    log: Mutex<Vec<Answered>>,
+}
+
+/// An answer, as the log has it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The method.
+    pub method: String,
+    /// Path with query.
+    pub target: String,
+    /// The status.
+    pub status: u16,
+    /// Where the body starts in its file: 0 but for a range.
+    pub start: u64,
+    /// Bytes of the body, where its length was said; 0 of an answer to HEAD.
+    pub length: u64,
 }
 
 /// Requests kept in the log at the most.
@@ -138,6 +153,12 @@ impl ServerHandle {
 
     /// Requests so far: method, path with query, status.
     pub fn requests(&self) -> Vec<(String, String, u16)> {
+        let each = |a: &Answered| (a.method.clone(), a.target.clone(), a.status);
+        self.shared.log.lock().map(|l| l.iter().map(each).collect()).unwrap_or_default()
+    }
+
+    /// Answers so far, with the ranges that they hold.
+    pub fn answers(&self) -> Vec<Answered> {
         self.shared.log.lock().map(|l| l.clone()).unwrap_or_default()
     }
 
@@ -177,6 +198,19 @@ impl Drop for ServerHandle {
     }
 }
 
+impl Answered {
+    fn of(method: String, target: String, response: &Response) -> Self {
+        let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
+        let start = text("content-range")
+            .and_then(|r| r.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok())
+            .unwrap_or(0);
+        let said = text("content-length").and_then(|l| l.parse().ok());
+        let length = said.or_else(|| response.body().size_hint().exact()).unwrap_or(0);
+        let length = if method == "HEAD" { 0 } else { length };
+        Self { method, target, status: response.status().as_u16(), start, length }
+    }
+}
+
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let method = request.method().to_string();
     let target = request.uri().path_and_query().map_or_else(String::new, ToString::to_string);
@@ -191,7 +225,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if let Ok(mut log) = shared.log.lock()
         && log.len() < LOG_LIMIT
     {
-        log.push((method, target, response.status().as_u16()));
+        log.push(Answered::of(method, target, &response));
     }
     response
 }

@@ -11,6 +11,9 @@ use pyo3::prelude::*;
 use crate::door;
 use crate::errors::{Error, hub};
 
+/// Method, path with query, status, first byte of the file in the body, bytes of the body.
+type Answer = (String, String, u16, u64, u64);
+
 /// A read-only hub over a folder of repositories; stops on `close` or when it is collected.
 #[pyclass(frozen, module = "_crucible._native")]
 pub(crate) struct HubServer {
@@ -67,6 +70,12 @@ impl HubServer {
     /// Requests answered so far: (method, path with query, status).
     fn requests(&self) -> PyResult<Vec<(String, String, u16)>> {
         self.with(ServerHandle::requests)
+    }
+
+    /// Answers so far: (method, path with query, status, first byte of the file in it, bytes).
+    fn answers(&self) -> PyResult<Vec<Answer>> {
+        let each = |a: server::Answered| (a.method, a.target, a.status, a.start, a.length);
+        self.with(|h| h.answers().into_iter().map(each).collect())
     }
 
     fn clear_requests(&self) -> PyResult<()> {

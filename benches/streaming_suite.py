@@ -1,0 +1,156 @@
+"""The streaming suite: rows of one file of a hub on loopback, as it is and with 20 ms a request.
+
+Contestants: this library, `datasets`, `polars` (`scan_parquet` on the file's address; it holds all rows at the end), and
+as the limit this library on the same file on the disk. What is asked of the hub is counted from the moment the stream is
+open to the end of the work: the metadata of the repository is no part of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from benches.data import make_data
+from benches.hub_suite import ROOT, Server, serving
+from benches.streaming_work import ALL, CHATS, CONTESTANTS, LINES, TASKS, TWO
+
+DELAYS = {"loopback": "", "20 ms a request": '{"path": "", "action": "delay", "ms": 20}'}
+ABSENT = {"daft": "daft", "webdataset": "webdataset", "mosaicml-streaming": "streaming", "litdata": "litdata"}
+"""Peers without a contestant: they were not installed when this was written."""
+
+
+@dataclass
+class Streamed:
+    """The measurements of one contestant at one task."""
+
+    line: str
+    task: str
+    contestant: str
+    needed: int
+    rows: int = 0
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    rss_mb: list[float] = field(default_factory=list)
+    requests: list[int] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"suite": "streaming", **self.__dict__, "median_s": self.median}
+
+
+def streaming_data(rows: int) -> Path:
+    """The chats as Parquet and as JSON lines, each a repository."""
+    folder = make_data(rows)
+    lines = folder / "hub" / "datasets" / LINES
+    if not (lines / "train.jsonl").exists():
+        lines.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "chat.jsonl", lines / "part")
+        (lines / "part").rename(lines / "train.jsonl")
+    return folder
+
+
+def needed_bytes(folder: Path, task: str) -> int:
+    """Bytes of the file without which the task cannot be done: the footer and the chunks of its columns."""
+    if task.endswith(("line", "lines")):
+        return 0 if task.startswith("first") else (folder / "chat.jsonl").stat().st_size
+    path = folder / "hub" / "datasets" / CHATS / "data" / "train-00000-of-00001.parquet"
+    footer = pq.read_metadata(path)
+    groups = range(footer.num_row_groups)
+    if task.startswith(("first", "resume")):
+        groups = range(1)
+    roots = TWO if task.startswith("two") else ALL
+    chunks = [footer.row_group(g).column(c) for g in groups for c in range(footer.num_columns)]
+    used = sum(c.total_compressed_size for c in chunks if c.path_in_schema.split(".")[0] in roots)
+    return int(used + footer.serialized_size + 8)
+
+
+def measure(result: Streamed, server: Server, environment: dict[str, str]) -> None:
+    """One process; the server forgets what the set-up asked."""
+    command = [sys.executable, "-m", "benches.streaming_work", result.contestant, result.task]
+    with (
+        tempfile.TemporaryDirectory(prefix="crucible-stream-") as home,
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **environment, "HF_ENDPOINT": server.url, "HF_HOME": home},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        server.traffic()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        got = process.stdout.readline()
+        requests, asked = server.traffic()
+        process.communicate()
+        if ready != "ready\n" or not got:
+            errors.seek(0)
+            sys.exit(f"streaming/{result.task}/{result.contestant} failed:\n{errors.read()[-3000:]}")
+    figures = json.loads(got)
+    result.rows = int(figures["rows"])
+    for name in ("seconds", "cpu", "rss_mb"):
+        getattr(result, name).append(figures[name])
+    result.requests.append(requests)
+    result.asked.append(asked)
+
+
+def run_streaming_suite(rounds: int, rows: int, only: str = "") -> list[Streamed]:
+    """Measures every contestant, alternating within a round; prints the tables."""
+    for peer, module in ABSENT.items():
+        there = importlib.util.find_spec(module) is not None
+        print(f"{peer}: left out, " + ("no contestant is written for it" if there else "it is not installed"))
+    folder = streaming_data(rows)
+    environment = {"BENCH_DATA": str(folder), "BENCH_ROWS": str(rows), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    results: list[Streamed] = []
+    for line, fault in DELAYS.items():
+        with serving(folder / "hub", fault) as server:
+            for task in (task for task in TASKS if only in task):
+                needed = needed_bytes(folder, task)
+                of_task = [Streamed(line, task, who, needed) for who, tasks in CONTESTANTS.items() if task in tasks]
+                for _round in range(rounds):
+                    for result in of_task:
+                        measure(result, server, environment)
+                show(of_task)
+                results += of_task
+    return results
+
+
+def show(results: list[Streamed]) -> None:
+    """One task's table. ratio = the contestant's time / ours."""
+    print(f"\nstreaming: {results[0].task}, {results[0].line}")
+    print(
+        f"{'contestant':<14}{'median':>12}{'spread':>8}{'rows/s':>11}{'MB/s':>8}{'cpu':>9}{'rss':>9}"
+        f"{'requests':>10}{'asked':>11}{'/needed':>9}{'ratio':>8}"
+    )
+    for r in results:
+        spread = (max(r.seconds) - min(r.seconds)) / r.median
+        cpu, rss, requests, asked = (statistics.median(v) for v in (r.cpu, r.rss_mb, r.requests, r.asked))
+        share = f"{asked / r.needed:9.3f}" if asked and r.needed else f"{'':>9}"
+        speed = f"{r.needed / r.median / 1e6:8.0f}" if r.needed else f"{'':>8}"
+        ratio = "" if r is results[0] else f"{r.median / results[0].median:7.2f}x"
+        print(
+            f"{r.contestant:<14}{r.median * 1000:>9.1f} ms{spread:>8.0%}{r.rows / r.median:>11.0f}{speed}"
+            f"{cpu:>7.2f} s{rss:>6.0f} MB{requests:>10.0f}{asked / 1e6:>8.2f} MB{share}{ratio:>8}"
+        )
+    sys.stdout.flush()

@@ -1,0 +1,125 @@
+"""What each contestant of the streaming suite does, in a process of its own: `python -m benches.streaming_work CONTESTANT TASK`.
+
+It sets up, says "ready", waits for a line, then does the work that is timed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from benches.harness import peak_rss_mb
+
+CHATS, LINES = "bench/chat", "bench/chat-lines"
+TWO = ["id", "score"]
+ALL = ["id", "source", "score", "turns", "messages"]
+BATCH = 1000
+TASKS = (
+    "first row",
+    "all rows",
+    "all batches, arrow",
+    "two columns, arrow",
+    "first line",
+    "all lines",
+    "resume at 50 %",
+)
+CONTESTANTS = {
+    "crucible": TASKS,
+    "local file": ("all rows", "all batches, arrow", "two columns, arrow", "all lines"),
+    "datasets": TASKS,
+    "polars": ("first row", "all batches, arrow", "two columns, arrow"),
+}
+"""Who takes part in what. "local file" is the limit: this library on the same file without a network."""
+Work = Callable[[], int]
+
+
+def library(name: str) -> Any:
+    if name == "datasets":
+        import datasets as module
+    else:
+        import crucible_datasets as module  # type: ignore[no-redef]
+    module.disable_progress_bars()
+    return module
+
+
+def stream(contestant: str, task: str, columns: list[str] | None = None) -> Any:
+    """The stream of a task, as its user opens it."""
+    lines = task.endswith(("line", "lines"))
+    module = library(contestant)
+    if contestant == "local file":
+        path = Path(os.environ["BENCH_DATA"], "chat.jsonl" if lines else "chat-zstd.parquet")
+        kind = "json" if lines else "parquet"
+        made = module.load_dataset(kind, data_files=str(path), split="train", streaming=True)
+    else:
+        made = module.load_dataset(LINES if lines else CHATS, split="train", streaming=True)
+    return made if columns is None else made.select_columns(columns)
+
+
+def polars_work(task: str) -> Work:
+    import polars
+
+    address = f"{os.environ['HF_ENDPOINT']}/datasets/{CHATS}/resolve/main/data/train-00000-of-00001.parquet"
+    if task == "first row":
+        return lambda: int(polars.scan_parquet(address).head(1).collect().height)
+    columns = TWO if task.startswith("two") else ALL
+    return lambda: int(polars.scan_parquet(address).select(columns).collect().height)
+
+
+def batches(made: Any) -> int:
+    return sum(table.num_rows for table in made.with_format("arrow").iter(batch_size=BATCH))
+
+
+def resumed(contestant: str, task: str) -> Work:
+    """The state at half of the rows, from another stream; the timed one is new."""
+    before = stream(contestant, task)
+    [last] = deque(islice(before, int(os.environ["BENCH_ROWS"]) // 2), maxlen=1)
+    wanted = int(last["id"].removeprefix("chat-")) + 1
+    state = json.loads(json.dumps(before.state_dict()))
+    made = stream(contestant, task)
+
+    def work() -> int:
+        made.load_state_dict(state)
+        got = next(iter(made))["id"]
+        if got != f"chat-{wanted:08}":
+            sys.exit(f"{contestant} goes on with {got}, row {wanted} is the next")
+        return 1
+
+    return work
+
+
+def prepared(contestant: str, task: str) -> Work:
+    if contestant == "polars":
+        return polars_work(task)
+    if task.startswith("resume"):
+        return resumed(contestant, task)
+    made = stream(contestant, task, TWO if task.startswith("two") else None)
+    if task.endswith("arrow"):
+        importlib.import_module("pyarrow")  # imports are outside the clock for everybody
+    if task.startswith("first"):
+        return lambda: len([next(iter(made))])
+    if task.endswith("arrow"):
+        return lambda: batches(made)
+    return lambda: sum(1 for _row in made)
+
+
+def main(contestant: str, task: str) -> None:
+    work = prepared(contestant, task)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    cpu, start = time.process_time(), time.perf_counter()
+    rows = work()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": peak_rss_mb(), "rows": rows}), flush=True)
+    os._exit(0)  # `datasets` with a slow hub waits for ever for its threads at the end of the process
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
