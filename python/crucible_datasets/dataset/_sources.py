@@ -14,6 +14,7 @@ from _crucible._optional import require
 from _crucible._settings import settings
 from crucible_datasets.dataset._disk import DiskMixin
 from crucible_datasets.dataset._home import Home
+from crucible_datasets.dataset._spill import Grower
 from crucible_datasets.dataset._writer import BlockWriter
 from crucible_datasets.errors import DatasetGenerationError
 from crucible_datasets.features import Features
@@ -29,6 +30,15 @@ class SourcesMixin(DiskMixin):
 
     _loader: ClassVar[Callable[..., Any] | None] = None
     """`load_dataset`, which the room above sets when it is imported."""
+
+    @classmethod
+    def _gathered(cls, tables: Iterable[Table], features: Features | None, split: str | None) -> Self | None:
+        """Tables of equal columns as one, above the memory budget in a file; None if there is none."""
+        grower, first = Grower(settings().memory_budget), True
+        for table in tables:
+            grower.add(table)
+            first = False
+        return None if first else cls(grower.finish(), features, split)
 
     @classmethod
     def from_generator(

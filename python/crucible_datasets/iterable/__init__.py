@@ -6,6 +6,7 @@ from crucible_datasets.iterable._column import IterableColumn
 from crucible_datasets.iterable._combine import concatenate_streams, interleave_streams
 from crucible_datasets.iterable._dataset import IterableDataset, split_stream_by_node
 from crucible_datasets.iterable._dict import IterableDatasetDict
+from crucible_datasets.iterable._filtered import FILTERED
 from crucible_datasets.iterable._formats import head_features
 from crucible_datasets.iterable._source import (
     FileOrigin,
@@ -18,6 +19,7 @@ from crucible_datasets.iterable._source import (
 from crucible_datasets.iterable._units import READERS, Position, Reading, UnitReader
 
 __all__ = [
+    "FILTERED",
     "READERS",
     "FileOrigin",
     "HubOrigin",

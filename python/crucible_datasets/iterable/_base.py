@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from _crucible._native import Table
 from crucible_datasets.features import Features
 from crucible_datasets.formatting import TABLES, Format, format_batch
 from crucible_datasets.info import DatasetInfo, InfoMixin
@@ -285,6 +286,21 @@ class Base(InfoMixin):
         run = self._run(plan)
         known = self._features if self._features is not None else plan.features
         return _table_batches(run, known, self._format or Format(), size, drop_last=drop_last)
+
+    def _native_tables(self, size: int) -> Iterator[Table]:
+        """All rows as tables of so many rows, in the features."""
+        placed = self._placed()
+        if placed is None:
+            return
+        plan = self._as_tables(placed)
+        known = self._features if self._features is not None else plan.features
+        text = None if known is None else known.to_text()
+        run = self._run(plan)
+        try:
+            while (table := pull_exactly(run, size)) is not None:
+                yield in_features(table, known, text)
+        finally:
+            run.release()
 
     def _row_batches(self, plan: Plan, size: int, *, drop_last: bool) -> Iterator[Any]:
         run = self._run(plan)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from crucible_datasets.features import Features
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from _crucible._native import Table
+
+
+_AHEAD = 2
+"""Units that are read ahead."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +206,9 @@ class _FilesRun(Run):
         """The table has the rows from `_base` on of its unit, those up to `_stop` belong to the shard."""
         self._half: int | None = None
         """From which row on the next unit is read ahead."""
-        self._ahead: tuple[int, Position, Ahead] | None = None
+        self._ahead: dict[tuple[int, Position], Ahead] = {}
+        self._flowing = False
+        """Whether a unit followed another: then the reader means to have many."""
 
     def state(self) -> State:
         place: dict[str, Any] = {"shard": self._shard, "unit": self._position, "row": self._offset}
@@ -228,7 +236,9 @@ class _FilesRun(Run):
         self.release()
 
     def release(self) -> None:
-        self._reader = self._table = self._ahead = None
+        self._reader = self._table = None
+        self._ahead = {}
+        self._flowing = False
 
     def pull(self, most: int) -> Table | None:
         while self._table is not None or self._next():
@@ -248,26 +258,38 @@ class _FilesRun(Run):
         return None
 
     def _look_ahead(self) -> None:
-        """Begins to read the next unit once half of this one is done."""
-        if self._half is not None and self._offset >= self._half:
-            self._half = None
-            shard = self._shards[self._shard]
-            if not isinstance(self._reader, AheadReader):
-                return
-            last = len(self._reader.unit_rows) if shard.last is None else shard.last
-            if self._after < last:
-                self._begin(self._shard, self._after, shard, self._reader)
-            elif self._shard + 1 < len(self._shards):
-                following = self._shards[self._shard + 1]
-                reader = self._readers.known(following.origin, self._reading)
-                if isinstance(reader, AheadReader):
-                    self._begin(self._shard + 1, following.first, following, reader)
+        """Begins to read the next unit once half of the first one is done, and more of them once units follow."""
+        if self._half is None or self._offset < self._half:
+            return
+        self._half = None
+        for number, position in islice(self._following(), _AHEAD if self._flowing else 1):
+            if (number, position) not in self._ahead:
+                shard = self._shards[number]
+                reader = self._reader if number == self._shard else self._readers.known(shard.origin, self._reading)
+                if not isinstance(reader, AheadReader) or not self._begin(number, position, shard, reader):
+                    return
 
-    def _begin(self, number: int, position: Position, shard: Shard, reader: AheadReader) -> None:
+    def _following(self) -> Iterator[tuple[int, Position]]:
+        """The places of the next units, as far as that is known without a request."""
+        number, position, reader = self._shard, self._after, self._reader
+        while isinstance(reader, AheadReader):
+            last = self._shards[number].last
+            last = len(reader.unit_rows) if last is None else last
+            yield from ((number, unit) for unit in range(position, last))
+            number += 1
+            if number == len(self._shards):
+                return
+            reader = self._readers.known(self._shards[number].origin, self._reading)
+            position = self._shards[number].first
+
+    def _begin(self, number: int, position: Position, shard: Shard, reader: AheadReader) -> bool:
         counts = reader.unit_rows
         if position < len(counts) and shard.span(counts, position) == (0, counts[position]):
             started = reader.start(position)
-            self._ahead = None if started is None else (number, position, started)
+            if started is not None:
+                self._ahead[number, position] = started
+                return True
+        return False
 
     def skip(self, count: int) -> int:
         left = count
@@ -337,7 +359,8 @@ class _FilesRun(Run):
             else:
                 self._read_part(*span)
             if self._offset < self._stop:
-                self._half = (self._offset + self._stop) // 2
+                self._half = self._offset if self._flowing else (self._offset + self._stop) // 2
+                self._look_ahead()
                 return True
             self._done()
         return False
@@ -354,9 +377,12 @@ class _FilesRun(Run):
         if isinstance(reader, PartialReader) and high - low < reader.unit_rows[self._position]:
             self._table, self._base = reader.rows(self._position, low, high), low
             return
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[:2] == (self._shard, self._position):
-            self._table, self._base = ahead[2].wait(), 0
+        here = (self._shard, self._position)
+        ahead = self._ahead.get(here)
+        self._ahead = {place: unit for place, unit in self._ahead.items() if place > here}
+        if ahead is not None:
+            self._flowing = True
+            self._table, self._base = ahead.wait(), 0
             if self._table is not None:
                 return
         unit = reader.unit(self._position)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from crucible_datasets.iterable._filtered import FilteredUnits
 from crucible_datasets.iterable._source import FileOrigin, LocalOrigin
 from crucible_datasets.iterable._units import READERS, CountedReader, Reading, UnitReader
 
@@ -49,7 +50,7 @@ class Readers:
         return reader
 
     def _keep(self, origin: FileOrigin, reading: Reading, reader: UnitReader) -> None:
-        if not isinstance(reader, CountedReader):
+        if not isinstance(reader, CountedReader | FilteredUnits):
             return  # it goes forward: two streams would send it back and forth
         self._kept[id(origin), id(reading)] = (origin, reading, reader)  # held, so that their ids stay their own
         while len(self._kept) > _KEPT:

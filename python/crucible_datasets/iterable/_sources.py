@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 from _crucible._native import Table
@@ -209,19 +209,14 @@ class SourcesMixin(TransformsMixin):
     # ------------------------------------------------------------------------------------------------------- export
 
     def _whole(self) -> Any:
-        """All rows as a `Dataset`."""
-        parts = list(self._all_tables(_ROWS))
+        """All rows as a `Dataset`: above the memory budget in a file of the cache, until the process ends."""
         made = self._dataset_class()
-        if not parts:
-            features = self.features or Features()
-            empty = Table.from_columns({name: [] for name in features}, features.to_text())
-            return made(empty, features, self._split)
-        table = parts[0] if len(parts) == 1 else Table.concat(parts)
-        return made(table, self._known(), self._split)
-
-    def _all_tables(self, size: int) -> Iterator[Table]:
-        arrow = self.with_format("arrow")
-        return (Table.from_arrow(table) for table in arrow.iter(size))
+        rows = made._gathered(self._native_tables(_ROWS), self._known(), self._split)
+        if rows is not None:
+            return rows
+        features = self.features or Features()
+        empty = Table.from_columns({name: [] for name in features}, features.to_text())
+        return made(empty, features, self._split)
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
         """All columns as Python lists, or an iterator of such dicts.
@@ -233,7 +228,7 @@ class SourcesMixin(TransformsMixin):
         if not batched:
             return self._whole().to_dict()
         made = self._dataset_class()
-        return (made(table).to_dict() for table in self._all_tables(batch_size or _ROWS))
+        return (made(table).to_dict() for table in self._native_tables(batch_size or _ROWS))
 
     def to_list(self) -> list[dict[str, Any]]:
         """All rows as Python dicts."""
@@ -245,7 +240,7 @@ class SourcesMixin(TransformsMixin):
         if not batched:
             return self._whole().to_pandas()
         made = self._dataset_class()
-        return (made(table, self._known()).to_pandas() for table in self._all_tables(batch_size or _ROWS))
+        return (made(table, self._known()).to_pandas() for table in self._native_tables(batch_size or _ROWS))
 
     def to_polars(
         self,
@@ -271,7 +266,7 @@ class SourcesMixin(TransformsMixin):
         if not batched:
             return frame(self._whole())
         made = self._dataset_class()
-        return (frame(made(table)) for table in self._all_tables(batch_size or _ROWS))
+        return (frame(made(table)) for table in self._native_tables(batch_size or _ROWS))
 
     def to_csv(
         self,
@@ -280,7 +275,7 @@ class SourcesMixin(TransformsMixin):
         storage_options: dict[str, Any] | None = None,
         **to_csv_kwargs: Any,
     ) -> Any:
-        """As `Dataset.to_csv`, of all rows; they are read into memory first."""
+        """As `Dataset.to_csv`, of all rows. They are gathered first: above the memory budget in a file of the cache."""
         options = _given(batch_size=batch_size, storage_options=storage_options)
         return self._whole().to_csv(path_or_buf, **options, **to_csv_kwargs)
 
@@ -291,7 +286,7 @@ class SourcesMixin(TransformsMixin):
         storage_options: dict[str, Any] | None = None,
         **to_json_kwargs: Any,
     ) -> Any:
-        """As `Dataset.to_json`, of all rows; they are read into memory first."""
+        """As `Dataset.to_json`, of all rows. They are gathered first: above the memory budget in a file of the cache."""
         options = _given(batch_size=batch_size, storage_options=storage_options)
         return self._whole().to_json(path_or_buf, **options, **to_json_kwargs)
 
@@ -302,12 +297,12 @@ class SourcesMixin(TransformsMixin):
         storage_options: dict[str, Any] | None = None,
         **parquet_writer_kwargs: Any,
     ) -> Any:
-        """As `Dataset.to_parquet`, of all rows; they are read into memory first."""
+        """As `Dataset.to_parquet`, of all rows. They are gathered first: above the memory budget in a file of the cache."""
         options = _given(batch_size=batch_size, storage_options=storage_options)
         return self._whole().to_parquet(path_or_buf, **options, **parquet_writer_kwargs)
 
     def to_sql(self, name: str, con: Any, batch_size: int | None = None, **sql_writer_kwargs: Any) -> Any:
-        """As `Dataset.to_sql`, of all rows; they are read into memory first."""
+        """As `Dataset.to_sql`, of all rows. They are gathered first: above the memory budget in a file of the cache."""
         return self._whole().to_sql(name, con, **_given(batch_size=batch_size), **sql_writer_kwargs)
 
 

@@ -11,7 +11,7 @@ from _crucible._settings import settings
 from _crucible.errors import DataError, SchemaError
 from crucible_datasets.dataset import Dataset, DatasetDict
 from crucible_datasets.dataset._home import Home
-from crucible_datasets.errors import DatasetGenerationError, UnsupportedError
+from crucible_datasets.errors import DatasetGenerationError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.io import StorePlace, unpacked
@@ -282,7 +282,6 @@ class DatasetBuilder:
 
         Raises:
             ValueError: an unknown split, a slice, or a list.
-            UnsupportedError: an option that is not possible with streams.
             SampleError, DataError: the beginning of the first file cannot be read.
         """
         store = self._store if cache is False else replace(self._store, stream_cache=_limit(cache))
@@ -301,11 +300,6 @@ class DatasetBuilder:
         return self._stream([part.splitname for part in instruction.parts], shown, store)
 
     def _stream(self, names: list[str], shown: str, store: StorePlace) -> IterableDataset:
-        if "filters" in self._options:
-            msg = (
-                "filters are not possible with streaming=True yet; load without streaming, or use the stream's filter."
-            )
-            raise UnsupportedError(msg)
         files = [file for name in names for file in self.config.files_of(name)]
         first = next(file for name in self.split_names for file in self.config.files_of(name))
         job = StreamJob(files, first, names[0], self.name, self._options, self._imposed, self._format.unpacks, store)

@@ -55,7 +55,7 @@ def _literal(value: Any) -> dict[str, Any] | None:
     return {"text": value} if type(value) is str else None
 
 
-def _native(filters: Any) -> str | None:
+def native_filter(filters: Any) -> str | None:
     """The native form of simple filters; None for others (dates, decimals, nulls, expressions of pyarrow)."""
     if not isinstance(filters, list):
         return None
@@ -120,7 +120,7 @@ def read_parquet(
         given["columns"] = _in_file_order(files, features, chosen)
     if filters is None:
         return read_table(files, "parquet", features, keep_in_memory=keep_in_memory, options=given, store=store)
-    native = _native(filters)
+    native = native_filter(filters)
     if native is not None:
         try:
             given["filter"] = native

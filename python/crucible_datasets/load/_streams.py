@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from crucible_datasets.iterable import FileOrigin, Reading, head_features
+from crucible_datasets.iterable import FILTERED, FileOrigin, Reading, head_features
 from crucible_datasets.load._jobs import StreamJob
+from crucible_datasets.load._parquet import native_filter
 from crucible_datasets.load._webdataset import sample_features
 
 Stream = tuple[list[FileOrigin], Reading]
@@ -25,11 +26,12 @@ def stream_files(job: StreamJob) -> Stream:
 
 def stream_parquet(job: StreamJob) -> Stream:
     """Parquet files, whose footers are read when it is their turn."""
-    columns = job.options.get("columns")
-    options = {name: value for name, value in job.options.items() if name != "columns"}
-    return job.origins(job.files), Reading(
-        job.format, job.features, None if columns is None else tuple(columns), options
-    )
+    chosen, filters = job.options.get("columns"), job.options.get("filters")
+    columns = None if chosen is None else tuple(chosen)
+    if filters is None:
+        return job.origins(job.files), Reading(job.format, job.features, columns)
+    options = {"filters": filters, "filter": native_filter(filters)}
+    return job.origins(job.files), Reading(FILTERED, job.features, columns, options)
 
 
 def stream_samples(job: StreamJob) -> Stream:

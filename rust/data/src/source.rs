@@ -35,6 +35,21 @@ pub trait ByteSource: Send + Sync {
         false
     }
 
+    /// Told of bytes that `start_range` read, where they are used: a source may look at all that is read in order.
+    ///
+    /// # Errors
+    /// `Io` where they are not what they should be.
+    fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
+        let _ = (start, bytes);
+        Ok(())
+    }
+
+    /// Begins to read a range while something else is done; None where that would gain nothing.
+    fn start_range(&self, range: Range<u64>) -> Option<Box<dyn Coming>> {
+        let _ = range;
+        None
+    }
+
     /// The bytes of several ranges, in their order. A remote source merges neighbours into one request.
     ///
     /// # Errors
@@ -42,6 +57,15 @@ pub trait ByteSource: Send + Sync {
     fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, DataError> {
         ranges.iter().map(|r| self.read_range(r.clone())).collect()
     }
+}
+
+/// Bytes on their way. Dropped, their reading stops.
+pub trait Coming: Send {
+    /// The bytes; None where they will not come, as in a forked child: then they have to be read.
+    ///
+    /// # Errors
+    /// As `read_range`.
+    fn wait(self: Box<Self>) -> Option<Result<Bytes, DataError>>;
 }
 
 /// A local file, read by position (never by seek: a forked child shares the offset).

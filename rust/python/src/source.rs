@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use crucible_data::source::Coming;
 use crucible_data::{ByteSource, DataError, DataErrorKind, LocalSource, MemorySource};
 use crucible_hub::{Along, HashForm, HubClient, HubError, HubErrorKind, RemoteFile};
 use pyo3::prelude::*;
@@ -50,6 +51,21 @@ impl ByteSource for HubSource {
     fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, DataError> {
         self.block_on(|file| async move { file.read_ranges(ranges).await })
     }
+
+    fn start_range(&self, range: Range<u64>) -> Option<Box<dyn Coming>> {
+        let engine = engine().ok()?;
+        let file = self.here(engine).ok()?;
+        let task = engine.io.spawn(async move { file.read_range(range).await });
+        Some(Box::new(HubRange { task, pid: std::process::id(), name: self.name.clone() }))
+    }
+
+    fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
+        // Two that read at once do not read in order.
+        match self.along.try_lock().as_deref_mut() {
+            Ok(Some(along)) => along.saw(start, bytes).map_err(|e| failed(&self.name, e)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl HubSource {
@@ -87,8 +103,8 @@ impl HubSource {
     {
         let engine =
             engine().map_err(|_| DataError::new(DataErrorKind::Internal, "the engine cannot start"))?;
-        let file = self.here(engine).map_err(|e| self.failed(e))?;
-        door::block(engine, work(file))?.map_err(|e| self.failed(e))
+        let file = self.here(engine).map_err(|e| failed(&self.name, e))?;
+        door::block(engine, work(file))?.map_err(|e| failed(&self.name, e))
     }
 
     /// Whether a read failed since the bytes are not those of the file.
@@ -99,16 +115,38 @@ impl HubSource {
     }
 
     pub(crate) fn failed(&self, error: HubError) -> DataError {
-        DataError::new(DataErrorKind::Io, "reading from the hub failed")
-            .with_path(&self.name)
-            .with_source(error)
+        failed(&self.name, error)
     }
+}
 
-    fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
-        // Two that read at once do not read in order.
-        match self.along.try_lock().as_deref_mut() {
-            Ok(Some(along)) => along.saw(start, bytes).map_err(|e| self.failed(e)),
-            _ => Ok(()),
+fn failed(name: &str, error: HubError) -> DataError {
+    DataError::new(DataErrorKind::Io, "reading from the hub failed").with_path(name).with_source(error)
+}
+
+/// A range on its way.
+struct HubRange {
+    task: tokio::task::JoinHandle<Result<Bytes, HubError>>,
+    pid: u32,
+    name: String,
+}
+
+impl Coming for HubRange {
+    fn wait(mut self: Box<Self>) -> Option<Result<Bytes, DataError>> {
+        if self.pid != std::process::id() {
+            return None;
+        }
+        let engine = engine().ok()?;
+        match door::block(engine, async { (&mut self.task).await }) {
+            Ok(came) => came.ok().map(|bytes| bytes.map_err(|e| failed(&self.name, e))), // not ok: it was stopped
+            Err(stopped) => Some(Err(stopped)),
+        }
+    }
+}
+
+impl Drop for HubRange {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            self.task.abort();
         }
     }
 }

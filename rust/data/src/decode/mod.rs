@@ -17,6 +17,7 @@ use crate::source::{ByteSource, LocalSource};
 use crate::table::Table;
 
 pub mod csv;
+mod headed;
 mod ipc;
 pub mod json;
 mod lines;

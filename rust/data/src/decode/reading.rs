@@ -2,20 +2,26 @@
 
 use std::io::{Read, copy, sink};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf, Bytes};
 
 use super::unpack::Packing;
 use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
-use crate::source::ByteSource;
+use crate::source::{ByteSource, Coming};
 
 /// Bytes of the first request, so that the first row comes early.
-const FIRST: u64 = 256 << 10;
+pub(crate) const FIRST: u64 = 256 << 10;
+/// Most bytes of the first request where reading begins further on: a unit.
+const LATER: u64 = 4 << 20;
 /// Bytes of the later ones.
 const MOST: u64 = 8 << 20;
 /// Bytes at a time where asking costs little.
 const NEAR: u64 = 1 << 20;
+
+/// Whether reading goes on after the first rows: then the next piece is read ahead.
+pub(crate) type Flowing = Arc<AtomicBool>;
 
 /// A source read forward by pieces that grow.
 struct Reading {
@@ -23,27 +29,51 @@ struct Reading {
     at: u64,
     size: u64,
     piece: Bytes,
+    /// What follows `at`, on its way, and where it ends.
+    coming: Option<(u64, Box<dyn Coming>)>,
+    flowing: Flowing,
 }
 
 impl Reading {
-    fn new(source: Arc<dyn ByteSource>, at: u64) -> Self {
-        let size = if source.is_near() { NEAR } else { FIRST };
-        Self { source, at, size, piece: Bytes::new() }
+    fn new(source: Arc<dyn ByteSource>, at: u64, flowing: Flowing) -> Self {
+        // Units are larger further on: who begins there wants more at once.
+        let size = if source.is_near() { NEAR } else { at.clamp(FIRST, LATER) };
+        Self { source, at, size, piece: Bytes::new(), coming: None, flowing }
+    }
+}
+
+impl Reading {
+    /// The piece at `at`; false at the end.
+    fn next_piece(&mut self) -> std::io::Result<bool> {
+        let length = self.source.len();
+        let (end, came) = match self.coming.take() {
+            Some((end, coming)) => (end, coming.wait()),
+            None => (length.min(self.at.saturating_add(self.size)), None),
+        };
+        if self.at >= end {
+            return Ok(false);
+        }
+        let read = match came {
+            Some(came) => came.and_then(|bytes| self.source.saw(self.at, &bytes).map(|()| bytes)),
+            None => self.source.read_range(self.at..end),
+        };
+        self.piece = read.map_err(std::io::Error::other)?;
+        self.at = end;
+        if !self.source.is_near() {
+            self.size = MOST.min(self.size * 2);
+            let next = length.min(end.saturating_add(self.size));
+            if self.flowing.load(Ordering::Relaxed) && end < next {
+                self.coming = self.source.start_range(end..next).map(|coming| (next, coming));
+            }
+        }
+        Ok(true)
     }
 }
 
 impl Read for Reading {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if self.piece.is_empty() {
-            let end = self.source.len().min(self.at.saturating_add(self.size));
-            if self.at >= end {
-                return Ok(0);
-            }
-            self.piece = self.source.read_range(self.at..end).map_err(std::io::Error::other)?;
-            self.at = end;
-            if !self.source.is_near() {
-                self.size = MOST.min(self.size * 2);
-            }
+        if self.piece.is_empty() && !self.next_piece()? {
+            return Ok(0);
         }
         let count = buffer.len().min(self.piece.len());
         if let Some(into) = buffer.get_mut(..count) {
@@ -62,13 +92,14 @@ pub(crate) fn opened(
     source: &Arc<dyn ByteSource>,
     at: u64,
     limits: &Limits,
+    flowing: &Flowing,
 ) -> Result<(Box<dyn Read + Send>, bool), DataError> {
     let head = source.read_range(0..source.len().min(Packing::MAGIC))?;
     let Some(packing) = Packing::of(&head) else {
-        return Ok((Box::new(Reading::new(source.clone(), at)), false));
+        return Ok((Box::new(Reading::new(source.clone(), at, flowing.clone())), false));
     };
     let failed = |e| explained(e, packing.name(), source.name());
-    let unpacked = packing.unpacking(Reading::new(source.clone(), 0)).map_err(failed)?;
+    let unpacked = packing.unpacking(Reading::new(source.clone(), 0, flowing.clone())).map_err(failed)?;
     let mut unpacked =
         Capped { inner: unpacked, left: limits.max_unpacked_bytes, most: limits.max_unpacked_bytes };
     copy(&mut (&mut unpacked).take(at), &mut sink()).map_err(failed)?;

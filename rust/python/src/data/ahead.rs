@@ -85,9 +85,8 @@ impl ParquetFile {
         features: Option<&str>,
     ) -> PyResult<Table> {
         let target = features.map(target_schema).transpose()?;
-        let reader = &self.reader;
         door::run(py, |cancel| {
-            let batches = reader.read_rows(index, start..stop, columns.as_deref(), cancel)?;
+            let batches = self.indexed().read_rows(index, start..stop, columns.as_deref(), cancel)?;
             made(batches, target.as_ref())
         })
     }

@@ -1,7 +1,8 @@
 //! Python classes of the data side.
 
 pub(crate) mod ahead;
-pub(crate) mod identity;
+pub(crate) mod filtered;
+mod identity;
 pub(crate) mod image;
 pub(crate) mod indices;
 pub(crate) mod lazy;

@@ -1,6 +1,6 @@
 //! Parquet files read by row group, for streaming.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_schema::Schema;
 use crucible_data::decode::parquet::ParquetReader;
@@ -17,6 +17,16 @@ use crate::source::Source;
 #[pyclass(frozen, module = "_crucible._native")]
 pub(crate) struct ParquetFile {
     pub(super) reader: Arc<ParquetReader>,
+    /// The same with page indexes, once somebody wanted some rows only.
+    pub(super) indexed: OnceLock<Arc<ParquetReader>>,
+}
+
+impl ParquetFile {
+    /// The reader that knows pages, where the file does.
+    pub(super) fn indexed(&self) -> Arc<ParquetReader> {
+        let made = || Arc::new(ParquetReader::clone(&self.reader).with_page_index());
+        self.indexed.get_or_init(made).clone()
+    }
 }
 
 #[pymethods]
@@ -27,7 +37,7 @@ impl ParquetFile {
         let bytes = Source::bytes(&source)?;
         let limits = limits(source.py())?;
         let reader = door::run(source.py(), |_| ParquetReader::open(bytes, &limits))?;
-        Ok(Self { reader: Arc::new(reader) })
+        Ok(Self { reader: Arc::new(reader), indexed: OnceLock::new() })
     }
 
     /// Rows of each row group.

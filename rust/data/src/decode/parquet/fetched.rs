@@ -51,11 +51,15 @@ impl Fetched {
         Self { source: source.clone(), chunks: Arc::new([chunk]) }
     }
 
-    /// The part of a chunk that is in memory, if it starts with the chunk.
-    pub(super) fn known(&self, chunk: &Range<u64>) -> Bytes {
-        let found = self.chunks.iter().find(|c| c.range == *chunk);
+    /// What is in memory of a chunk from a byte of it on.
+    pub(super) fn known(&self, from: u64) -> Bytes {
+        let found = self.chunks.iter().find(|c| c.range.contains(&from));
         let have = found.map(|c| c.have.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        have.filter(|(start, _)| *start == chunk.start).map(|(_, bytes)| bytes).unwrap_or_default()
+        let rest = have.and_then(|(start, bytes)| {
+            let skip = usize::try_from(from.checked_sub(start)?).ok()?;
+            (skip <= bytes.len()).then(|| bytes.slice(skip..))
+        });
+        rest.unwrap_or_default()
     }
 
     /// The bytes from `start` on, `wanted` of them at least unless the chunk ends before.

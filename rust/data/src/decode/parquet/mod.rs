@@ -19,6 +19,7 @@ use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 
+use super::headed::Kept;
 use super::{column_index, nullable};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
@@ -48,7 +49,8 @@ const OVERFLOW: &str = "index overflow";
 /// Bytes read for the footer before its length is known.
 const FOOTER_GUESS: u64 = 64 << 10;
 
-/// A Parquet file whose footer has been read.
+/// A Parquet file whose footer has been read. Clones share what was read.
+#[derive(Clone)]
 pub struct ParquetReader {
     source: Arc<dyn ByteSource>,
     metadata: ArrowReaderMetadata,
@@ -62,7 +64,7 @@ impl ParquetReader {
     /// # Errors
     /// `Decode` for a broken file, `Limit` for a footer over the limit, `Io` from the source.
     pub fn open(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
-        let bytes = read_footer(source.as_ref(), limits)?;
+        let (bytes, tail) = read_footer(source.as_ref(), limits)?;
         let name = source.name().to_owned();
         footer::check(&bytes, limits).map_err(|e| e.with_path(&name))?;
         check::footer(&bytes, &name)?;
@@ -72,6 +74,10 @@ impl ParquetReader {
         })?;
         widths::check_lists(metadata.schema(), limits).map_err(|e| e.with_path(&name))?;
         let schema = nullable::schema(&kept_features(metadata.schema()));
+        let source = match tail {
+            Some((start, tail)) if !source.is_near() => Kept::with(source, start, tail),
+            _ => source,
+        };
         Ok(Self { source, metadata, schema: Arc::new(schema), limits: limits.clone() })
     }
 
@@ -209,7 +215,7 @@ impl ParquetReader {
                 None => vec![chunk.clone()],
             };
             for part in parts {
-                let have = if part.start == chunk.start { fetched.known(&chunk) } else { Bytes::new() };
+                let have = fetched.known(part.start);
                 let codec = described.compression();
                 check::pages(self.source.as_ref(), &have, part, codec, &self.limits)
                     .map_err(|e| e.with_column(described.column_path().string()))?;
@@ -223,8 +229,21 @@ impl ParquetReader {
     }
 
     /// Reads the chunks of some root columns.
-    fn fetch(&self, row_group: usize, columns: &[usize]) -> Result<Fetched, DataError> {
-        let ranges = self.chunk_ranges(row_group, columns)?;
+    fn fetch(
+        &self,
+        row_group: usize,
+        columns: &[usize],
+        selection: Option<&RowSelection>,
+    ) -> Result<Fetched, DataError> {
+        let ranges = match selection {
+            // Where asking costs, only pages with rows that are wanted.
+            Some(selection) if !self.source.is_near() => self
+                .chunks(row_group, columns)?
+                .iter()
+                .flat_map(|(leaf, chunk)| self.pages_to_read(row_group, *leaf, chunk, selection))
+                .collect(),
+            _ => self.chunk_ranges(row_group, columns)?,
+        };
         Fetched::read(&self.source, ranges)
             .map_err(|e| e.with_path(self.source.name()).with_row_group(row_group))
     }
@@ -294,8 +313,12 @@ impl ParquetReader {
     }
 }
 
-/// The footer's bytes, its length checked before anything is read for it.
-fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataError> {
+/// Where bytes were read from, and they.
+type Placed = (u64, Bytes);
+
+/// The footer's bytes, its length checked before anything is read for it; and the end of the file, where that was read
+/// with it: page indexes may be there.
+fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<(Bytes, Option<Placed>), DataError> {
     let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(source.name());
     let length = source.len();
     if length < 12 {
@@ -321,9 +344,11 @@ fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<Bytes, DataEr
     }
     let start = length - 8 - footer;
     if footer + 8 <= guess.len() as u64 {
-        return Ok(guess.slice(guess.len() - 8 - footer as usize..guess.len() - 8));
+        let bytes = guess.slice(guess.len() - 8 - footer as usize..guess.len() - 8);
+        let from = length - guess.len() as u64;
+        return Ok((bytes, Some((from, guess))));
     }
-    source.read_range(start..length - 8)
+    source.read_range(start..length - 8).map(|bytes| (bytes, None))
 }
 
 /// The metadata with the file's number of rows as its row groups have it: the crate cuts its batches by the former, and

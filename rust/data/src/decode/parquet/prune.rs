@@ -18,7 +18,11 @@ use super::fetched::Fetched;
 use super::filter::{Bounds, Filter, Predicate};
 use super::{ParquetReader, caught, check};
 use crate::cancel::Cancel;
+use crate::decode::headed::Kept;
 use crate::error::{DataError, DataErrorKind};
+
+/// Most bytes that are fetched for page indexes.
+const FAR_INDEX: u64 = 16 << 20;
 
 impl ParquetReader {
     /// Reads the page indexes, if the file has sound ones: pages are skipped by them.
@@ -31,18 +35,40 @@ impl ParquetReader {
         self
     }
 
+    /// As `self`, with the place of every page; their least and greatest values where the file has them.
     fn indexed(&self) -> Result<Option<ArrowReaderMetadata>, ParquetError> {
         let known = self.metadata.metadata();
+        let external = |e: DataError| ParquetError::External(Box::new(e));
+        let mut all: Option<Range<u64>> = None;
         for chunk in known.row_groups().iter().flat_map(|g| g.columns()) {
-            for range in [chunk.column_index_range(), chunk.offset_index_range()] {
-                let Some(range) = range else { return Ok(None) };
-                let bytes = self.source.read_range(range).map_err(|e| ParquetError::External(Box::new(e)))?;
+            if chunk.offset_index_range().is_none() {
+                return Ok(None);
+            }
+            for range in [chunk.column_index_range(), chunk.offset_index_range()].into_iter().flatten() {
+                all = Some(all.map_or(range.clone(), |a| a.start.min(range.start)..a.end.max(range.end)));
+            }
+        }
+        let Some(all) = all.filter(|a| a.end <= self.source.len() && a.start <= a.end) else {
+            return Ok(None);
+        };
+        let source = if self.source.is_near() {
+            self.source.clone()
+        } else if all.end - all.start > FAR_INDEX {
+            return Ok(None);
+        } else {
+            // They lie together: one request.
+            let bytes = self.source.read_range(all.clone()).map_err(external)?;
+            Kept::with(self.source.clone(), all.start, bytes)
+        };
+        for chunk in known.row_groups().iter().flat_map(|g| g.columns()) {
+            for range in [chunk.column_index_range(), chunk.offset_index_range()].into_iter().flatten() {
+                let bytes = source.read_range(range).map_err(external)?;
                 if !check::is_index(&bytes) {
                     return Ok(None);
                 }
             }
         }
-        let whole = Fetched::whole(&self.source);
+        let whole = Fetched::whole(&source);
         let mut reader = ParquetMetaDataReader::new_with_metadata(known.as_ref().clone())
             .with_page_index_policy(PageIndexPolicy::Optional)
             .with_page_index_mask(ColumnChunkMask::all());
@@ -199,7 +225,7 @@ impl ParquetReader {
         cancel: &Cancel,
     ) -> Result<Vec<RecordBatch>, DataError> {
         let groups = self.column_groups(row_group, columns, rayon::current_num_threads())?;
-        let fetched = self.fetch(row_group, columns)?;
+        let fetched = self.fetch(row_group, columns, selection)?;
         let parts = groups
             .into_par_iter()
             .map(|columns| {

@@ -85,7 +85,7 @@ impl Files {
             .map(|unit| {
                 self.options.cancel.check()?;
                 let reader = self.reader(unit.file)?;
-                let fetched = reader.fetch(unit.row_group, &unit.columns)?;
+                let fetched = reader.fetch(unit.row_group, &unit.columns, None)?;
                 let batches = reader.decode(unit.row_group, &unit.columns, fetched, None)?;
                 Ok((unit, batches))
             })

@@ -12,7 +12,7 @@ use memchr::memrchr;
 use super::WHOLE;
 use crate::decode::json::first_letter;
 use crate::decode::lines::{SEARCH, lines_before, lines_in, next_line};
-use crate::decode::reading::{explained, opened};
+use crate::decode::reading::{Flowing, explained, opened};
 use crate::decode::unpack::{Packing, unpacked};
 use crate::decode::{FileBatches, Format, ReadOptions, SampleBy, csv, ipc, json, text, unify};
 use crate::error::{DataError, DataErrorKind};
@@ -152,7 +152,7 @@ impl<'a> Texts<'a> {
         if self.by_lines() {
             let start = source.read_range(0..source.len().min(SEARCH))?;
             if let Some(packing) = Packing::of(&start) {
-                let (reader, _) = opened(source, 0, &self.options.limits)?;
+                let (reader, _) = opened(source, 0, &self.options.limits, &Flowing::default())?;
                 self.file += 1;
                 let name = source.name().to_owned();
                 let packed = source.len();

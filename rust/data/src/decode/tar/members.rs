@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::io::{Read, copy, sink};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use crate::decode::reading::{explained, opened};
+use crate::decode::reading::{Flowing, explained, opened};
 use crate::decode::unpack::Packing;
 use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
@@ -63,12 +64,17 @@ impl Read for &Metered {
     }
 }
 
+/// Bytes after which more of the archive is read ahead.
+const MANY: u64 = 4 << 20;
+
 /// Reads the regular files of an archive (plain, or compressed as a whole) whose names are not hidden.
 pub(super) struct Members {
     input: Metered,
     name: String,
     limits: Limits,
     ended: bool,
+    flowing: Flowing,
+    opened_at: u64,
 }
 
 impl Members {
@@ -79,14 +85,22 @@ impl Members {
             let message = "a zip archive is not read as WebDataset; tar archives are, plain or compressed";
             return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
         }
-        let (inner, _) = opened(source, at, limits)?;
+        let flowing = Flowing::default();
+        let (inner, _) = opened(source, at, limits, &flowing)?;
         let input = Metered {
             inner: RefCell::new(inner),
             left: Cell::new(0),
             at: Cell::new(at),
             failed: RefCell::new(None),
         };
-        Ok(Self { input, name: source.name().to_owned(), limits: limits.clone(), ended: false })
+        Ok(Self {
+            input,
+            name: source.name().to_owned(),
+            limits: limits.clone(),
+            ended: false,
+            flowing,
+            opened_at: at,
+        })
     }
 
     fn error(&self, error: std::io::Error, member: Option<&str>) -> DataError {
@@ -101,6 +115,9 @@ impl Members {
     pub(super) fn next(&mut self, wanted: impl Fn(&str) -> bool) -> Result<Option<Member>, DataError> {
         while !self.ended {
             let start = self.input.at.get();
+            if start.saturating_sub(self.opened_at) > MANY {
+                self.flowing.store(true, Ordering::Relaxed);
+            }
             match self.read_one(&wanted) {
                 Ok(Some((name, bytes))) => {
                     return Ok(Some(Member { name, bytes, start, end: self.input.at.get() }));

@@ -2,18 +2,21 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use memchr::memrchr;
 
 use crate::cancel::Cancel;
 use crate::decode::lines::{lines_before, lines_in};
-use crate::decode::reading::{explained, opened};
+use crate::decode::reading::{Flowing, explained, opened};
 use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
 use crate::source::ByteSource;
 
 /// Bytes read between two looks at `Cancel`.
 const STEP: usize = 1 << 20;
+/// More than what precedes the first item of an array.
+const STEPPED: usize = 4 << 10;
 /// Most bytes that are held: a unit becomes columns with offsets of 32 bits.
 const LARGEST: usize = i32::MAX as usize;
 
@@ -22,6 +25,7 @@ pub(super) struct Buffer {
     reader: Box<dyn Read + Send>,
     source: Arc<dyn ByteSource>,
     packed: bool,
+    flowing: Flowing,
     held: Vec<u8>,
     used: usize,
     at: u64,
@@ -33,11 +37,13 @@ pub(super) struct Buffer {
 
 impl Buffer {
     pub(super) fn open(source: &Arc<dyn ByteSource>, at: u64, limits: &Limits) -> Result<Self, DataError> {
-        let (reader, packed) = opened(source, at, limits)?;
+        let flowing = Flowing::default();
+        let (reader, packed) = opened(source, at, limits, &flowing)?;
         Ok(Self {
             reader,
             source: source.clone(),
             packed,
+            flowing,
             held: Vec::new(),
             used: 0,
             at,
@@ -49,6 +55,9 @@ impl Buffer {
 
     /// Reads until `want` bytes are held, or everything.
     pub(super) fn fill(&mut self, want: usize, cancel: &Cancel) -> Result<(), DataError> {
+        if self.used > STEPPED {
+            self.flowing.store(true, Ordering::Relaxed); // a unit was handed out, and another one is wanted
+        }
         if self.used > 0 {
             self.held.drain(..self.used);
             self.used = 0;

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::headed::Kept;
+use super::lines::SEARCH;
+use super::reading::FIRST as FIRST_REQUEST;
 use super::{Format, ReadOptions, fitted};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
@@ -62,6 +65,7 @@ pub fn open(
     at: u64,
     options: &ReadOptions,
 ) -> Result<Box<dyn Units>, DataError> {
+    let source = &Kept::head(source, if at == 0 { FIRST_REQUEST } else { SEARCH });
     let options = options.clone();
     let place = |e: DataError| e.with_path(source.name());
     Ok(match format {
