@@ -121,8 +121,9 @@ def test_a_slow_consumer_bounds_what_is_asked(kind: str, fault_hub: FaultHub) ->
     group = size // 8
     rows = iter(stream_of(kind))
     for i, _ in enumerate(rows):
-        # Parquet: this row group, the next one, the footer. Lines: pieces that grow, of which one is held.
-        bound = (i // 100 + 2) * group + (1 << 16) if kind == "parquet" else 3 * (i + 1) * size // ROWS + (1 << 20)
+        # Parquet: this row group, the next one, the footer. Lines: pieces that grow, of which one is held and
+        # one is on its way.
+        bound = (i // 100 + 2) * group + (1 << 16) if kind == "parquet" else 4 * (i + 1) * size // ROWS + (3 << 19)
         assert fault_hub.served(ID) <= bound, f"row {i}"
 
 
