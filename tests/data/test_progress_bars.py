@@ -149,3 +149,19 @@ cd.Dataset.from_dict({"n": list(range(1234))}).map(lambda r: {"x": 1}, desc="Wor
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stderr == ""
+
+
+def test_short_work_imports_nothing(tmp_path: Path) -> None:
+    """tqdm takes ten times as long to import as a warm load."""
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n')
+    code = f"""
+import sys
+from crucible_datasets import load_dataset
+from crucible_datasets.utils import _bars
+_bars._AFTER = 1000
+for _ in range(2):
+    load_dataset("json", data_files={str(tmp_path / "a.jsonl")!r}, split="train", cache_dir={str(tmp_path)!r})
+print("tqdm" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Iterator, Sized
 from contextlib import contextmanager
-from typing import Any
 
 from _crucible._bars import Bar, tqdm_class
 from _crucible._hub_settings import bar_settings
@@ -85,11 +84,10 @@ def progress(desc: str, total: int | None, unit: str = "examples") -> Iterator[M
         unit: what is counted.
     """
     meter = Meter()
-    make = None if are_progress_bars_disabled() else tqdm_class("tqdm.auto")
-    if make is None:
+    if are_progress_bars_disabled():
         yield meter
         return
-    view = _Drawn(meter, make, desc, total, unit)
+    view = _Drawn(meter, desc, total, unit)
     view.start()
     try:
         yield meter
@@ -98,13 +96,14 @@ def progress(desc: str, total: int | None, unit: str = "examples") -> Iterator[M
 
 
 class _Drawn:
-    """Draws a meter from a thread of its own."""
+    """Draws a meter from a thread of its own. tqdm is imported when a bar appears: that takes longer than a warm load."""
 
-    def __init__(self, meter: Meter, make: Any, desc: str, total: int | None, unit: str) -> None:
+    def __init__(self, meter: Meter, desc: str, total: int | None, unit: str) -> None:
         self._meter = meter
         self._total = total
         self._began = time.monotonic()
-        self._bar = Bar(make, self._began, desc=desc, unit=f" {unit}", mininterval=0.05)
+        self._look = {"desc": desc, "unit": f" {unit}", "mininterval": 0.05}
+        self._bar: Bar | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._draw, name="crucible-progress", daemon=True)
 
@@ -118,6 +117,11 @@ class _Drawn:
             self._show()
 
     def _show(self) -> None:
+        if self._bar is None:
+            make = tqdm_class("tqdm.auto")
+            if make is None:
+                return  # not installed
+            self._bar = Bar(make, self._began, **self._look)
         done = self._meter.count()
         self._bar.show(done, self._total if self._total is not None else max(done, 1))
 
@@ -126,4 +130,5 @@ class _Drawn:
         self._thread.join()
         if time.monotonic() - self._began >= _AFTER:
             self._show()
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()

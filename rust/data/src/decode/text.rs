@@ -126,7 +126,7 @@ fn fits(text: &str) -> Result<(), DataError> {
 }
 
 fn lines(text: &str, keep_ends: bool) -> Result<StringArray, DataError> {
-    fits(text)?;
+    fits(text).map_err(|e| e.with_line(1))?; // of a chunk: a chunk that long is one line
     let mut rows = StringBuilder::with_capacity(lines_in(text.as_bytes()) as usize + 1, text.len());
     for line in text.split_inclusive('\n') {
         rows.append_value(if keep_ends { line } else { line.strip_suffix('\n').unwrap_or(line) });

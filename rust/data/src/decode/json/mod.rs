@@ -284,7 +284,7 @@ fn valid(text: &[u8]) -> Result<(), DataError> {
 }
 
 fn parse(text: &[u8], wanted: &Wanted, rows: Rows) -> Result<Chunk, DataError> {
-    fits(text.len() as u64)?;
+    fits(text.len() as u64).map_err(|e| e.with_line(1))?; // of a chunk: a chunk that long is one line
     valid(text)?;
     let mut raw = wanted.raw.clone();
     let mut mixed: Vec<Path> = Vec::new();
