@@ -22,7 +22,9 @@ class ArrowData:
     @cached_property
     def table(self) -> Any:
         """The `pyarrow.Table`: it shares the dataset's memory where the rows lie together."""
-        return require("pyarrow", extra="arrow", why="Dataset.data").table(self._native)
+        return (
+            require("pyarrow", extra="arrow", why="Dataset.data").RecordBatchReader.from_stream(self._native).read_all()
+        )
 
     @property
     def num_rows(self) -> int:

@@ -116,7 +116,9 @@ class FormatMixin(Base):
         kind = self._format.type
         if kind == "polars":
             return require("polars", extra="polars", why="the polars format").DataFrame(table)
-        shown = require("pyarrow", extra="arrow", why=f"the {kind} format").table(table)
+        # Not `pyarrow.table`, which imports pandas to ask whether the table is one of its frames.
+        reader = require("pyarrow", extra="arrow", why=f"the {kind} format").RecordBatchReader
+        shown = reader.from_stream(table).read_all()
         if kind == "arrow":
             return shown
         frame = shown.to_pandas()
