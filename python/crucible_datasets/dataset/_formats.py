@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from _crucible._optional import require
 from crucible_datasets.dataset._base import Base
 from crucible_datasets.features import decoder
-from crucible_datasets.formatting import TABLES, make_format
+from crucible_datasets.formatting import TABLES, make_format, to_table_format
 from crucible_datasets.formatting._arrays import NumpyArrays
 
 if TYPE_CHECKING:
@@ -113,19 +112,7 @@ class FormatMixin(Base):
         return arrays.fresh(table, name, self._features[name])
 
     def _as_table(self, table: Table) -> Any:
-        kind = self._format.type
-        if kind == "polars":
-            return require("polars", extra="polars", why="the polars format").DataFrame(table)
-        # Not `pyarrow.table`, which imports pandas to ask whether the table is one of its frames.
-        reader = require("pyarrow", extra="arrow", why=f"the {kind} format").RecordBatchReader
-        shown = reader.from_stream(table).read_all()
-        if kind == "arrow":
-            return shown
-        frame = shown.to_pandas()
-        for name, decode in self._decoding().items():
-            if name in frame.columns:
-                frame[name] = [decode(value) for value in table.column(name, 0, table.num_rows)]
-        return frame
+        return to_table_format(table, self._format.type, self._decoding())
 
     # ---------------------------------------------------------------------------------------------------- columns
 

@@ -1,5 +1,6 @@
 //! What becomes of decoded windows: a small table in memory, or a file that grows.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,10 +73,13 @@ impl<'a> Keeper<'a> {
     }
 
     /// The next window of a format whose types only reading tells.
-    pub(super) fn read(&mut self, read: Read) -> Result<(), DataError> {
-        if self.unclear {
-            return Ok(());
-        }
+    /// Breaks where only all rows together can tell: no further window helps.
+    pub(super) fn read(&mut self, read: Read) -> Result<ControlFlow<()>, DataError> {
+        self.take(read)?;
+        Ok(if self.unclear { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn take(&mut self, read: Read) -> Result<(), DataError> {
         if !self.widens {
             let Some(target) = self.target.clone() else { return Ok(()) };
             return self.add(&target, read.batches);

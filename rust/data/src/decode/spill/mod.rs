@@ -5,6 +5,7 @@
 //! more into the types of all. What windows cannot tell (values that must become JSON text, texts that are dates in
 //! every row but one) is read as a whole, in memory.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -131,7 +132,7 @@ fn parquets(
         Ok((!taken.is_empty()).then_some(taken))
     };
     let decode = |groups: Vec<(usize, usize, u64)>| files.read(&groups);
-    let keep = |batches| keeper.add(&target, batches);
+    let keep = |batches| keeper.add(&target, batches).map(ControlFlow::Continue);
     let reached = pipeline::run(next, decode, keep);
     Ok(match keeper.finish(reached)? {
         Kept::Table(table) => Some(table),
