@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +14,14 @@ import pyarrow.parquet as pq
 
 HERE = Path(__file__).resolve().parent
 GSM8K = HERE.parents[1] / "shared" / "data" / "gsm8k"
+
+
+def first_load(load_dataset: Callable[..., object]) -> None:
+    """Loads one row, for what a library imports with its first load: imports are not timed."""
+    with tempfile.TemporaryDirectory(prefix="crucible-first-") as folder:
+        file = Path(folder, "one.jsonl")
+        file.write_text('{"row": 1}\n')
+        load_dataset("json", data_files=str(file), split="train", cache_dir=folder)
 
 
 def chats(rows: int) -> list[dict[str, object]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from benches import operations_suite, tables_suite
+from benches.data import first_load
 
 Contestants = dict[str, Callable[[], None]]
 PICKS = 5000
@@ -32,6 +34,7 @@ def load_ours(path: str) -> Callable[[], None]:
     def run() -> None:
         from crucible_datasets import load_dataset
 
+        first_load(load_dataset)
         timed(lambda: load_dataset(path, split="train"))
 
     return run
@@ -42,6 +45,7 @@ def load_official(path: str) -> Callable[[], None]:
         import datasets
 
         datasets.disable_progress_bars()
+        first_load(datasets.load_dataset)
         timed(lambda: datasets.load_dataset(path, split="train"))
 
     return run
@@ -56,6 +60,7 @@ def loads(path: str) -> Contestants:
 
 def decode_ours(name: str, format: str) -> Callable[[], None]:
     def run() -> None:
+        import_module("crucible_datasets")  # and the settings with it
         from _crucible._native import Table
 
         path = data(name)
@@ -82,6 +87,7 @@ def parquet(name: str) -> Contestants:
         import datasets
 
         datasets.disable_progress_bars()
+        first_load(datasets.load_dataset)
         timed(lambda: datasets.load_dataset("parquet", data_files=data(name), split="train"))
 
     return {"crucible": decode_ours(name, "parquet"), "pyarrow": pyarrow, "polars": polars, "datasets": official}
@@ -104,6 +110,7 @@ def jsonl(name: str) -> Contestants:
         import datasets
 
         datasets.disable_progress_bars()
+        first_load(datasets.load_dataset)
         timed(lambda: datasets.load_dataset("json", data_files=data(name), split="train"))
 
     return {"crucible": decode_ours(name, "json"), "pyarrow": pyarrow, "polars": polars, "datasets": official}

@@ -6,6 +6,7 @@ import csv
 import gzip
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benches.data import chats, make_data
+from benches.data import chats, first_load, make_data
+from benches.limit import unpack_all
 
 FLAT_ROWS = 32
 """Rows of the flat numeric table for each chat: about as many bytes."""
@@ -49,18 +51,24 @@ def _file(name: str) -> str:
     return str(Path(os.environ["BENCH_DATA"], name))
 
 
-def _timed(name: str, work: Callable[[str], Any]) -> None:
-    from benches.harness import clock
-
+def _cached(name: str) -> str:
     path = Path(_file(name))
     with path.open("rb") as file:
         while file.read(16 << 20):
             pass  # into the page cache: decoding is measured, not the disk
-    clock(lambda: work(str(path)))
+    return str(path)
+
+
+def _timed(name: str, work: Callable[[str], Any]) -> None:
+    from benches.harness import clock
+
+    path = _cached(name)
+    clock(lambda: work(path))
 
 
 def _ours(name: str, format: str, options: dict[str, Any] | None = None) -> Callable[[], None]:
     def run() -> None:
+        import_module("crucible_datasets")  # and the settings with it
         from _crucible._native import Table
 
         _timed(name, lambda path: Table.read([path], format, **(options or {})))
@@ -72,6 +80,7 @@ def _load(name: str, format: str) -> Callable[[], None]:
     def run() -> None:
         from crucible_datasets import load_dataset
 
+        first_load(load_dataset)
         _timed(name, lambda path: load_dataset(format, data_files=path, split="train"))
 
     return run
@@ -82,6 +91,7 @@ def _official(name: str, format: str) -> Callable[[], None]:
         import datasets
 
         datasets.disable_progress_bars()
+        first_load(datasets.load_dataset)
         _timed(name, lambda path: datasets.load_dataset(format, data_files=path, split="train"))
 
     return run
@@ -127,6 +137,15 @@ def _polars(name: str, kind: str) -> Callable[[], None]:
     return run
 
 
+def _limit(name: str, codec: str) -> Callable[[], None]:
+    def run() -> None:
+        from benches.harness import clock
+
+        clock(unpack_all(_cached(name), codec))
+
+    return run
+
+
 def _task(name: str, kind: str, duck: str) -> dict[str, Callable[[], None]]:
     return {
         "crucible": _ours(name, kind),
@@ -141,8 +160,14 @@ def _task(name: str, kind: str, duck: str) -> dict[str, Callable[[], None]]:
 SUITE = SimpleNamespace(
     MAKE=make_tables,
     TASKS={
-        "parquet zstd, chats": _task("chat-zstd.parquet", "parquet", "read_parquet"),
-        "parquet snappy, chats": _task("chat-snappy.parquet", "parquet", "read_parquet"),
+        "parquet zstd, chats": {
+            **_task("chat-zstd.parquet", "parquet", "read_parquet"),
+            "limit: unpacking": _limit("chat-zstd.parquet", "zstd"),
+        },
+        "parquet snappy, chats": {
+            **_task("chat-snappy.parquet", "parquet", "read_parquet"),
+            "limit: unpacking": _limit("chat-snappy.parquet", "snappy"),
+        },
         "parquet, flat numbers": _task("flat.parquet", "parquet", "read_parquet"),
         "jsonl, chats": _task("chat.jsonl", "json", "read_json"),
         "jsonl.gz, chats": _task("chat.jsonl.gz", "json", "read_json"),

@@ -186,3 +186,20 @@ def test_rows_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(compact.with_footer(file, metadata))
     with pytest.raises(DecodeError, match=r"a\.parquet, row group 1"):
         Table.read([str(tmp_path / "a.parquet")], "parquet")
+
+
+@pytest.mark.parametrize("codec", ["none", "snappy", "zstd", "gzip", "brotli"])
+def test_page_checksums_are_compared(tmp_path: Path, codec: str) -> None:
+    """Where a writer left checksums: one flipped bit in a page is an error (pyarrow looks only when it is asked to)."""
+    table = pa.table({"x": list(range(5000))})
+    options = {"compression": codec, "use_dictionary": False, "write_page_checksum": True}
+    whole = tmp_path / "whole.parquet"
+    pq.write_table(table, whole, **options)
+    assert pa.table(Table.read([str(whole)], "parquet"))["x"].to_pylist() == table["x"].to_pylist()
+    data = bytearray(whole.read_bytes())
+    chunk = pq.ParquetFile(whole).metadata.row_group(0).column(0)
+    data[chunk.data_page_offset + chunk.total_compressed_size - 40] ^= 4
+    flipped = tmp_path / "flipped.parquet"
+    flipped.write_bytes(data)
+    with pytest.raises(DecodeError, match=r"CRC.*flipped\.parquet.*row group 0"):
+        Table.read([str(flipped)], "parquet")

@@ -106,6 +106,29 @@ unsafe impl GlobalAlloc for LargeBlocks {
     }
 }
 
+/// While one lives, more freed blocks are kept: every row group and every window asks for the same again. They are given
+/// back with the last.
+#[derive(Debug)]
+pub(crate) struct Reading(());
+
+impl Reading {
+    /// Keeps from here on.
+    pub(crate) fn start() -> Self {
+        #[cfg(target_os = "linux")]
+        mapped::READINGS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if mapped::READINGS.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) == 1 {
+            mapped::trim();
+        }
+    }
+}
+
 /// Blocks by `mmap`. A block's room follows from its size, so nothing is written down about a block in use.
 #[cfg(target_os = "linux")]
 mod mapped {
@@ -118,23 +141,64 @@ mod mapped {
     /// Alignment of every block. Pages may be larger (arm64); then rooms are multiples of them as well, since the
     /// steps between rooms are at least 256 KiB.
     pub(super) const PAGE: usize = 4096;
-    /// Largest freed block that is kept, and bytes that are kept in all.
-    const KEPT_BLOCK: usize = 16 << 20;
+    /// Largest freed block that is kept.
+    const KEPT_BLOCK: usize = 64 << 20;
+    /// Bytes that are kept in all, and while files are read.
     const KEPT_BYTES: usize = 32 << 20;
+    const KEPT_FOR_READING: usize = 256 << 20;
     /// Steps between one power of two and the next.
     const STEPS: usize = 4;
-    /// Rooms of kept blocks: four doublings from 1 MiB to 16 MiB in four steps each, and 16 MiB itself.
-    const ROOMS: usize = 4 * STEPS + 1;
-    const PLACES: usize = 4;
+    /// Rooms of kept blocks: six doublings from 1 MiB to 64 MiB in four steps each, and 64 MiB itself.
+    const ROOMS: usize = 6 * STEPS + 1;
+    const PLACES: usize = 16;
 
     static KEPT: [[AtomicPtr<u8>; PLACES]; ROOMS] =
         [const { [const { AtomicPtr::new(null_mut()) }; PLACES] }; ROOMS];
     static KEPT_NOW: AtomicUsize = AtomicUsize::new(0);
+    /// How many read files now.
+    pub(super) static READINGS: AtomicUsize = AtomicUsize::new(0);
+
+    /// The room of the blocks in `KEPT[step]`.
+    fn room_of(step: usize) -> usize {
+        let doubling = super::LARGE << (step / STEPS);
+        doubling + (step % STEPS) * (doubling / STEPS)
+    }
+
+    fn most_kept() -> usize {
+        if READINGS.load(Ordering::Relaxed) > 0 { KEPT_FOR_READING } else { KEPT_BYTES }
+    }
+
+    /// Gives back what is kept beyond the usual, the largest blocks first.
+    pub(super) fn trim() {
+        for (step, places) in KEPT.iter().enumerate().rev() {
+            let room = room_of(step);
+            for place in places {
+                if KEPT_NOW.load(Ordering::Relaxed) <= KEPT_BYTES {
+                    return;
+                }
+                let block = place.swap(null_mut(), Ordering::Acquire);
+                if !block.is_null() {
+                    KEPT_NOW.fetch_sub(room, Ordering::Relaxed);
+                    // SAFETY: a kept block has the room of its place, and nobody uses it.
+                    unsafe { unmap(block, room) };
+                }
+            }
+        }
+    }
 
     /// Bytes that are mapped for a size: the next of four steps in its doubling. What is not touched costs nothing.
     fn room(size: usize) -> usize {
         let step = (1_usize << size.ilog2()) / STEPS;
         size.checked_next_multiple_of(step).unwrap_or(usize::MAX)
+    }
+
+    /// The places in the order in which this thread looks: a block that it freed is in its processor's cache.
+    fn mine() -> impl Iterator<Item = usize> {
+        thread_local! {
+            static HERE: u8 = const { 0 };
+        }
+        let first = HERE.with(|here| std::ptr::from_ref(here).addr()) >> 12;
+        (0..PLACES).map(move |step| (first + step) % PLACES)
     }
 
     fn places(room: usize) -> Option<&'static [AtomicPtr<u8>; PLACES]> {
@@ -149,14 +213,23 @@ mod mapped {
     /// A block, null without memory, and whether it is fresh (zero).
     pub(super) fn alloc(size: usize) -> (*mut u8, bool) {
         let room = room(size);
-        for place in places(room).into_iter().flatten() {
-            let block = place.swap(null_mut(), Ordering::Acquire);
+        take(room).map_or_else(|| (map(room), true), |block| (block, false))
+    }
+
+    /// A kept block.
+    fn take(room: usize) -> Option<*mut u8> {
+        let places = places(room)?;
+        for at in mine() {
+            if places[at].load(Ordering::Relaxed).is_null() {
+                continue; // without taking the line from other processors
+            }
+            let block = places[at].swap(null_mut(), Ordering::Acquire);
             if !block.is_null() {
                 KEPT_NOW.fetch_sub(room, Ordering::Relaxed);
-                return (block, false);
+                return Some(block);
             }
         }
-        (map(room), true)
+        None
     }
 
     /// # Safety
@@ -164,9 +237,10 @@ mod mapped {
     pub(super) unsafe fn free(block: *mut u8, size: usize) {
         let room = room(size);
         if let Some(places) = places(room) {
-            if KEPT_NOW.fetch_add(room, Ordering::Relaxed) + room <= KEPT_BYTES {
-                for place in places {
-                    let put = place.compare_exchange(null_mut(), block, Ordering::Release, Ordering::Relaxed);
+            if KEPT_NOW.fetch_add(room, Ordering::Relaxed) + room <= most_kept() {
+                for at in mine() {
+                    let put =
+                        places[at].compare_exchange(null_mut(), block, Ordering::Release, Ordering::Relaxed);
                     if put.is_ok() {
                         return;
                     }
@@ -192,6 +266,15 @@ mod mapped {
         }
         if to > isize::MAX as usize {
             return null_mut();
+        }
+        if let Some(kept) = take(to) {
+            // Copying is five times as fast as having the kernel clear as many bytes.
+            // SAFETY: two blocks, both of `old` bytes at least; the old one is free from here on.
+            unsafe {
+                kept.copy_from_nonoverlapping(block, old);
+                free(block, old);
+            }
+            return kept;
         }
         // SAFETY: the block is mapped with room `from`; where it moves, nothing else was mapped.
         let moved = unsafe { mremap(block.cast(), from, to, MremapFlags::MAYMOVE) };
@@ -229,7 +312,7 @@ mod mapped {
         #[test]
         fn rooms_are_few_and_close() {
             let mut last = 0;
-            for size in (super::super::LARGE..40 << 20).step_by(4093) {
+            for size in (super::super::LARGE..80 << 20).step_by(4093) {
                 let room = room(size);
                 assert!(room >= size && room - size <= size / 4, "{size} -> {room}");
                 assert!(room >= last && room.is_multiple_of(256 << 10));
@@ -237,6 +320,28 @@ mod mapped {
                 assert_eq!(places(room).is_some(), room <= KEPT_BLOCK, "{room}");
                 last = room;
             }
+            for (step, kept) in KEPT.iter().enumerate() {
+                assert!(std::ptr::eq(places(room_of(step)).unwrap(), kept), "{step}");
+            }
+        }
+
+        /// Whatever other tests keep meanwhile: the limit of one who reads is there, and goes with the last.
+        #[test]
+        fn reading_keeps_more() {
+            let outer = super::super::Reading::start();
+            let inner = super::super::Reading::start();
+            assert_eq!(most_kept(), KEPT_FOR_READING);
+            let size = 48 << 20;
+            let blocks = [(); 3].map(|()| alloc(size).0);
+            // SAFETY: each is freed once, with its size, and not used any more.
+            blocks.into_iter().for_each(|block| unsafe { free(block, size) });
+            let (again, fresh) = alloc(size);
+            assert!(!again.is_null() && !fresh, "a block of that size was kept");
+            // SAFETY: as above.
+            unsafe { free(again, size) };
+            drop(inner);
+            assert_eq!(most_kept(), KEPT_FOR_READING);
+            drop(outer);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::error::DataError;
 use crate::source::ByteSource;
 
 /// Bytes read at least, so that small pages come together.
-const LEAST: u64 = 256 << 10;
+const LEAST: u64 = 64 << 10;
 /// Bytes read past a page: the next page's header lies there.
 const AHEAD: u64 = 8 << 10;
 

@@ -15,6 +15,7 @@ use keeper::{Keeper, Kept};
 use windows::Texts;
 
 use super::{Format, ReadOptions, fitted, parquet, read_sources, target};
+use crate::blocks::Reading;
 use crate::error::{DataError, DataErrorKind};
 use crate::source::ByteSource;
 use crate::store;
@@ -60,6 +61,7 @@ pub fn read_in_memory(
     {
         return read_windows(Path::new(""), usize::MAX, sources, format, options, WINDOW);
     }
+    let _reading = Reading::start();
     read_sources(sources, format, options)
 }
 
@@ -71,12 +73,14 @@ fn read_windows(
     options: &ReadOptions,
     window: u64,
 ) -> Result<Table, DataError> {
+    let reading = Reading::start();
     let read = match format {
         Format::Parquet => parquets(path, budget, sources, options, window),
         Format::Json | Format::Text | Format::Csv | Format::Arrow => {
             texts(path, budget, sources, format, options, window)
         }
     };
+    drop(reading);
     match read {
         Ok(Some(table)) => Ok(table),
         Ok(None) => whole(path, budget, sources, format, options),
@@ -100,7 +104,9 @@ fn whole(
     format: Format,
     options: &ReadOptions,
 ) -> Result<Table, DataError> {
+    let reading = Reading::start();
     let table = read_sources(sources, format, options)?;
+    drop(reading);
     if table.nbytes() <= budget {
         return Ok(table);
     }
