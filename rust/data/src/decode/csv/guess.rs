@@ -1,5 +1,5 @@
-//! Long files in one pass: the types are those of the first rows, and pieces are cut at line ends behind an even number of
-//! quotes. Both are proved while columns are built; where they are wrong nothing is returned.
+//! Long files in one pass: the types are those of the first rows, and pieces are cut where records seem to begin. Both are
+//! proved while columns are built; where they are wrong nothing is returned.
 //!
 //! A piece that begins at a record and does not end within quotes ends at a record, since no more than quotes keep a
 //! line end from ending one: so each piece proves that the next one begins well.
@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, SchemaRef};
-use memchr::memchr_iter;
 use rayon::prelude::*;
 
 use super::infer::{self, Words};
@@ -19,6 +18,8 @@ use crate::decode::{FileBatches, ReadOptions};
 use crate::error::DataError;
 use crate::features::schema_from_features;
 use crate::source::{ByteSource, MemorySource};
+
+mod cuts;
 
 /// Bytes in which the first rows are looked for, at first; and at the most.
 const FIRST: u64 = 1 << 20;
@@ -38,14 +39,6 @@ pub(in crate::decode) struct Guess {
     pieces: Vec<Range<u64>>,
     /// Fields that rows lack, so far.
     missing: AtomicU64,
-}
-
-/// What a stretch of text tells about places to cut.
-#[derive(Clone, Copy)]
-struct Stretch {
-    quotes: usize,
-    /// The byte behind the first line end after an even and an odd number of quotes.
-    ends: [Option<u64>; 2],
 }
 
 impl Guess {
@@ -95,7 +88,8 @@ impl Guess {
         };
         let Ok(kept) = kept(&layout, imposed.as_ref()) else { return Ok(None) };
         let schema = schema(&layout, &kept, &types);
-        let mut pieces = cuts(source.as_ref(), head.end, csv.quote, size as u64, options)?;
+        let width = (!layout.any_width).then_some(layout.names.len());
+        let mut pieces = cuts::pieces(source.as_ref(), head.end, size as u64, width, options)?;
         pieces.insert(0, head);
         let (options, missing) = (options.clone(), AtomicU64::new(0));
         Ok(Some(Self { source, options, layout, words, kept, types, schema, pieces, missing }))
@@ -187,66 +181,6 @@ impl Guess {
     }
 }
 
-/// Pieces of the bytes from `start` on.
-fn cuts(
-    source: &dyn ByteSource,
-    start: u64,
-    quote: Option<u8>,
-    size: u64,
-    options: &ReadOptions,
-) -> Result<Vec<Range<u64>>, DataError> {
-    let count = source.len().saturating_sub(start).div_ceil(size.max(1));
-    let stretches = (0..count)
-        .into_par_iter()
-        .map(|i| {
-            options.cancel.check()?;
-            let from = start + i * size;
-            let text = source.read_range(from..source.len().min(from + size))?;
-            Ok(stretch(&text, from, quote))
-        })
-        .collect::<Result<Vec<_>, DataError>>()?;
-    let (mut pieces, mut begin, mut quotes) = (Vec::new(), start, 0_usize);
-    for (i, stretch) in stretches.iter().enumerate() {
-        let end = stretch.ends.get(quotes % 2).copied().flatten();
-        if let Some(end) = end.filter(|&end| i > 0 && end < source.len()) {
-            pieces.push(begin..end);
-            begin = end;
-        }
-        quotes += stretch.quotes;
-    }
-    pieces.push(begin..source.len());
-    Ok(pieces)
-}
-
-fn stretch(text: &[u8], from: u64, quote: Option<u8>) -> Stretch {
-    let mut found = Stretch { quotes: 0, ends: [None, None] };
-    let mut at = 0;
-    // Line ends and quotes, until both ends are known; then quotes only.
-    while found.ends.iter().any(Option::is_none) {
-        let rest = text.get(at..).unwrap_or_default();
-        let next = match quote {
-            Some(quote) => memchr::memchr2(b'\n', quote, rest),
-            None => memchr::memchr(b'\n', rest),
-        };
-        let Some(next) = next else { return found };
-        at += next + 1;
-        if text.get(at - 1) == Some(&b'\n') {
-            if let Some(end) = found.ends.get_mut(found.quotes % 2) {
-                end.get_or_insert(from + at as u64);
-            }
-            if quote.is_none() {
-                return found;
-            }
-        } else {
-            found.quotes += 1;
-        }
-    }
-    if let Some(quote) = quote {
-        found.quotes += memchr_iter(quote, text.get(at..).unwrap_or_default()).count();
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -285,6 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn records_that_do_not_tell() {
+        // One column looks the same within quotes and outside; long fields have no line end nearby.
+        let one = (0..HEAD + 3000).fold("a\n".to_owned(), |text, i| format!("{text}\"line {i}\nnext\"\n"));
+        assert_eq!(guessed(&one, 5000, &ReadOptions::default()).unwrap().num_rows(), HEAD + 3000);
+        let long = "x\n".repeat(700_000);
+        let long = rows(HEAD + 9, |i| if i < HEAD { format!("{i},t") } else { format!("{i},\"{long}\"") });
+        assert_eq!(guessed(&long, 300_000, &ReadOptions::default()).unwrap().num_rows(), HEAD + 9);
+    }
+
+    #[test]
     fn wrong_guesses_give_nothing() {
         let default = ReadOptions::default();
         for late in ["1.5,x", "x,x", "1,2,3"] {
@@ -294,7 +238,7 @@ mod tests {
         }
         let never_closed =
             rows(HEAD + 3000, |i| if i == HEAD + 9 { "1,\"x".to_owned() } else { format!("{i},t") });
-        assert_eq!(guessed(&never_closed, 5000, &default).unwrap().num_rows(), HEAD + 10);
+        assert!(guessed(&never_closed, 5000, &default).is_none(), "what follows looks like records");
         // A quote within a field means nothing: the number of quotes is odd from here on.
         let odd =
             rows(HEAD + 5000, |i| if i % 999 == 0 { "1,5\" wide".into() } else { format!("{i},\"a\nb\"") });
