@@ -96,7 +96,6 @@ pub(super) fn pages(
     codec: Compression,
     limits: &Limits,
 ) -> Result<(), DataError> {
-    let bad = |message: String| DataError::new(DataErrorKind::Decode, message);
     if codec == Compression::UNCOMPRESSED {
         return Ok(()); // pages are parts of what was read
     }
@@ -107,42 +106,81 @@ pub(super) fn pages(
         let ahead = if packed < SMALL_PAGES / 4 { SMALL_PAGES } else { HEADER };
         let head = window.header(at, ahead)?;
         packed = head.packed;
-        let body = at + head.length;
-        let end = body.checked_add(head.packed).filter(|&e| e <= chunk.end);
-        let end = end
-            .ok_or_else(|| bad(format!("broken Parquet: the page at byte {at} is longer than its chunk")))?;
-        if head.unpacked > limits.max_page_bytes {
-            let message = format!(
-                "a page of {} bytes is over max_page_bytes = {}",
-                head.unpacked, limits.max_page_bytes
-            );
-            return Err(DataError::new(DataErrorKind::Limit, message));
-        }
-        let values = head.packed.saturating_sub(head.unpacked_levels);
-        let possible = match most(codec) {
-            Some(most) => head.unpacked_levels.saturating_add(values.saturating_mul(most)),
-            None => u64::MAX,
-        };
-        if head.unpacked > PROOF && matches!(codec, Compression::ZSTD(_)) {
-            let bytes = source.read_range(body..end)?;
-            let rest = bytes.get(head.unpacked_levels.min(head.packed) as usize..).unwrap_or_default();
-            if !zstd_can_be(rest, head.unpacked - head.unpacked_levels.min(head.unpacked)) {
-                let message =
-                    format!("broken Parquet: the page at byte {at} does not unpack to {}", head.unpacked);
-                return Err(bad(message));
-            }
-        }
-        // Small announcements need no proof; short streams have a few bytes of their own.
-        if head.unpacked > possible.saturating_add(1 << 16) {
-            let message = format!(
-                "broken Parquet: the page at byte {at} has {} bytes of {codec} and should unpack to {}",
-                head.packed, head.unpacked
-            );
-            return Err(bad(message));
-        }
-        at = end;
+        at = body(source, &head, at, chunk.end, codec, limits)?;
     }
     Ok(())
+}
+
+/// Looks at the page at `at` whose header the bytes start with; false if they end before it does.
+///
+/// # Errors
+/// As `pages`.
+pub(super) fn page(
+    source: &dyn ByteSource,
+    bytes: &[u8],
+    at: u64,
+    chunk_end: u64,
+    codec: Compression,
+    limits: &Limits,
+) -> Result<bool, DataError> {
+    if codec == Compression::UNCOMPRESSED {
+        return Ok(true);
+    }
+    match header(bytes) {
+        Ok(head) => body(source, &head, at, chunk_end, codec, limits).map(|_| true),
+        Err(Broken) if at + (bytes.len() as u64) < chunk_end && (bytes.len() as u64) < LONGEST_HEADER => {
+            Ok(false)
+        }
+        Err(Broken) => Err(no_header(at)),
+    }
+}
+
+/// Where the page at `at` ends, if it can unpack to what it announces.
+fn body(
+    source: &dyn ByteSource,
+    head: &Header,
+    at: u64,
+    chunk_end: u64,
+    codec: Compression,
+    limits: &Limits,
+) -> Result<u64, DataError> {
+    let bad = |message: String| DataError::new(DataErrorKind::Decode, message);
+    let body = at + head.length;
+    let end = body.checked_add(head.packed).filter(|&e| e <= chunk_end);
+    let end =
+        end.ok_or_else(|| bad(format!("broken Parquet: the page at byte {at} is longer than its chunk")))?;
+    if head.unpacked > limits.max_page_bytes {
+        let message =
+            format!("a page of {} bytes is over max_page_bytes = {}", head.unpacked, limits.max_page_bytes);
+        return Err(DataError::new(DataErrorKind::Limit, message));
+    }
+    let values = head.packed.saturating_sub(head.unpacked_levels);
+    let possible = match most(codec) {
+        Some(most) => head.unpacked_levels.saturating_add(values.saturating_mul(most)),
+        None => u64::MAX,
+    };
+    if head.unpacked > PROOF && matches!(codec, Compression::ZSTD(_)) {
+        let bytes = source.read_range(body..end)?;
+        let rest = bytes.get(head.unpacked_levels.min(head.packed) as usize..).unwrap_or_default();
+        if !zstd_can_be(rest, head.unpacked - head.unpacked_levels.min(head.unpacked)) {
+            let message =
+                format!("broken Parquet: the page at byte {at} does not unpack to {}", head.unpacked);
+            return Err(bad(message));
+        }
+    }
+    // Small announcements need no proof; short streams have a few bytes of their own.
+    if head.unpacked > possible.saturating_add(1 << 16) {
+        let message = format!(
+            "broken Parquet: the page at byte {at} has {} bytes of {codec} and should unpack to {}",
+            head.packed, head.unpacked
+        );
+        return Err(bad(message));
+    }
+    Ok(end)
+}
+
+fn no_header(at: u64) -> DataError {
+    DataError::new(DataErrorKind::Decode, format!("broken Parquet: no page header at byte {at}"))
 }
 
 /// Whether a zstd frame may have that size: a single frame mostly says its own.
@@ -176,8 +214,7 @@ impl Window<'_> {
             }
             let rest = self.chunk.end - at;
             if known >= rest || known >= LONGEST_HEADER {
-                let message = format!("broken Parquet: no page header at byte {at}");
-                return Err(DataError::new(DataErrorKind::Decode, message));
+                return Err(no_header(at));
             }
             wanted = wanted.max(known.saturating_mul(8)).min(rest);
             self.bytes = self.source.read_range(at..at + wanted)?;

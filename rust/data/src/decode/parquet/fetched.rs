@@ -7,10 +7,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::check;
 use crate::error::DataError;
+use crate::limits::Limits;
 use crate::source::ByteSource;
 
 /// Bytes read at least, so that small pages come together.
@@ -23,6 +26,16 @@ const AHEAD: u64 = 8 << 10;
 pub(super) struct Fetched {
     source: Arc<dyn ByteSource>,
     chunks: Arc<[Chunk]>,
+    looks: Option<Arc<Looks>>,
+}
+
+/// How page headers are looked at before they are handed out.
+struct Looks {
+    /// Codec and name of each chunk's column.
+    columns: Vec<(Compression, String)>,
+    limits: Limits,
+    /// The first error: the crate passes on its text only.
+    error: Arc<Mutex<Option<DataError>>>,
 }
 
 struct Chunk {
@@ -41,14 +54,46 @@ impl Fetched {
             .zip(bytes)
             .map(|(range, bytes)| Chunk { have: Mutex::new((range.start, bytes)), range })
             .collect();
-        Ok(Self { source: source.clone(), chunks })
+        Ok(Self { source: source.clone(), chunks, looks: None })
+    }
+
+    /// Looks at the sizes in page headers as they are read; `columns` has codec and name for each chunk. The first error
+    /// is put into `error`.
+    pub(super) fn looking(
+        mut self,
+        columns: Vec<(Compression, String)>,
+        limits: &Limits,
+        error: Arc<Mutex<Option<DataError>>>,
+    ) -> Self {
+        self.looks = Some(Arc::new(Looks { columns, limits: limits.clone(), error }));
+        self
+    }
+
+    /// Bytes that begin with the page header at `start`.
+    fn header(&self, start: u64) -> Result<Bytes, ParquetError> {
+        let mut bytes = self.from(start, AHEAD)?;
+        let Some(looks) = &self.looks else { return Ok(bytes) };
+        let found = self.chunks.iter().zip(&looks.columns).find(|(chunk, _)| chunk.range.contains(&start));
+        let Some((chunk, (codec, column))) = found else { return Ok(bytes) };
+        loop {
+            match check::page(self.source.as_ref(), &bytes, start, chunk.range.end, *codec, &looks.limits) {
+                Ok(true) => return Ok(bytes),
+                Ok(false) => bytes = self.from(start, (bytes.len() as u64).saturating_mul(8))?,
+                Err(error) => {
+                    let error = error.with_column(column);
+                    let text = error.to_string();
+                    looks.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    return Err(ParquetError::General(text));
+                }
+            }
+        }
     }
 
     /// Any bytes of a source that is near, read when asked for.
     pub(super) fn whole(source: &Arc<dyn ByteSource>) -> Self {
         let range = 0..source.len();
         let chunk = Chunk { have: Mutex::new((0, Bytes::new())), range };
-        Self { source: source.clone(), chunks: Arc::new([chunk]) }
+        Self { source: source.clone(), chunks: Arc::new([chunk]), looks: None }
     }
 
     /// What is in memory of a chunk from a byte of it on.
@@ -117,7 +162,7 @@ impl std::io::Read for Reader {
             if !self.fetched.chunks.iter().any(|c| c.range.contains(&self.next)) {
                 return Ok(0);
             }
-            self.have = self.fetched.from(self.next, AHEAD).map_err(std::io::Error::other)?;
+            self.have = self.fetched.header(self.next).map_err(std::io::Error::other)?;
             self.next += self.have.len() as u64;
         }
         let length = out.len().min(self.have.len());

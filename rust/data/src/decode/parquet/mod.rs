@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
 };
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 
@@ -199,6 +200,25 @@ impl ParquetReader {
         Ok(ranges)
     }
 
+    /// Codec and name of the chunks of some root columns, where pages are read one after the other by their headers.
+    fn looks(
+        &self,
+        row_group: usize,
+        columns: &[usize],
+        selection: Option<&RowSelection>,
+    ) -> Result<Option<Vec<(Compression, String)>>, DataError> {
+        let metadata = self.metadata.metadata();
+        if selection.is_some() || metadata.page_index().is_some() {
+            return Ok(None);
+        }
+        let group = metadata.row_groups().get(row_group);
+        let described = self.chunks(row_group, columns)?.into_iter().filter_map(|(leaf, _)| {
+            let chunk = group.and_then(|g| g.columns().get(leaf))?;
+            Some((chunk.compression(), chunk.column_path().string()))
+        });
+        Ok(Some(described.collect()))
+    }
+
     /// Looks at the sizes that pages announce, before anything is allocated for them.
     fn check_pages(
         &self,
@@ -260,14 +280,20 @@ impl ParquetReader {
         let place = |e: DataError| e.with_path(self.source.name()).with_row_group(row_group);
         let rows = self.row_group_rows().get(row_group).copied().unwrap_or(0);
         self.check_fixed_lists(columns, rows).map_err(place)?;
-        self.check_pages(row_group, columns, &fetched, selection).map_err(place)?;
+        let error = Arc::default();
+        let fetched = if let Some(columns) = self.looks(row_group, columns, selection).map_err(place)? {
+            fetched.looking(columns, &self.limits, Arc::clone(&error))
+        } else {
+            self.check_pages(row_group, columns, &fetched, selection).map_err(place)?;
+            fetched
+        };
         let mut batch_rows = self.batch_rows(row_group, rows).min(rows); // without rows, no page is asked for
-        let mut looked = Looked {
+        let looked = Looked {
             fetched: Arc::new(fetched),
             metadata: self.metadata.metadata().clone(),
             row_group,
             limits: self.limits.clone(),
-            error: Arc::default(),
+            error,
         };
         let batches = loop {
             match self.decoded(&looked, columns, batch_rows, selection) {
@@ -276,7 +302,6 @@ impl ParquetReader {
                 }
                 done => break done.map_err(place)?,
             }
-            looked.error = Arc::default();
         };
         let decoded: usize = batches.iter().map(RecordBatch::num_rows).sum();
         let expected = selection.map_or(rows, RowSelection::row_count);
