@@ -257,11 +257,17 @@ class ShuffleRun(Run):
         self._forget()
         return True
 
+    def _left(self) -> list[int]:
+        """How many rows of each span are in the buffer or still to be handed out."""
+        spans = np.concatenate([self._kept[0], self._out[0, self._done :]]) - self._oldest
+        rows: list[int] = np.bincount(spans, minlength=len(self._spans)).tolist()
+        return rows
+
     def _forget(self) -> None:
         """Lets go of spans without rows in the buffer or still to be handed out."""
-        left = set(np.unique(np.concatenate([self._kept[0], self._out[0, self._done :]])).tolist())
+        left = self._left()
         for place, span in enumerate(self._spans):
-            if self._oldest + place not in left:
+            if not left[place]:
                 span.rows = span.place = None
         while len(self._spans) > 1 and self._spans[0].place is None:
             gone = self._spans.popleft()
@@ -319,9 +325,9 @@ class ShuffleRun(Run):
     def state(self) -> State:
         if self._waiting is not None:
             return self._waiting
-        left = set(np.unique(np.concatenate([self._kept[0], self._out[0, self._done :]])).tolist())
+        left = self._left()
         spans = [
-            {"length": span.length, "place": span.place if self._oldest + place in left else None}
+            {"length": span.length, "place": span.place if left[place] else None}
             for place, span in enumerate(self._spans)
         ]
         rng = self._spans[0].rng if self._spans else generator_state(self._rng)
