@@ -24,7 +24,7 @@ DICT = "dataset_dict.json"
 _SHARD_BYTES = "500MB"
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
 _EMBED_ROWS = 100
-_HASHED = 64 << 20
+_HASHED = 4 << 20
 
 
 class DiskMixin(EditMixin):

@@ -123,7 +123,7 @@ pub fn files(view: &View) -> Vec<PathBuf> {
         }
     }
     let mut found = Vec::new();
-    for column in view.table().batches().iter().flat_map(|b| b.columns()) {
+    for column in view.table().unread().iter().flat_map(|b| b.columns()) {
         walk(&column.to_data(), &mut found);
     }
     found
@@ -146,7 +146,7 @@ pub fn identity(view: &View, cancel: &Cancel) -> Result<[u8; 32], DataError> {
             digest.hasher.update(rows.to_byte_slice());
         }
     }
-    for batch in table.batches() {
+    for batch in table.unread() {
         cancel.check()?;
         digest.numbers(b"batch", &[batch.num_rows()]);
         for column in batch.columns() {

@@ -220,7 +220,7 @@ mod tests {
                 let bytes = written(&batch, compression, stream);
                 let table = read(bytes.clone(), Limits::default()).unwrap();
                 assert_eq!(table.num_rows() as i64, 2 * rows, "{compression:?} {stream}");
-                assert!(table.batches().iter().all(|b| b.columns() == batch.columns()));
+                assert!(table.batches().unwrap().iter().all(|b| b.columns() == batch.columns()));
                 if stream {
                     assert_eq!(store::from_ipc_bytes(&bytes).unwrap().num_rows() as i64, 2 * rows);
                 }

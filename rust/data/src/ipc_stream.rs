@@ -15,6 +15,7 @@ use arrow_ipc::{Block, root_as_message};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use tempfile::NamedTempFile;
 
+use crate::bytes;
 use crate::cancel::Cancel;
 use crate::checked::{self, Stamp, is_checked};
 use crate::encode::{atomically, io_error, widen_mode};
@@ -23,6 +24,10 @@ use crate::ipc_check;
 use crate::limits::Limits;
 use crate::store;
 use crate::table::Table;
+use crate::unchecked::can_wait;
+
+/// Bytes of a batch of a stream, about.
+const PIECE: usize = 1 << 20;
 
 fn failed(path: &Path, error: &ArrowError) -> DataError {
     match error {
@@ -45,16 +50,25 @@ pub fn write_stream(
     atomically(path, |out| {
         let mut writer = StreamWriter::try_new(out, schema).map_err(|e| failed(path, &e))?;
         for batch in batches {
-            cancel.check()?;
-            writer.write(&batch?).map_err(|e| failed(path, &e))?;
+            for piece in pieces(&batch?) {
+                cancel.check()?;
+                writer.write(&piece).map_err(|e| failed(path, &e))?;
+            }
         }
         writer.finish().map_err(|e| failed(path, &e))
     })
 }
 
-/// Maps an Arrow IPC stream, validated, or an Arrow IPC file; columns point into the map, but those of compressed batches.
+/// A batch in pieces: whoever maps the file checks the piece that he reads, not a whole row group for one row.
+fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> + '_ {
+    let number = bytes::of_batch(batch).div_ceil(PIECE).clamp(1, batch.num_rows().max(1));
+    let rows = batch.num_rows().div_ceil(number).max(1);
+    (0..batch.num_rows()).step_by(rows).map(move |from| batch.slice(from, rows.min(batch.num_rows() - from)))
+}
+
+/// Maps an Arrow IPC stream or an Arrow IPC file; columns point into the map, but those of compressed batches.
 ///
-/// Values are checked the first time that this process opens a file.
+/// Lengths are checked here. Values are checked when a batch is first read, if this process did not check them before.
 ///
 /// # Errors
 /// `NotFound`, `Io`, `Limit`, or `Decode` for broken bytes.
@@ -68,10 +82,10 @@ pub fn open_stream(path: &Path) -> Result<Table, DataError> {
         return Ok(table);
     }
     // Files of strangers come this way too; texts and offsets inside the values were not looked at.
-    for column in table.batches().iter().flat_map(RecordBatch::columns) {
-        column.to_data().validate_full().map_err(|e| broken(&e).with_path(path.to_string_lossy()))?;
+    let table = table.unchecked(path, stamp);
+    if !can_wait(table.schema_ref()) {
+        table.batches()?;
     }
-    checked::note(path, stamp);
     Ok(table)
 }
 
@@ -82,18 +96,24 @@ fn broken(error: &ArrowError) -> DataError {
 /// The table of a mapped stream.
 pub(crate) fn decoded(path: &Path, buffer: Buffer, stamp: Option<Stamp>) -> Result<Table, DataError> {
     let known = is_checked(path, stamp);
-    let table = ipc_check::check_stream(&buffer, &Limits::default())
+    ipc_check::check_stream(&buffer, &Limits::default())
         .and_then(|()| {
             // The reader may panic on broken offsets; what it panics on is not Arrow.
-            let read = || if known { checked_batches_of(path, &buffer) } else { batches_of(path, buffer) };
+            let read = || match unchecked_batches_of(path, &buffer, known)? {
+                Some(table) => Ok(if known { table } else { table.unchecked(path, stamp) }),
+                None => {
+                    let table = batches_of(path, buffer)?;
+                    checked::note(path, stamp);
+                    Ok(table)
+                }
+            };
             catch_unwind(AssertUnwindSafe(read))
                 .unwrap_or_else(|_| Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")))
         })
-        .map_err(|e| e.with_path(path.to_string_lossy()))?;
-    checked::note(path, stamp);
-    Ok(table)
+        .map_err(|e| e.with_path(path.to_string_lossy()))
 }
 
+/// All values are checked.
 fn batches_of(path: &Path, mut buffer: Buffer) -> Result<Table, DataError> {
     let mut decoder = StreamDecoder::new();
     let mut batches = Vec::new();
@@ -109,10 +129,11 @@ fn batches_of(path: &Path, mut buffer: Buffer) -> Result<Table, DataError> {
     Ok(Table::try_new(schema, batches)?.mapped_from(path))
 }
 
-/// The same for bytes whose values were checked before. The decoder of streams looks at every value, whatever it is
-/// told; that of files does not, and messages are the same in both.
-#[expect(unsafe_code, reason = "to read bytes that were checked without checking them again")]
-fn checked_batches_of(path: &Path, buffer: &Buffer) -> Result<Table, DataError> {
+/// The same without a look at the values: they were checked before, or they are when they are read. `None` where they
+/// cannot wait and are not known. The decoder of streams looks at every value, whatever it is told; that of files does
+/// not, and messages are the same in both.
+#[expect(unsafe_code, reason = "to open bytes without reading them all")]
+fn unchecked_batches_of(path: &Path, buffer: &Buffer, known: bool) -> Result<Option<Table>, DataError> {
     let cut = || DataError::new(DataErrorKind::Decode, "broken Arrow IPC: the stream is cut");
     let mut decoder: Option<FileDecoder> = None;
     let (mut schema, mut batches, mut at) = (Arc::new(Schema::empty()), Vec::new(), 0);
@@ -135,12 +156,20 @@ fn checked_batches_of(path: &Path, buffer: &Buffer) -> Result<Table, DataError> 
         let bytes = buffer.slice_with_length(at, whole);
         if let Some(found) = message.header_as_schema() {
             schema = Arc::new(try_fb_to_schema(found).map_err(|e| broken(&e))?);
+            if !known && !can_wait(&schema) {
+                return Ok(None);
+            }
             let made = FileDecoder::new(schema.clone(), message.version());
-            // SAFETY: this process, or the one that sent the reference, read the same file with all checks: the same
-            // inode, untouched since. Maps of a file that somebody writes into are unsound whatever is checked first.
+            // SAFETY: either this process, or the one that sent the reference, read the same file with all checks (the
+            // same inode, untouched since), or the table keeps the arrays back until their values are checked: nothing
+            // but their lengths and addresses is used before. Arrays of the types that can wait are made without a look
+            // at values. Maps of a file that somebody writes into are unsound whatever is checked first.
             decoder = Some(unsafe { made.with_skip_validation(true) });
         } else if let Some(decoder) = &mut decoder {
             if message.header_as_dictionary_batch().is_some() {
+                if !known {
+                    return Ok(None); // no type that can wait has one
+                }
                 decoder.read_dictionary(&block, &bytes).map_err(|e| broken(&e))?;
             } else {
                 batches.extend(decoder.read_record_batch(&block, &bytes).map_err(|e| broken(&e))?);
@@ -152,7 +181,7 @@ fn checked_batches_of(path: &Path, buffer: &Buffer) -> Result<Table, DataError> 
         // Lengths of buffers and the ends of offsets: a few pages, whatever the size of the table.
         column.to_data().validate().map_err(|e| broken(&e))?;
     }
-    Ok(Table::try_new(schema, batches)?.mapped_from(path))
+    Ok(Some(Table::try_new(schema, batches)?.mapped_from(path)))
 }
 
 /// An Arrow IPC file that grows: batches are written as they come and the file appears when it is finished.
@@ -216,9 +245,9 @@ mod tests {
     fn streams_round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.arrow");
-        let batches = || table().batches().to_vec().into_iter().map(Ok);
+        let batches = || table().batches().unwrap().to_vec().into_iter().map(Ok);
         write_stream(&path, &table().schema(), batches(), &Cancel::new()).unwrap();
-        assert_eq!(open_stream(&path).unwrap().batches(), table().batches());
+        assert_eq!(open_stream(&path).unwrap().batches().unwrap(), table().batches().unwrap());
         let none = std::iter::empty();
         write_stream(&path, &table().schema(), none, &Cancel::new()).unwrap();
         assert_eq!(open_stream(&path).unwrap().schema(), table().schema());
@@ -230,29 +259,44 @@ mod tests {
     fn bytes_that_were_checked_are_read_the_same() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.arrow");
-        let batches = table().batches().to_vec().into_iter().map(Ok);
+        let batches = table().batches().unwrap().to_vec().into_iter().map(Ok);
         write_stream(&path, &table().schema(), batches, &Cancel::new()).unwrap();
         let (buffer, _) = store::map(&path).unwrap();
-        let read = checked_batches_of(&path, &buffer).unwrap();
-        assert_eq!((read.batches(), read.schema()), (table().batches(), table().schema()));
+        let read = unchecked_batches_of(&path, &buffer, true).unwrap().unwrap();
+        assert_eq!((read.batches().unwrap(), read.schema()), (table().batches().unwrap(), table().schema()));
         for length in 0..buffer.len() {
             // Cut anywhere: an error or fewer batches, no panic.
-            if let Ok(part) = checked_batches_of(&path, &buffer.slice_with_length(0, length)) {
+            if let Ok(Some(part)) = unchecked_batches_of(&path, &buffer.slice_with_length(0, length), true) {
                 assert!(part.num_rows() <= read.num_rows());
             }
         }
     }
 
     #[test]
+    fn large_batches_are_written_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.arrow");
+        let numbers: ArrayRef = Arc::new((0..500_000).collect::<Int64Array>());
+        let batch = RecordBatch::try_from_iter([("a", numbers)]).unwrap();
+        let none = RecordBatch::new_empty(batch.schema());
+        let batches = [none, batch.clone()].into_iter().map(Ok);
+        write_stream(&path, &batch.schema(), batches, &Cancel::new()).unwrap();
+        let back = open_stream(&path).unwrap();
+        assert_eq!(back.num_batches(), 4);
+        let back = arrow_select::concat::concat_batches(&batch.schema(), back.batches().unwrap()).unwrap();
+        assert_eq!(back, batch);
+    }
+
+    #[test]
     fn either_kind_opens() {
         let folder = tempfile::tempdir().unwrap();
         let (stream, file) = (folder.path().join("s.arrow"), folder.path().join("f.arrow"));
-        let batches = table().batches().to_vec().into_iter().map(Ok);
+        let batches = table().batches().unwrap().to_vec().into_iter().map(Ok);
         write_stream(&stream, &table().schema(), batches, &Cancel::new()).unwrap();
         store::write_ipc(&table(), &file).unwrap();
         for path in [&stream, &file] {
             for opened in [open_stream(path).unwrap(), store::open_ipc(path).unwrap()] {
-                assert_eq!(opened.batches(), table().batches());
+                assert_eq!(opened.batches().unwrap(), table().batches().unwrap());
                 assert_eq!(opened.path(), Some(path.as_path()));
             }
         }
@@ -263,11 +307,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("g.arrow");
         let mut file = GrowingFile::create(&path, &table().schema()).unwrap();
-        for batch in table().batches() {
+        for batch in table().batches().unwrap() {
             file.write(batch).unwrap();
         }
         assert!(!path.exists());
-        assert_eq!(file.finish().unwrap().batches(), table().batches());
+        assert_eq!(file.finish().unwrap().batches().unwrap(), table().batches().unwrap());
         drop(GrowingFile::create(&path.with_extension("gone"), &table().schema()).unwrap());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

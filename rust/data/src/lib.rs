@@ -16,6 +16,7 @@
 //! Work is parallel by rayon: call it inside the pool of your choice.
 
 pub mod blocks;
+mod bytes;
 pub mod cancel;
 pub mod checked;
 pub mod decode;
@@ -36,6 +37,7 @@ pub mod source;
 pub mod stack;
 pub mod store;
 pub mod table;
+mod unchecked;
 pub mod view;
 
 pub use blocks::LargeBlocks;

@@ -17,6 +17,7 @@ use crate::error::{DataError, DataErrorKind};
 use crate::identity::{FileId, file_of};
 use crate::store;
 use crate::table::Table;
+use crate::unchecked::{Checks, Unchecked};
 
 /// A file as it was when it was mapped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,12 +69,12 @@ impl Reference {
     pub fn of(table: &Table) -> Option<Self> {
         let mut made = Self::default();
         let mut opened: Vec<Opened> = Vec::new();
-        if table.batches().is_empty() {
+        if table.num_batches() == 0 {
             return None;
         }
         for column in 0..table.schema_ref().fields().len() {
             let mut segments: Vec<Segment> = Vec::new();
-            for batch in table.batches() {
+            for batch in table.unread() {
                 let data = batch.column(column).to_data();
                 let (id, _) = file_of(data_buffer(&data)?)?;
                 let known = made.files.iter().position(|file| file.path == id.path);
@@ -111,31 +112,34 @@ impl Reference {
             .columns
             .iter()
             .map(|segments| column_of(segments, &tables))
-            .collect::<Result<Vec<Vec<ArrayRef>>, _>>()?;
+            .collect::<Result<Vec<Vec<Part>>, _>>()?;
         let cuts: BTreeSet<usize> = chunks.iter().flat_map(|arrays| ends(arrays)).collect();
         let mut cursors: Vec<(usize, usize)> = vec![(0, 0); chunks.len()];
         let mut batches = Vec::with_capacity(cuts.len());
         let mut done = 0;
         for cut in cuts {
             let rows = cut - done;
-            let columns = chunks
+            let (columns, checks): (Vec<ArrayRef>, Checks) = chunks
                 .iter()
                 .zip(&mut cursors)
-                .map(|(arrays, (index, used))| {
-                    let array = arrays.get(*index).filter(|a| *used + rows <= a.len()).ok_or_else(misfit)?;
+                .map(|(parts, (index, used))| {
+                    let (array, check) =
+                        parts.get(*index).filter(|(a, _)| *used + rows <= a.len()).ok_or_else(misfit)?;
                     let part = array.slice(*used, rows);
                     *used += rows;
                     if *used == array.len() {
                         (*index, *used) = (*index + 1, 0);
                     }
-                    Ok(part)
+                    Ok((part, check.clone()))
                 })
-                .collect::<Result<Vec<_>, DataError>>()?;
+                .collect::<Result<Vec<_>, DataError>>()?
+                .into_iter()
+                .unzip();
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
-            batches.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
+            batches.push((RecordBatch::try_new_with_options(schema.clone(), columns, &options)?, checks));
             done = cut;
         }
-        Table::try_new(schema.clone(), batches)
+        Table::with_checks(schema.clone(), batches.into_iter())
     }
 }
 
@@ -144,24 +148,27 @@ fn misfit() -> DataError {
 }
 
 /// The row numbers at which arrays end.
-fn ends(arrays: &[ArrayRef]) -> Vec<usize> {
+fn ends(parts: &[Part]) -> Vec<usize> {
     let mut end = 0;
-    arrays
+    parts
         .iter()
-        .map(|array| {
+        .map(|(array, _)| {
             end += array.len();
             end
         })
         .collect()
 }
 
-fn column_of(segments: &[Segment], tables: &[Table]) -> Result<Vec<ArrayRef>, DataError> {
+/// Rows of a column, and what is to be checked before they are read.
+type Part = (ArrayRef, Option<Arc<Unchecked>>);
+
+fn column_of(segments: &[Segment], tables: &[Table]) -> Result<Vec<Part>, DataError> {
     let mut arrays = Vec::new();
     for segment in segments {
         let table = tables.get(segment.file).ok_or_else(misfit)?;
         let (column, fields) = segment.place.split_first().ok_or_else(misfit)?;
         let (mut skip, mut left) = (segment.first, segment.rows);
-        for batch in table.batches() {
+        for (number, batch) in table.unread().iter().enumerate() {
             if left == 0 {
                 break;
             }
@@ -176,7 +183,7 @@ fn column_of(segments: &[Segment], tables: &[Table]) -> Result<Vec<ArrayRef>, Da
                 array = inner;
             }
             let take = left.min(batch.num_rows() - skip);
-            arrays.push(array.slice(skip, take));
+            arrays.push((array.slice(skip, take), table.check_of(number, *column)));
             left -= take;
             skip = 0;
         }
@@ -235,7 +242,7 @@ impl Opened {
         let mut starts: BTreeMap<usize, Vec<(usize, Vec<usize>)>> = BTreeMap::new();
         let mut firsts = Vec::new();
         let mut rows = 0;
-        for (number, batch) in table.batches().iter().enumerate() {
+        for (number, batch) in table.unread().iter().enumerate() {
             firsts.push(rows);
             rows += batch.num_rows();
             for (column, array) in batch.columns().iter().enumerate() {
@@ -251,7 +258,7 @@ impl Opened {
         let (start, candidates) = self.starts.range(..=at).next_back()?;
         let skip = (at - start) / width;
         candidates.iter().find_map(|(number, place)| {
-            let batch = self.table.batches().get(*number)?;
+            let batch = self.table.unread().get(*number)?;
             let (column, fields) = place.split_first()?;
             let mut whole = batch.columns().get(*column)?.clone();
             for field in fields {
@@ -401,7 +408,7 @@ mod tests {
     }
 
     fn rows(table: &Table) -> RecordBatch {
-        arrow_select::concat::concat_batches(&table.schema(), table.batches()).unwrap()
+        arrow_select::concat::concat_batches(&table.schema(), table.batches().unwrap()).unwrap()
     }
 
     #[test]

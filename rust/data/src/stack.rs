@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::error::{DataError, DataErrorKind};
 use crate::features::{features_json, metadata_of};
 use crate::table::Table;
+use crate::unchecked::Checks;
 use crate::view::View;
 
 /// The columns of several tables of as many rows. Batches are cut where any table's batch ends; nothing is copied.
@@ -51,20 +52,21 @@ pub fn side_by_side(tables: &[Table]) -> Result<Table, DataError> {
     for window in cuts.windows(2) {
         let &[start, stop] = window else { continue };
         let mut columns = Vec::with_capacity(schema.fields().len());
+        let mut checks = Checks::with_capacity(columns.capacity());
         for (table, place) in tables.iter().zip(&mut places) {
             while table.offsets().get(*place + 1).is_some_and(|&end| end <= start) {
                 *place += 1;
             }
-            let (Some(batch), Some(&from)) = (table.batches().get(*place), table.offsets().get(*place))
-            else {
+            let (Some(batch), Some(&from)) = (table.unread().get(*place), table.offsets().get(*place)) else {
                 return Err(misfit("a table has fewer rows than its offsets say".into()));
             };
+            checks.extend((0..batch.num_columns()).map(|column| table.check_of(*place, column)));
             columns.extend(batch.columns().iter().map(|c| c.slice(start - from, stop - start)));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(stop - start));
-        batches.push(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?);
+        batches.push((RecordBatch::try_new_with_options(schema.clone(), columns, &options)?, checks));
     }
-    Table::try_new(schema, batches)
+    Table::with_checks(schema, batches.into_iter())
 }
 
 /// The same rows in batches of about `rows` rows, where they are smaller. Larger batches stay as they are.
@@ -76,7 +78,7 @@ pub fn coalesced(table: &Table, rows: usize) -> Result<Table, DataError> {
     let mut batches = Vec::new();
     let mut small: Vec<RecordBatch> = Vec::new();
     let mut waiting = 0;
-    for batch in table.batches() {
+    for batch in table.batches()? {
         if waiting + batch.num_rows() > rows && !small.is_empty() {
             batches.push(concat_batches(&schema, &small)?);
             small.clear();
@@ -122,7 +124,7 @@ pub fn flattened(table: &Table, columns: &[String]) -> Result<Table, DataError> 
         Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
     };
     let empty = flat(&RecordBatch::new_empty(table.schema()))?;
-    let batches = table.batches().iter().map(flat).collect::<Result<Vec<_>, _>>()?;
+    let batches = table.batches()?.iter().map(flat).collect::<Result<Vec<_>, _>>()?;
     Table::try_new(empty.schema(), batches)
 }
 
@@ -204,6 +206,7 @@ mod tests {
     fn column(table: &Table, column: usize) -> Vec<i64> {
         table
             .batches()
+            .unwrap()
             .iter()
             .flat_map(|b| b.column(column).as_primitive::<Int64Type>().values().to_vec())
             .collect()
@@ -229,7 +232,7 @@ mod tests {
     fn groups_rows() {
         let view = View::new(Arc::new(table("a", &[3, 2])));
         let lists = grouped(&view, &[2, 4, 5]).unwrap();
-        let column = lists.batches()[0].column(0).as_list::<i32>();
+        let column = lists.batches().unwrap()[0].column(0).as_list::<i32>();
         assert_eq!(column.value_offsets(), [0, 2, 4, 5]);
         assert!(grouped(&view, &[4, 2]).is_err());
         assert!(grouped(&view, &[6]).is_err());

@@ -35,7 +35,7 @@ const TRAILER: usize = 10;
 pub fn write_ipc(table: &Table, path: &Path) -> Result<(), DataError> {
     atomically(path, |out| {
         let mut writer = FileWriter::try_new(out, &table.schema()).map_err(|e| failed(path, &e))?;
-        for batch in table.batches() {
+        for batch in table.batches()? {
             writer.write(batch).map_err(|e| failed(path, &e))?;
         }
         writer.finish().map_err(|e| failed(path, &e))
@@ -241,7 +241,7 @@ mod tests {
         let path = folder.path().join("t.arrow");
         write_ipc(&table(), &path).unwrap();
         let back = open_ipc(&path).unwrap();
-        assert_eq!(back.batches(), table().batches());
+        assert_eq!(back.batches().unwrap(), table().batches().unwrap());
         assert_eq!(back.path(), Some(path.as_path()));
         let bytes = std::fs::read(&path).unwrap();
         for cut in [0, 1, 9, 11, bytes.len() / 2, bytes.len() - 1] {
@@ -282,8 +282,8 @@ mod tests {
 
     #[test]
     fn bytes_round_trip() {
-        let bytes = to_ipc_bytes(&table().schema(), table().batches()).unwrap();
-        assert_eq!(from_ipc_bytes(&bytes).unwrap().batches(), table().batches());
+        let bytes = to_ipc_bytes(&table().schema(), table().batches().unwrap()).unwrap();
+        assert_eq!(from_ipc_bytes(&bytes).unwrap().batches().unwrap(), table().batches().unwrap());
         assert!(from_ipc_bytes(b"nonsense").is_err());
     }
 }

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 
+use crate::bytes;
+use crate::checked::Stamp;
 use crate::error::{DataError, DataErrorKind};
+use crate::unchecked::{Checks, Unchecked};
 
 /// Immutable batches; cloning shares them.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Table {
     /// First row of each batch, and the number of rows at the end.
     offsets: Vec<usize>,
     path: Option<PathBuf>,
+    /// What is to be checked before a batch is read; empty if all values are known to be right.
+    checks: Vec<Checks>,
 }
 
 impl Table {
@@ -24,23 +29,42 @@ impl Table {
     /// # Errors
     /// `Schema` if a batch has other columns than `schema`.
     pub fn try_new(schema: SchemaRef, batches: Vec<RecordBatch>) -> Result<Self, DataError> {
-        let mut kept = Vec::with_capacity(batches.len());
+        Self::with_checks(schema, batches.into_iter().map(|batch| (batch, Checks::new())))
+    }
+
+    /// The same of batches whose values may be unchecked.
+    pub(crate) fn with_checks(
+        schema: SchemaRef,
+        batches: impl Iterator<Item = (RecordBatch, Checks)>,
+    ) -> Result<Self, DataError> {
+        let mut kept = Vec::with_capacity(batches.size_hint().0);
+        let mut checks = Vec::with_capacity(kept.capacity());
         let mut offsets = vec![0];
         let mut rows = 0;
-        for batch in batches {
+        for (batch, waiting) in batches {
             if batch.num_rows() == 0 {
                 continue;
             }
             rows += batch.num_rows();
             offsets.push(rows);
             kept.push(if batch.schema_ref() == &schema { batch } else { under(&schema, &batch)? });
+            checks.push(waiting);
         }
-        Ok(Self { schema, batches: kept, offsets, path: None })
+        if checks.iter().all(Vec::is_empty) {
+            checks.clear();
+        }
+        Ok(Self { schema, batches: kept, offsets, path: None, checks })
     }
 
     /// Says which file the table is mapped from.
     pub(crate) fn mapped_from(mut self, path: &Path) -> Self {
         self.path = Some(path.to_owned());
+        self
+    }
+
+    /// Says that nobody has looked at the values of the file yet.
+    pub(crate) fn unchecked(mut self, path: &Path, stamp: Option<Stamp>) -> Self {
+        self.checks = Unchecked::of(path.to_owned(), stamp, &self.batches);
         self
     }
 
@@ -60,8 +84,61 @@ impl Table {
     }
 
     /// The batches, none of them empty.
-    pub fn batches(&self) -> &[RecordBatch] {
+    ///
+    /// # Errors
+    /// `Decode` for values of a file that are no Arrow. They are checked when they are first read.
+    pub fn batches(&self) -> Result<&[RecordBatch], DataError> {
+        for check in self.checks.iter().flatten().flatten() {
+            check.check()?;
+        }
+        Ok(&self.batches)
+    }
+
+    /// How many there are.
+    pub fn num_batches(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// One batch.
+    ///
+    /// # Errors
+    /// The same, `OutOfBounds` if there is none of that number.
+    pub fn batch(&self, number: usize) -> Result<&RecordBatch, DataError> {
+        for check in self.checks_of(number).iter().flatten() {
+            check.check()?;
+        }
+        self.batches.get(number).ok_or_else(|| no_batch(number))
+    }
+
+    /// One column of a batch.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn column(&self, number: usize, column: usize) -> Result<&ArrayRef, DataError> {
+        if let Some(Some(check)) = self.checks_of(number).get(column) {
+            check.check()?;
+        }
+        self.batches.get(number).and_then(|b| b.columns().get(column)).ok_or_else(|| no_batch(number))
+    }
+
+    /// Whether a batch still has to be checked, which takes time.
+    pub fn is_waiting(&self, number: usize) -> bool {
+        self.checks_of(number).iter().flatten().any(|check| check.is_waiting())
+    }
+
+    /// The batches unchecked: for lengths, types and addresses. Nobody may read their values.
+    pub(crate) fn unread(&self) -> &[RecordBatch] {
         &self.batches
+    }
+
+    /// What is to be checked of a batch's columns.
+    pub(crate) fn checks_of(&self, number: usize) -> &[Option<Arc<Unchecked>>] {
+        self.checks.get(number).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is to be checked of one column of a batch.
+    pub(crate) fn check_of(&self, number: usize, column: usize) -> Option<Arc<Unchecked>> {
+        self.checks_of(number).get(column).and_then(Clone::clone)
     }
 
     /// First row of each batch, and the number of rows at the end.
@@ -74,9 +151,9 @@ impl Table {
         self.path.as_deref()
     }
 
-    /// Bytes of the buffers.
+    /// Bytes of the rows: of buffers that batches share, each counts its part.
     pub fn nbytes(&self) -> usize {
-        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+        self.batches.iter().map(bytes::of_batch).sum()
     }
 
     /// The batch that holds `row`, and the row in it.
@@ -103,7 +180,12 @@ impl Table {
             .iter()
             .map(|b| under(&schema, &b.project(columns)?))
             .collect::<Result<Vec<_>, DataError>>()?;
-        Ok(Self { schema, batches, offsets: self.offsets.clone(), path: None })
+        let some = |checks: &Checks| match checks.as_slice() {
+            [] => Checks::new(),
+            all => columns.iter().map(|&c| all.get(c).and_then(Clone::clone)).collect(),
+        };
+        let checks = self.checks.iter().map(some).collect();
+        Ok(Self { schema, batches, offsets: self.offsets.clone(), path: None, checks })
     }
 
     /// The same columns under new names.
@@ -133,7 +215,8 @@ impl Table {
             .iter()
             .map(|b| Ok(RecordBatch::try_new(schema.clone(), b.columns().to_vec())?))
             .collect::<Result<Vec<_>, DataError>>()?;
-        Ok(Self { schema, batches, offsets: self.offsets.clone(), path: None })
+        let (offsets, checks) = (self.offsets.clone(), self.checks.clone());
+        Ok(Self { schema, batches, offsets, path: None, checks })
     }
 
     /// The same table with one more entry of metadata.
@@ -144,7 +227,12 @@ impl Table {
         let mut metadata = self.schema.metadata().clone();
         metadata.insert(key, value);
         let schema = Arc::new(self.schema.as_ref().clone().with_metadata(metadata));
-        Self::try_new(schema, self.batches.clone())
+        Self::with_checks(schema, self.parts())
+    }
+
+    /// The batches and what is to be checked of them.
+    fn parts(&self) -> impl Iterator<Item = (RecordBatch, Checks)> + '_ {
+        self.batches.iter().enumerate().map(|(number, batch)| (batch.clone(), self.checks_of(number).to_vec()))
     }
 
     /// The rows of several tables, one after the other; nothing is copied.
@@ -165,8 +253,12 @@ impl Table {
                 return Err(DataError::new(DataErrorKind::Schema, message));
             }
         }
-        Self::try_new(first.schema(), tables.iter().flat_map(|t| t.batches.clone()).collect())
+        Self::with_checks(first.schema(), tables.iter().flat_map(|t| t.parts()))
     }
+}
+
+fn no_batch(number: usize) -> DataError {
+    DataError::new(DataErrorKind::OutOfBounds, format!("no batch number {number}"))
 }
 
 /// The batch under another schema of the same types. Unlike `with_schema`, the metadata may be any other.

@@ -109,7 +109,7 @@ impl View {
     /// What Arrow says when a gathered batch grows too large.
     pub fn to_batches(&self) -> Result<Vec<RecordBatch>, DataError> {
         match &self.order {
-            RowOrder::Range { start, len } => Ok(self.slices(*start, *len)),
+            RowOrder::Range { start, len } => self.slices(*start, *len).collect(),
             RowOrder::Indices(rows) => {
                 let mut batches = Vec::with_capacity(rows.len().div_ceil(GATHER_ROWS));
                 for chunk in rows.chunks(GATHER_ROWS) {
@@ -123,7 +123,7 @@ impl View {
     /// The rows as batches, gathered one after the other where the order is not a range: bounded memory.
     pub fn iter_batches(&self) -> Box<dyn Iterator<Item = Result<RecordBatch, DataError>> + '_> {
         match &self.order {
-            RowOrder::Range { start, len } => Box::new(self.slices(*start, *len).into_iter().map(Ok)),
+            RowOrder::Range { start, len } => Box::new(self.slices(*start, *len)),
             RowOrder::Indices(rows) => Box::new(rows.chunks(GATHER_ROWS).flat_map(|chunk| {
                 let mut batches = Vec::with_capacity(1);
                 let end = self.gather(chunk, &mut batches).err();
@@ -141,7 +141,10 @@ impl View {
         if views.iter().all(Self::is_range) {
             let tables = views
                 .iter()
-                .map(|v| Ok(Arc::new(Table::try_new(v.table.schema(), v.to_batches()?)?)))
+                .map(|v| match v.is_whole() {
+                    true => Ok(v.table.clone()), // its values are not looked at
+                    false => Ok(Arc::new(Table::try_new(v.table.schema(), v.to_batches()?)?)),
+                })
                 .collect::<Result<Vec<_>, DataError>>()?;
             return Ok(Self::new(Arc::new(Table::concat(&tables)?)));
         }
@@ -171,10 +174,17 @@ impl View {
         whole.select_indices(&rows)
     }
 
-    fn slices(&self, start: usize, len: usize) -> Vec<RecordBatch> {
-        let mut slices = Vec::new();
+    fn slices(&self, start: usize, len: usize) -> impl Iterator<Item = Result<RecordBatch, DataError>> + '_ {
+        self.spans(start, len)
+            .into_iter()
+            .map(|(batch, skip, take)| Ok(self.table.batch(batch)?.slice(skip, take)))
+    }
+
+    /// The batches of neighbouring rows of the table: number, first row and number of rows of each.
+    fn spans(&self, start: usize, len: usize) -> Vec<(usize, usize, usize)> {
+        let mut spans = Vec::new();
         let (mut skip, mut left) = (start, len);
-        for batch in self.table.batches() {
+        for (number, batch) in self.table.unread().iter().enumerate() {
             if left == 0 {
                 break;
             }
@@ -183,11 +193,11 @@ impl View {
                 continue;
             }
             let take = left.min(batch.num_rows() - skip);
-            slices.push(batch.slice(skip, take));
+            spans.push((number, skip, take));
             left -= take;
             skip = 0;
         }
-        slices
+        spans
     }
 
     /// The rows as one batch, or as several where strings or lists are too large for 32-bit offsets.
@@ -224,12 +234,14 @@ impl View {
                 .ok_or_else(|| DataError::new(DataErrorKind::OutOfBounds, "a row number is past the end"))?;
             runs.push(batch, row, 1);
         }
-        Ok(runs.of_used(self.table.batches().len()))
+        Ok(runs.of_used(self.table.num_batches()))
     }
 
     fn gather_column(&self, column: usize, used: &[usize], runs: &Runs) -> Result<ArrayRef, DataError> {
-        let arrays: Vec<&dyn Array> =
-            used.iter().filter_map(|&b| Some(self.table.batches().get(b)?.column(column).as_ref())).collect();
+        let arrays = used
+            .iter()
+            .map(|&batch| Ok(self.table.column(batch, column)?.as_ref()))
+            .collect::<Result<Vec<&dyn Array>, DataError>>()?;
         if arrays.is_empty() {
             return Ok(arrow_array::new_empty_array(self.table.schema_ref().field(column).data_type()));
         }
@@ -252,8 +264,11 @@ impl View {
                 self.gather_column(column, &used, &runs)
             }
             RowOrder::Range { start, len } => {
-                let slices: Vec<ArrayRef> =
-                    self.slices(*start, *len).iter().map(|b| b.column(column).clone()).collect();
+                let slices = self
+                    .spans(*start, *len)
+                    .into_iter()
+                    .map(|(batch, skip, take)| Ok(self.table.column(batch, column)?.slice(skip, take)))
+                    .collect::<Result<Vec<ArrayRef>, DataError>>()?;
                 match slices.as_slice() {
                     [] => Ok(arrow_array::new_empty_array(schema.field(column).data_type())),
                     [one] => Ok(one.clone()),
@@ -321,7 +336,7 @@ mod tests {
         let view = View::new(table(&[4, 4]));
         assert!(view.is_one_slice(1, 3) && !view.is_one_slice(1, 4));
         let column = view.column_array(0, 1, 3).unwrap();
-        let whole = view.table().batches()[0].column(0).as_primitive::<Int64Type>().values().as_ptr();
+        let whole = view.table().batches().unwrap()[0].column(0).as_primitive::<Int64Type>().values().as_ptr();
         assert_eq!(column.as_primitive::<Int64Type>().values().as_ptr(), whole.wrapping_add(1));
     }
 }

@@ -30,7 +30,7 @@ impl Table {
     }
 
     pub(crate) fn from_view(view: View) -> Self {
-        let makers = view.table().batches().iter().map(|_| OnceLock::new()).collect();
+        let makers = (0..view.table().num_batches()).map(|_| OnceLock::new()).collect();
         Self { view, makers }
     }
 
@@ -79,7 +79,11 @@ impl Table {
         if let Some(maker) = cell.get() {
             return Ok(maker);
         }
-        let source = self.view.table().batches().get(batch).ok_or_else(missing)?;
+        let table = self.view.table();
+        if table.is_waiting(batch) {
+            door::run(py, |_| table.batch(batch).map(drop))?; // values that are read for the first time
+        }
+        let source = table.batch(batch).map_err(data)?;
         let made = BatchMaker::new(py, source)?;
         Ok(cell.get_or_init(|| made))
     }
@@ -147,14 +151,14 @@ impl Table {
         }
         let cast = || {
             let batches = table
-                .batches()
+                .batches()?
                 .iter()
                 .map(|b| crucible_data::features::cast_batch(b, &target))
                 .collect::<Result<Vec<_>, _>>()?;
             let table = crucible_data::Table::try_new(Arc::new(target.clone()), batches)?;
             Ok::<_, Error>(Self::from_view(view.over(Arc::new(table))))
         };
-        if table.batches().len() == 1 && super::table_make::is_stored_as(table.schema_ref(), &target) {
+        if table.num_batches() == 1 && !table.is_waiting(0) && super::table_make::is_stored_as(table.schema_ref(), &target) {
             return Ok(cast()?); // nothing to do that is worth another thread
         }
         door::run(py, |_| cast())

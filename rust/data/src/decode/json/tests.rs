@@ -39,7 +39,7 @@ fn shapes_of_files() {
         let table = read(&[text]).unwrap();
         assert_eq!(table.num_rows(), 2, "{text}");
         let values: Vec<i64> = table
-            .batches()
+            .batches().unwrap()
             .iter()
             .flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec())
             .collect();
@@ -56,7 +56,7 @@ fn types_widen_over_lines_and_files() {
     assert_eq!(schema.field(0).data_type(), &DataType::Float64);
     assert!(matches!(schema.field(1).data_type(), DataType::Struct(f) if f.len() == 2));
     assert_eq!(table.num_rows(), 3);
-    let last = table.batches().last().unwrap();
+    let last = table.batches().unwrap().last().unwrap();
     assert!((last.column(0).as_primitive::<Float64Type>().value(0) - 2.5).abs() < 1e-12);
 }
 
@@ -66,7 +66,7 @@ fn dates_become_timestamps_only_when_all_are() {
     assert!(matches!(table.schema().field(0).data_type(), DataType::Timestamp(_, None)));
     let table = read(&["{\"d\":\"2020-01-01\"}\n", "{\"d\":\"soon\"}\n"]).unwrap();
     assert_eq!(table.schema().field(0).data_type(), &DataType::Utf8);
-    assert_eq!(table.batches().first().unwrap().column(0).as_string::<i32>().value(0), "2020-01-01");
+    assert_eq!(table.batches().unwrap().first().unwrap().column(0).as_string::<i32>().value(0), "2020-01-01");
 }
 
 #[test]
@@ -100,9 +100,9 @@ fn many_chunks_keep_the_order() {
         (0..60_000).map(|i| format!("{{\"i\":{i},\"pad\":\"{}\"}}\n", "x".repeat(i % 100))).collect();
     assert!(text.len() as u64 > 2 * CHUNK);
     let table = read(&[&text]).unwrap();
-    assert!(table.batches().len() > 1);
+    assert!(table.batches().unwrap().len() > 1);
     let values: Vec<i64> = table
-        .batches()
+        .batches().unwrap()
         .iter()
         .flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec())
         .collect();

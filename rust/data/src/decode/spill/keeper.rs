@@ -133,10 +133,10 @@ impl<'a> Keeper<'a> {
             let heap = Table::try_new(target.clone(), std::mem::take(&mut self.heap))?;
             self.bytes = heap.nbytes(); // without what buffers have too much
             if self.bytes <= self.budget {
-                self.heap = heap.batches().to_vec();
+                self.heap = heap.batches()?.to_vec();
                 return Ok(());
             }
-            return self.write(target, heap.batches());
+            return self.write(target, heap.batches()?);
         }
         self.write(target, &batches)
     }

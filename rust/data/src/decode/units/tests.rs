@@ -19,7 +19,7 @@ fn units(bytes: &[u8], format: Format, at: u64, options: &ReadOptions) -> Result
 fn rows(units: &[Unit]) -> Vec<String> {
     let show = arrow_cast::display::FormatOptions::default().with_null("null");
     let mut out = Vec::new();
-    for batch in units.iter().flat_map(|u| u.table.batches()) {
+    for batch in units.iter().flat_map(|u| u.table.batches().unwrap()) {
         for row in 0..batch.num_rows() {
             let cells = batch.columns().iter().map(|c| {
                 let made = arrow_cast::display::ArrayFormatter::try_new(c, &show).unwrap();
@@ -139,7 +139,7 @@ fn record_batches_in_units() {
     let found = resumes(&bytes, Format::Arrow, &ReadOptions::default());
     assert_eq!(found, ["a", "b", "a", "c", "a", "b", "a"]);
     let first = &units(&bytes, Format::Arrow, 0, &ReadOptions::default()).unwrap()[0];
-    assert!(first.table.batches()[0].column(0).as_string_opt::<i32>().is_some_and(|c| c.len() == 3));
+    assert!(first.table.batches().unwrap()[0].column(0).as_string_opt::<i32>().is_some_and(|c| c.len() == 3));
     for length in 0..bytes.len() - 8 {
         let cut = units(bytes.get(..length).unwrap(), Format::Arrow, 0, &ReadOptions::default());
         assert!(cut.is_err() || rows(&cut.unwrap()).len() < found.len() || length + 8 >= bytes.len());
