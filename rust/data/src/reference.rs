@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::checked::{self, Stamp};
 use crate::error::{DataError, DataErrorKind};
 use crate::identity::{FileId, file_of};
+use crate::ipc_stream;
 use crate::store;
 use crate::table::Table;
 use crate::unchecked::{Checks, Unchecked};
@@ -29,6 +30,9 @@ struct FileRef {
     /// What the file is told by where its values were checked: they need not be read to open it again.
     #[serde(default)]
     checked: Option<Stamp>,
+    /// Whether nobody has looked at all of its values yet: whoever opens it has to, when he reads them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unchecked: bool,
 }
 
 /// Neighbouring rows of a column of a file. Written without names: there may be thousands.
@@ -72,6 +76,7 @@ impl Reference {
         if table.num_batches() == 0 {
             return None;
         }
+        let unchecked = table.is_any_waiting();
         for column in 0..table.schema_ref().fields().len() {
             let mut segments: Vec<Segment> = Vec::new();
             for batch in table.unread() {
@@ -81,7 +86,7 @@ impl Reference {
                 let file = if let Some(file) = known {
                     file
                 } else {
-                    made.files.push(FileRef::of(&id)?);
+                    made.files.push(FileRef { unchecked, ..FileRef::of(&id)? });
                     opened.push(Opened::new(&id.path)?);
                     made.files.len() - 1
                 };
@@ -201,6 +206,7 @@ impl FileRef {
             length: id.length,
             modified: id.modified.try_into().ok()?,
             checked: checked::stamp_of(&id.path),
+            unchecked: false,
         };
         found.is_unchanged().then_some(found)
     }
@@ -218,7 +224,9 @@ impl FileRef {
         if self.checked.is_some() && self.checked == Stamp::at(&self.path) {
             checked::note(&self.path, self.checked);
         }
-        let table = store::open_ipc(&self.path)?; // says what is wrong with a file that is gone
+        // Either says what is wrong with a file that is gone.
+        let table =
+            if self.unchecked { ipc_stream::open_stream(&self.path) } else { store::open_ipc(&self.path) }?;
         if self.is_unchanged() {
             return Ok(table);
         }
@@ -409,6 +417,21 @@ mod tests {
 
     fn rows(table: &Table) -> RecordBatch {
         arrow_select::concat::concat_batches(&table.schema(), table.batches().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_nobody_checked_is_checked_by_the_one_who_opens_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.arrow");
+        store::write_ipc(&table(2, 20), &path).unwrap();
+        let opened = ipc_stream::open_stream(&path).unwrap();
+        let sent = Reference::of(&opened).unwrap();
+        assert!(sent.open(&opened.schema()).unwrap().is_any_waiting());
+        opened.batches().unwrap();
+        let sent = Reference::of(&opened).unwrap();
+        let back = sent.open(&opened.schema()).unwrap();
+        assert!(!back.is_any_waiting());
+        assert_eq!(back.batches().unwrap(), opened.batches().unwrap());
     }
 
     #[test]

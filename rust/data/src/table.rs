@@ -126,6 +126,11 @@ impl Table {
         self.checks_of(number).iter().flatten().any(|check| check.is_waiting())
     }
 
+    /// Whether any batch still has to be checked.
+    pub fn is_any_waiting(&self) -> bool {
+        (0..self.checks.len()).any(|number| self.is_waiting(number))
+    }
+
     /// The batches unchecked: for lengths, types and addresses. Nobody may read their values.
     pub(crate) fn unread(&self) -> &[RecordBatch] {
         &self.batches
@@ -232,7 +237,10 @@ impl Table {
 
     /// The batches and what is to be checked of them.
     fn parts(&self) -> impl Iterator<Item = (RecordBatch, Checks)> + '_ {
-        self.batches.iter().enumerate().map(|(number, batch)| (batch.clone(), self.checks_of(number).to_vec()))
+        self.batches
+            .iter()
+            .enumerate()
+            .map(|(number, batch)| (batch.clone(), self.checks_of(number).to_vec()))
     }
 
     /// The rows of several tables, one after the other; nothing is copied.

@@ -122,8 +122,12 @@ mod tests {
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["needle", "", "other"]));
         let lists = [Some(vec![Some(1), Some(2)]), None, Some(vec![Some(77)])];
         let lists: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists));
-        RecordBatch::try_from_iter_with_nullable([("n", numbers, true), ("t", texts, true), ("l", lists, true)])
-            .unwrap()
+        RecordBatch::try_from_iter_with_nullable([
+            ("n", numbers, true),
+            ("t", texts, true),
+            ("l", lists, true),
+        ])
+        .unwrap()
     }
 
     /// A file of two batches, the second with broken texts.

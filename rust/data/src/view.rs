@@ -336,7 +336,8 @@ mod tests {
         let view = View::new(table(&[4, 4]));
         assert!(view.is_one_slice(1, 3) && !view.is_one_slice(1, 4));
         let column = view.column_array(0, 1, 3).unwrap();
-        let whole = view.table().batches().unwrap()[0].column(0).as_primitive::<Int64Type>().values().as_ptr();
+        let whole =
+            view.table().batches().unwrap()[0].column(0).as_primitive::<Int64Type>().values().as_ptr();
         assert_eq!(column.as_primitive::<Int64Type>().values().as_ptr(), whole.wrapping_add(1));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crucible_data::checked::{self, Stamp};
 use crucible_data::reference::{self, Reference};
-use crucible_data::{RowOrder, View, store};
+use crucible_data::{RowOrder, View, ipc_stream, store};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 
@@ -30,7 +30,8 @@ impl Table {
             && this.view.is_whole()
         {
             let stamp = checked::stamp_of(path).and_then(|stamp| serde_json::to_string(&stamp).ok());
-            let parts = (path.to_string_lossy().into_owned(), stamp).into_pyobject(py)?;
+            let unchecked = this.view.table().is_any_waiting();
+            let parts = (path.to_string_lossy().into_owned(), stamp, unchecked).into_pyobject(py)?;
             return Ok((class.getattr("_mapped")?, parts));
         }
         let view = &this.view;
@@ -53,16 +54,19 @@ impl Table {
         Ok((class.getattr("from_ipc")?, PyTuple::new(py, [bytes])?))
     }
 
-    /// What `__reduce__` made of a whole file; `stamp` tells the file whose values were checked.
+    /// What `__reduce__` made of a whole file; `stamp` tells the file whose values were checked, `unchecked` that they were
+    /// not.
     #[staticmethod]
-    #[pyo3(signature = (path, stamp=None))]
+    #[pyo3(signature = (path, stamp=None, unchecked=false))]
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
-    fn _mapped(py: Python<'_>, path: PathBuf, stamp: Option<&str>) -> PyResult<Self> {
+    fn _mapped(py: Python<'_>, path: PathBuf, stamp: Option<&str>, unchecked: bool) -> PyResult<Self> {
         let stamp: Option<Stamp> = stamp.and_then(|text| serde_json::from_str(text).ok());
         if stamp.is_some() && stamp == Stamp::at(&path) {
             checked::note(&path, stamp);
         }
-        door::run(py, |_| store::open_ipc(&path).map(Self::new))
+        door::run(py, |_| {
+            if unchecked { ipc_stream::open_stream(&path) } else { store::open_ipc(&path) }.map(Self::new)
+        })
     }
 
     /// What `__reduce__` made of a table over files.

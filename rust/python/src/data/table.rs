@@ -158,7 +158,10 @@ impl Table {
             let table = crucible_data::Table::try_new(Arc::new(target.clone()), batches)?;
             Ok::<_, Error>(Self::from_view(view.over(Arc::new(table))))
         };
-        if table.num_batches() == 1 && !table.is_waiting(0) && super::table_make::is_stored_as(table.schema_ref(), &target) {
+        if table.num_batches() == 1
+            && !table.is_waiting(0)
+            && super::table_make::is_stored_as(table.schema_ref(), &target)
+        {
             return Ok(cast()?); // nothing to do that is worth another thread
         }
         door::run(py, |_| cast())

@@ -39,7 +39,8 @@ fn shapes_of_files() {
         let table = read(&[text]).unwrap();
         assert_eq!(table.num_rows(), 2, "{text}");
         let values: Vec<i64> = table
-            .batches().unwrap()
+            .batches()
+            .unwrap()
             .iter()
             .flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec())
             .collect();
@@ -102,7 +103,8 @@ fn many_chunks_keep_the_order() {
     let table = read(&[&text]).unwrap();
     assert!(table.batches().unwrap().len() > 1);
     let values: Vec<i64> = table
-        .batches().unwrap()
+        .batches()
+        .unwrap()
         .iter()
         .flat_map(|b| b.column(0).as_primitive::<Int64Type>().values().to_vec())
         .collect();
