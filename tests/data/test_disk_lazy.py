@@ -112,7 +112,11 @@ def test_what_cannot_wait_is_checked_at_once(tmp_path: Path) -> None:
 
 def test_batches_of_datasets_are_read(tmp_path: Path) -> None:
     """Both read what the other wrote, in its own batches."""
-    rows = {"n": list(range(2500)), "s": [f"é{k}" * 300 for k in range(2500)], "l": [[k] * (k % 3) for k in range(2500)]}
+    rows = {
+        "n": list(range(2500)),
+        "s": [f"é{k}" * 300 for k in range(2500)],
+        "l": [[k] * (k % 3) for k in range(2500)],
+    }
     datasets.Dataset.from_dict(rows).save_to_disk(tmp_path / "theirs", num_shards=2)
     ours.Dataset.from_dict(rows).save_to_disk(tmp_path / "ours", num_shards=2)
     for folder in ("theirs", "ours"):
@@ -131,4 +135,6 @@ def test_bytes_are_those_of_the_rows(tmp_path: Path) -> None:
     size = mine._table.nbytes * 2 // 5
     mine.save_to_disk(tmp_path / "mine", max_shard_size=size)
     theirs.save_to_disk(tmp_path / "theirs", max_shard_size=size)
-    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == sorted(p.name for p in (tmp_path / "theirs").iterdir())
+    assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == sorted(
+        p.name for p in (tmp_path / "theirs").iterdir()
+    )

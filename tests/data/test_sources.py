@@ -323,8 +323,8 @@ def test_prepared_folders_are_read_by_datasets(tmp_path: Path, file_format: str)
     out = tmp_path / "out"
     builder.download_and_prepare(str(out), file_format=file_format, max_shard_size="300B")
     names = sorted(path.name for path in out.iterdir())
-    assert f"d-train-00000-of-00004.{file_format}" in names
-    assert len(names) == 6
+    assert f"d-train-00000-of-00003.{file_format}" in names  # 800 bytes
+    assert len(names) == 5
     files = {split: str(out / f"d-{split}*.{file_format}") for split in ("train", "test")}
     again = theirs.load_dataset(file_format, data_files=files, cache_dir=str(tmp_path / "c"))
     assert again["train"]["i"][:] == list(range(100))

@@ -89,7 +89,7 @@ mod tests {
         let item = Arc::new(Field::new("item", group.data_type().clone(), false));
         let ends = OffsetBuffer::from_lengths([2; 500]);
         let lists: ArrayRef = Arc::new(ListArray::new(item, ends, group.clone(), None));
-        let flags: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), None].repeat(500)));
+        let flags: ArrayRef = Arc::new(BooleanArray::from([Some(true), None].repeat(500)));
         let row = 8 + 5 + 4;
         for (array, bytes) in [
             (&numbers, 8 * 100),

@@ -99,13 +99,13 @@ pub(crate) fn decoded(path: &Path, buffer: Buffer, stamp: Option<Stamp>) -> Resu
     ipc_check::check_stream(&buffer, &Limits::default())
         .and_then(|()| {
             // The reader may panic on broken offsets; what it panics on is not Arrow.
-            let read = || match unchecked_batches_of(path, &buffer, known)? {
-                Some(table) => Ok(if known { table } else { table.unchecked(path, stamp) }),
-                None => {
-                    let table = batches_of(path, buffer)?;
-                    checked::note(path, stamp);
-                    Ok(table)
+            let read = || {
+                if let Some(table) = unchecked_batches_of(path, &buffer, known)? {
+                    return Ok(if known { table } else { table.unchecked(path, stamp) });
                 }
+                let table = batches_of(path, buffer)?;
+                checked::note(path, stamp);
+                Ok(table)
             };
             catch_unwind(AssertUnwindSafe(read))
                 .unwrap_or_else(|_| Err(DataError::new(DataErrorKind::Decode, "broken Arrow IPC")))

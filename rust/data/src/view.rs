@@ -141,9 +141,11 @@ impl View {
         if views.iter().all(Self::is_range) {
             let tables = views
                 .iter()
-                .map(|v| match v.is_whole() {
-                    true => Ok(v.table.clone()), // its values are not looked at
-                    false => Ok(Arc::new(Table::try_new(v.table.schema(), v.to_batches()?)?)),
+                .map(|v| {
+                    if v.is_whole() {
+                        return Ok(v.table.clone()); // its values are not looked at
+                    }
+                    Ok(Arc::new(Table::try_new(v.table.schema(), v.to_batches()?)?))
                 })
                 .collect::<Result<Vec<_>, DataError>>()?;
             return Ok(Self::new(Arc::new(Table::concat(&tables)?)));
