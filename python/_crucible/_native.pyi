@@ -1,21 +1,22 @@
 """Types of the Rust extension. The public packages wrap it and hold the docs; this file is private."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
 __all__ = [
     "Buffer",
+    "Count",
     "GrowingFile",
     "HttpResponse",
     "HubClient",
     "HubServer",
     "LazyRow",
-    "LazyRows",
     "Pages",
     "ParquetFile",
     "RemoteFile",
     "RemoteStream",
+    "RowCalls",
     "RowGroupAhead",
     "SampleReader",
     "Source",
@@ -41,7 +42,7 @@ __all__ = [
     "probe_image",
     "resolve_token",
     "set_limits",
-    "truths",
+    "true_numbers",
 ]
 
 __version__: str
@@ -368,8 +369,6 @@ class Table:
     @property
     def nbytes(self) -> int: ...
     @property
-    def row_nbytes(self) -> int: ...
-    @property
     def path(self) -> str | None: ...
     @property
     def is_range(self) -> bool: ...
@@ -395,9 +394,15 @@ class Table:
     def flattened(self, columns: Sequence[str]) -> Table: ...
     def grouped(self, ends: object) -> Table: ...
     def coalesced(self, rows: int) -> Table: ...
-    def lazy_rows(
-        self, start: int, stop: int, decoders: dict[str, Any] | None = None, *, remember: bool = True
-    ) -> LazyRows: ...
+    def lazy_rows(self, start: int, stop: int, decoders: dict[str, Any] | None = None) -> list[LazyRow]: ...
+    def row_calls(
+        self,
+        function: Callable[..., Any],
+        more: list[Iterable[Any]],
+        decoders: dict[str, Any] | None = None,
+        *,
+        remember: bool = True,
+    ) -> RowCalls: ...
     def lazy_batch(self, start: int, stop: int, decoders: dict[str, Any] | None = None) -> LazyRow: ...
     def row(self, index: int) -> dict[str, Any]: ...
     def rows(self, start: int, stop: int) -> list[dict[str, Any]]: ...
@@ -448,13 +453,22 @@ class LazyRow:
     def original(self, key: Any) -> Any: ...
     def __reduce__(self) -> tuple[Any, ...]: ...
 
-def merge_rows(rows: LazyRows, results: list[Any], remove: set[str]) -> tuple[list[str], dict[str, list[Any]]]: ...
-def truths(values: list[Any]) -> bytes: ...
+def merge_rows(
+    rows: list[LazyRow], results: list[Any], remove: set[str]
+) -> tuple[list[str], dict[str, Sequence[Any]]]: ...
+def true_numbers(values: Iterator[Any], done: Count) -> bytes: ...
 
 @final
-class LazyRows:
+class Count:
+    def __new__(cls) -> Count: ...
     def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[LazyRow]: ...
+
+@final
+class RowCalls:
+    def merge(
+        self, number: int, remove: set[str], done: Count
+    ) -> tuple[list[Any], tuple[list[str], dict[str, Sequence[Any]]] | None]: ...
+    def true_rows(self, done: Count) -> bytes: ...
 
 @final
 class ParquetFile:

@@ -128,3 +128,91 @@ def test_truth_of_what_a_filter_returns() -> None:
 
     with pytest.raises(TypeError, match="neither"):
         source.filter(lambda _row: Undecided())
+
+
+def test_one_dict_for_all_rows_is_read_row_by_row() -> None:
+    result = {}
+
+    def same(row):
+        result["m"] = row["n"] + 1
+        return result
+
+    assert dataset().map(same)["m"] == list(range(1, 2501))
+
+
+def test_a_list_that_somebody_kept_may_change_after_its_row() -> None:
+    kept = []
+
+    def late(row):
+        if kept:
+            kept.pop().append({"a": -1})  # the list of the row before
+        if row["n"] < 9:
+            kept.append(row["items"])
+        return {"m": row["n"]}
+
+    made = dataset().select(range(10)).map(late).to_list()
+    assert [row["items"] for row in made[:9]] == [[*row["items"], {"a": -1}] for row in ROWS[:9]]
+    assert made[9]["items"] == ROWS[9]["items"]
+
+
+def test_a_dict_within_a_list_that_somebody_kept_may_change_after_its_row() -> None:
+    kept = []
+
+    def late(row):
+        if kept:
+            kept.pop()["a"] = -1
+        if row["n"] < 9:
+            kept.append(row["items"][0])
+        return {"m": row["n"]}
+
+    made = dataset().select(range(10)).map(late).to_list()
+    assert [row["items"][0]["a"] for row in made] == [-1] * 9 + [9]
+
+
+def test_a_list_of_a_row_that_somebody_kept_may_change_after_its_row() -> None:
+    kept = []
+
+    def late(row):
+        row["items"]
+        if kept:
+            kept.pop()["items"].clear()
+        if row["n"] < 9:
+            kept.append(row)
+        return {"m": row["n"]}
+
+    made = dataset().select(range(10)).map(late).to_list()
+    assert [len(row["items"]) for row in made] == [0] * 9 + [2]
+
+
+def test_columns_deleted_in_every_row_and_in_some() -> None:
+    def less(row):
+        row["items"].append({"a": 0})
+        del row["items"]
+        return row
+
+    assert dataset().map(less).column_names == ["n", "text"]
+
+    def now_and_then(row):
+        if row["n"] == 1500:
+            del row["items"]
+        return row
+
+    with pytest.raises(KeyError):
+        dataset().map(now_and_then)
+
+
+def test_mappings_and_others_from_one_function_are_refused() -> None:
+    with pytest.raises(ValueError, match="mapping and none"):
+        dataset().map(lambda row: {"m": 1} if row["n"] % 2 else None)
+
+
+def test_further_arguments_go_on_where_rows_were_kept() -> None:
+    kept = []
+
+    def keep(row, index):
+        if index % 3 == 0:
+            kept.append(row)
+        return {"m": row["n"] - index}
+
+    assert set(dataset().map(keep, with_indices=True)["m"]) == {0}
+    assert [row["n"] for row in kept] == list(range(0, 2500, 3))

@@ -6,13 +6,16 @@ import asyncio
 import inspect
 import itertools
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from _crucible._native import LazyRow, LazyRows
+import numpy as np
+
+from _crucible._native import Count, LazyRow, true_numbers
 from crucible_datasets.utils import Meter
 
 if TYPE_CHECKING:
@@ -81,6 +84,10 @@ class Call:
         return inspect.iscoroutinefunction(self.function)
 
 
+Merged: TypeAlias = tuple[list[str], dict[str, Sequence[Any]]]
+"""Columns of the source that stay as they are, and the others by name."""
+
+
 @dataclass
 class Block:
     """Neighbouring rows and what the function returned for them.
@@ -89,28 +96,99 @@ class Block:
         start: first row.
         stop: end.
         inputs: what was passed, one a call: lazy rows, formatted rows, or None where columns were passed.
-        results: what was returned, one a call.
+        results: what was returned, one a call; of calls that were merged, only what is no mapping.
+        mappings: whether there were mappings that are not in `results`.
+        merged: what comes of them, if all were mappings.
     """
 
     start: int
     stop: int
     inputs: Any
     results: list[Any]
+    mappings: bool = False
+    merged: Merged | None = None
 
 
-def row_blocks(source: RowsMixin, call: Call, block_rows: int, *, what: str, remember: bool = True) -> Iterator[Block]:
-    """Calls the function on each row; a block at a time. `remember`: whether results are merged over the rows."""
+def row_blocks(
+    source: RowsMixin, call: Call, block_rows: int, *, what: str, remove: list[str] | None = None
+) -> Iterator[Block]:
+    """Calls the function on each row; a block at a time. `remove`: columns left out where results are merged."""
+    if remove is not None and _is_lazy(source, call) and not call.is_async:
+        yield from _merged_blocks(source, call, block_rows, what, set(remove))
+        return
     called, run = _called(call), _runner(call)
     for start in range(0, len(source), block_rows):
         stop = min(start + block_rows, len(source))
-        inputs, passed = _row_inputs(source, call, start, stop, remember=remember)
-        if call.with_indices:
-            passed.append(range(start + call.offset, stop + call.offset))
-        if call.with_rank:
-            passed.append(itertools.repeat(call.rank, stop - start))
+        inputs, passed = _row_inputs(source, call, start, stop)
+        passed += _numbers(call, start, stop)
         results = run(map(called, *passed), partial(_row_place, what, start + call.offset), stop - start)
         yield Block(start, stop, inputs, results)
         call.meter.reached(stop)
+
+
+def _merged_blocks(source: RowsMixin, call: Call, block_rows: int, what: str, remove: set[str]) -> Iterator[Block]:
+    """The blocks of lazy rows; what the function returns for a row is merged before the next row is made."""
+    rows = len(source)
+    calls = source._table.row_calls(_called(call), _numbers(call, 0, rows), source._decoding())
+    for start in range(0, rows, block_rows):
+        stop = min(start + block_rows, rows)
+        with _counted(call, partial(_row_place, what, start + call.offset), stop - start) as done:
+            results, merged = calls.merge(stop - start, remove, done)
+        yield Block(start, stop, None, results, len(done) > len(results), merged)
+        call.meter.reached(stop)
+
+
+def true_rows(source: RowsMixin, call: Call, block_rows: int, *, what: str) -> np.ndarray[Any, Any]:
+    """The numbers of the rows for which the function is true."""
+    rows = len(source)
+    if _is_lazy(source, call) and not call.is_async:
+        calls = source._table.row_calls(_called(call), _numbers(call, 0, rows), source._decoding(), remember=False)
+        with _counted(call, partial(_row_place, what, call.offset), rows) as done:
+            return np.frombuffer(calls.true_rows(done), dtype=np.int64)
+    parts = []
+    for block in row_blocks(source, call, block_rows, what=what):
+        parts.append(np.frombuffer(true_numbers(iter(block.results), Count()), dtype=np.int64) + block.start)
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def _is_lazy(source: RowsMixin, call: Call) -> bool:
+    return call.input_columns is None and source._format.type is None
+
+
+def _numbers(call: Call, start: int, stop: int) -> list[Iterable[Any]]:
+    """The further arguments of the calls of some rows: indices and ranks."""
+    passed: list[Iterable[Any]] = []
+    if call.with_indices:
+        passed.append(range(start + call.offset, stop + call.offset))
+    if call.with_rank:
+        passed.append(itertools.repeat(call.rank, stop - start))
+    return passed
+
+
+@contextmanager
+def _counted(call: Call, place: Callable[[int], str], number: int) -> Iterator[Count]:
+    """Counts calls; an exception gets a note with the place."""
+    done = Count()
+    call.meter.live = done
+    with _noted(done, place):
+        yield done
+        _check_number(done, number)
+
+
+@contextmanager
+def _noted(done: Sized, place: Callable[[int], str]) -> Iterator[None]:
+    """An exception gets a note with the place."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"The function failed in {place(len(done))}")
+        raise
+
+
+def _check_number(done: Sized, number: int) -> None:
+    if len(done) < number:
+        msg = "The function raised StopIteration"  # for the iterator of the calls that is its end
+        raise RuntimeError(msg)
 
 
 def batch_blocks(source: RowsMixin, call: Call, *, what: str) -> Iterator[Block]:
@@ -151,14 +229,12 @@ def _batch_place(what: str, spans: list[tuple[int, int]], done: int) -> str:
     return f"{what}: rows {start} to {stop - 1}"
 
 
-def _row_inputs(
-    source: RowsMixin, call: Call, start: int, stop: int, *, remember: bool
-) -> tuple[LazyRows | list[Any] | None, list[Iterable[Any]]]:
+def _row_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple[list[Any] | None, list[Iterable[Any]]]:
     table = source._table
     plain = source._format.type is None
     if call.input_columns is None:
         if plain:
-            lazy = table.lazy_rows(start, stop, source._decoding(), remember=remember)
+            lazy = table.lazy_rows(start, stop, source._decoding())
             return lazy, [lazy]
         shown = source._all_columns()
         rows = [shown._format_row(index) for index in range(start, stop)]
@@ -200,14 +276,9 @@ def _runner(call: Call) -> Run:
         results: list[Any] = []
         if not call.batched:
             call.meter.live = results
-        try:
-            results.extend(calls)  # the loop is C: a row object that nobody kept is used again
-            if len(results) < number:
-                msg = "The function raised StopIteration"  # for the iterator that is its end
-                raise RuntimeError(msg)
-        except Exception as error:
-            error.add_note(f"The function failed in {place(len(results))}")
-            raise
+        with _noted(results, place):
+            results.extend(calls)
+            _check_number(results, number)
         return results
 
     def run_async(calls: Iterator[Any], place: Callable[[int], str], number: int) -> list[Any]:  # noqa: ARG001
@@ -226,11 +297,8 @@ async def _gather(calls: list[Awaitable[Any]], place: Callable[[int], str]) -> l
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:
         for index, task in enumerate(tasks):
-            try:
+            with _noted(range(index), place):
                 await task
-            except Exception as error:
-                error.add_note(f"The function failed in {place(index)}")
-                raise
     finally:
         for task in tasks:
             task.cancel()

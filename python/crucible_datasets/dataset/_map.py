@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from _crucible._native import truths
-from crucible_datasets.dataset._call import Block, Call, batch_blocks, row_blocks
+from crucible_datasets.dataset._call import Block, Call, batch_blocks, row_blocks, true_rows
 from crucible_datasets.dataset._jobs import SUFFIX, FilterJob, MapJob, filter_result, map_result
 from crucible_datasets.dataset._keep import KeepMixin
 from crucible_datasets.dataset._merge import as_table, merged_batch, merged_rows, output_kind
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 _ROWS = 1000
 _MEDIA_ROWS = 100
 """Rows of a block when nothing is said, as in `datasets`: fewer where values are large."""
-_FILTER_BYTES = 256 << 10
-"""Bytes of a block of `filter`: few enough that their memory is reused while it is in the cache."""
-_ASYNC_ROWS = 1000
 
 
 class MapMixin(KeepMixin):
@@ -147,11 +143,13 @@ class MapMixin(KeepMixin):
         """Gives the function's results to the writer; says whether there were any: not None for every row."""
         block_rows = writer_rows if writer_rows and writer_rows > 0 else _block_rows(self._features)
         blocks = (
-            batch_blocks(self, call, what="map") if call.batched else row_blocks(self, call, block_rows, what="map")
+            batch_blocks(self, call, what="map")
+            if call.batched
+            else row_blocks(self, call, block_rows, what="map", remove=remove)
         )
         kind = None
         for block in blocks:
-            found = output_kind(block.results)
+            found = output_kind(block.results, mappings=block.mappings)
             if kind not in {None, found}:
                 msg = f"The function returned {kind} results before and {found} results from row {block.start} on"
                 raise ValueError(msg)
@@ -254,16 +252,12 @@ class MapMixin(KeepMixin):
 
     def _chosen(self, call: Call) -> np.ndarray[Any, Any]:
         """The row numbers that a function keeps."""
+        if not call.batched:
+            return true_rows(self, call, _ROWS, what="filter")
         parts = [np.flatnonzero(mask) + start for start, mask in self._masks(call)]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
     def _masks(self, call: Call) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
-        if not call.batched:
-            rows = min(max(_FILTER_BYTES // max(self._table.row_nbytes, 1), 16), _ROWS)
-            rows = _ASYNC_ROWS if call.is_async else rows
-            for block in row_blocks(self, call, rows, what="filter", remember=False):
-                yield block.start, np.frombuffer(truths(block.results), dtype=bool)
-            return
         for block in batch_blocks(self, call, what="filter"):
             result = block.results[0]
             mask = [bool(keep) for keep in (result.to_pylist() if hasattr(result, "to_pylist") else result)]

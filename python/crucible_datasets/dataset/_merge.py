@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from _crucible._native import LazyRow, LazyRows, Table, merge_rows
+from _crucible._native import LazyRow, Table, merge_rows
 from _crucible._optional import require
-from crucible_datasets.dataset._call import Block, loaded
+from crucible_datasets.dataset._call import Block, Merged, loaded
 
 if TYPE_CHECKING:
     from crucible_datasets.dataset._rows import RowsMixin
-
-Merged = tuple[list[str], dict[str, Sequence[Any]]]
-"""Columns of the source that stay as they are, and the others by name."""
 
 _WRONG = (
     "Provided `function` which is applied to all elements of table returns a variable of type {kind}. Make sure "
@@ -37,14 +34,14 @@ _ARRAYS = (
 )
 
 
-def output_kind(results: list[Any]) -> str:
-    """What a block's results are: "none", "mapping" or "table".
+def output_kind(results: list[Any], *, mappings: bool = False) -> str:
+    """What a block's results are, with the mappings that are not among them: "none", "mapping" or "table".
 
     Raises:
         TypeError: something else.
         ValueError: None for some rows and values for others.
     """
-    kinds = {_kind_of(kind) for kind in set(map(type, results))}
+    kinds = {_kind_of(kind) for kind in set(map(type, results))} | ({"mapping"} if mappings else set())
     if len(kinds) > 1:
         msg = f"The function returned {' and '.join(sorted(kinds))} results; it must return the same kind for every row"
         raise ValueError(msg)
@@ -76,10 +73,11 @@ def as_table(value: Any) -> Table:
 
 def merged_rows(source: RowsMixin, block: Block, remove: list[str]) -> Merged:
     """The columns of a block of rows."""
+    if block.merged is not None:
+        return block.merged
     inputs = block.inputs
-    if isinstance(inputs, LazyRows):
-        kept, written = merge_rows(inputs, block.results, set(remove))
-        return kept, dict(written)
+    if inputs and isinstance(inputs[0], LazyRow):
+        return merge_rows(inputs, block.results, set(remove))
     merges = inputs is None or isinstance(inputs[0], Mapping)
     table = source._table
     names = [name for name in table.column_names if name not in remove] if merges else []

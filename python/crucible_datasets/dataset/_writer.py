@@ -53,6 +53,7 @@ class BlockWriter:
         self._blocks = 0
         self._rows = 0
         self._bare = False
+        self._texts: dict[str, tuple[Feature, str]] = {}
 
     def for_file(self, file: KeptFile | None) -> BlockWriter:
         """An empty writer of the same settings for another file."""
@@ -200,7 +201,7 @@ class BlockWriter:
     def _kept(self, kept: Table, target: Features | None) -> tuple[Table, bool]:
         """Columns of the source in the types of the result, and whether they are still the source's."""
         names = kept.column_names
-        if target is None or all(target[name] == self._source[name] for name in names):
+        if target is None or all(_equal(target[name], self._source[name]) for name in names):
             return kept, True
         return kept.with_features(Features({name: target[name] for name in names}).to_text()), False
 
@@ -237,10 +238,15 @@ class BlockWriter:
 
     def _cast(self, name: str, values: Sequence[Any], feature: Feature) -> Table:
         """A column of a later block, or of declared features."""
-        text = Features({name: feature}).to_text()
+        known, text = self._texts.get(name, (None, ""))
+        if known is not feature:
+            text = Features({name: feature}).to_text()
+            self._texts[name] = (feature, text)
         if _encodes(feature):
             return Table.from_columns({name: _encoded(feature, values)}, text)
         table = Table.from_columns({name: values})
+        if table.features == text:
+            return table.with_features(text)
         own = _feature(table, name)
         if feature == Value("null") and own != feature:
             msg = (
@@ -255,6 +261,10 @@ class BlockWriter:
                 msg = f"Couldn't cast column '{name}' of {own} to {feature}: {error}"
                 raise CastError(msg) from error
             raise
+
+
+def _equal(a: Feature, b: Feature) -> bool:
+    return a is b or a == b
 
 
 def _feature(table: Table, name: str) -> Feature:

@@ -51,7 +51,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<hub::server::HubServer>()?;
     module.add_class::<data::table::Table>()?;
     module.add_class::<data::lazy::LazyRow>()?;
-    module.add_class::<data::lazy_rows::LazyRows>()?;
+    module.add_class::<data::row_calls::Count>()?;
+    module.add_class::<data::row_calls::RowCalls>()?;
     module.add_class::<data::lock::StoreLock>()?;
     module.add_class::<data::spill::GrowingFile>()?;
     module.add_class::<data::stream::ParquetFile>()?;
@@ -67,7 +68,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(limits::get_limits, module)?)?;
     module.add_function(wrap_pyfunction!(limits::set_limits, module)?)?;
     module.add_function(wrap_pyfunction!(data::merge::merge_rows, module)?)?;
-    module.add_function(wrap_pyfunction!(data::lazy_rows::truths, module)?)?;
+    module.add_function(wrap_pyfunction!(data::row_calls::true_numbers, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::probe, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode_many, module)?)?;

@@ -1,28 +1,41 @@
 //! `LazyRow`: a row, or a batch of rows, whose values are made when they are looked at.
 //!
-//! It is what `map` and `filter` give to the user's function. What was made of it, assigned and deleted is with its
-//! block (`Rows`).
+//! It is what `map` and `filter` give to the user's function.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use pyo3::exceptions::PyKeyError;
+use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySet, PyTuple};
 
-use super::lazy_rows::{Changes, Rows};
+use super::lazy_rows::Rows;
 use crate::door;
+
+/// What the function did to a row itself.
+pub(crate) struct Changes {
+    /// Values that were assigned.
+    pub(crate) put: Py<PyDict>,
+    /// Names that were deleted and not assigned again.
+    pub(crate) gone: Py<PySet>,
+}
 
 /// A mapping over one row, or over the columns of neighbouring rows.
 #[pyclass(frozen, mapping, module = "_crucible._native")]
 pub(crate) struct LazyRow {
     pub(crate) rows: Arc<Rows>,
     at: AtomicUsize,
+    /// Values that were made, by column; those that `touched` does not name were not.
+    seen: OnceLock<Py<PyList>>,
+    /// A bit for each column that was made; columns from 63 on share the last one.
+    touched: AtomicU64,
+    changes: OnceLock<Changes>,
 }
 
 impl LazyRow {
     pub(crate) fn new(rows: Arc<Rows>, at: usize) -> Self {
-        Self { rows, at: AtomicUsize::new(at) }
+        let (seen, touched, changes) = (OnceLock::new(), AtomicU64::new(0), OnceLock::new());
+        Self { rows, at: AtomicUsize::new(at), seen, touched, changes }
     }
 
     /// The number of the row in its block.
@@ -32,24 +45,110 @@ impl LazyRow {
     }
 
     /// Makes this another row of the block; only for whom nobody else holds.
-    pub(crate) fn move_to(&self, at: usize) {
+    #[inline]
+    pub(crate) fn move_to(&self, py: Python<'_>, at: usize) -> PyResult<()> {
+        if self.touched.load(Ordering::Relaxed) != 0 {
+            self.forget(py)?;
+        }
+        if let Some(changes) = self.changes.get() {
+            changes.put.bind(py).clear();
+            changes.gone.bind(py).clear();
+        }
         self.at.store(at, Ordering::Relaxed);
+        Ok(())
     }
 
+    fn forget(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(seen) = self.seen.get() {
+            for column in (0..self.rows.names().len()).filter(|&c| self.is_touched(c)) {
+                seen.bind(py).set_item(column, py.Ellipsis())?;
+            }
+        }
+        self.touched.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether a column may have been made.
     #[inline]
-    fn changes(&self) -> Option<&Changes> {
-        self.rows.changes(self.at())
+    fn is_touched(&self, column: usize) -> bool {
+        self.touched.load(Ordering::Relaxed) & bit(column) != 0
+    }
+
+    /// Whether any column was made.
+    #[inline]
+    pub(crate) fn is_used(&self) -> bool {
+        self.touched.load(Ordering::Relaxed) != 0
+    }
+
+    /// The value of a column that was made.
+    #[inline]
+    pub(crate) fn made<'py>(&self, py: Python<'py>, column: usize) -> Option<Bound<'py, PyAny>> {
+        if !self.is_touched(column) {
+            return None;
+        }
+        let value = self.seen.get()?.bind(py).get_item(column).ok()?;
+        (!value.is(py.Ellipsis())).then_some(value)
+    }
+
+    fn keep(&self, column: usize, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = value.py();
+        let seen = if let Some(seen) = self.seen.get() {
+            seen
+        } else {
+            let blank = PyList::new(py, self.rows.names().iter().map(|_| py.Ellipsis()))?;
+            self.seen.get_or_init(|| blank.unbind())
+        };
+        seen.bind(py).set_item(column, value)?;
+        self.touched.fetch_or(bit(column), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The value of a column, made at first use.
+    #[inline]
+    fn value<'py>(&self, py: Python<'py>, column: usize) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(value) = self.made(py, column) {
+            return Ok(value);
+        }
+        let value = self.rows.made(py, column, self.at())?;
+        if self.rows.remember || !is_number(&value) {
+            self.keep(column, &value)?;
+        }
+        Ok(value)
+    }
+
+    /// A number that is neither changed nor remembered: what most predicates look at, without all the rest.
+    #[inline]
+    fn number<'py>(&self, key: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        if self.changes.get().is_some() {
+            return None;
+        }
+        self.rows.number(key, self.at())
+    }
+
+    /// What was done to the row itself.
+    #[inline]
+    pub(crate) fn changes(&self, py: Python<'_>) -> Option<&Changes> {
+        self.changes.get().filter(|c| !c.put.bind(py).is_empty() || !c.gone.bind(py).is_empty())
+    }
+
+    /// The same, empty if nothing was.
+    fn changing(&self, py: Python<'_>) -> PyResult<&Changes> {
+        if self.changes.get().is_none() {
+            let made = Changes { put: PyDict::new(py).unbind(), gone: PySet::empty(py)?.unbind() };
+            let _ = self.changes.set(made); // set meanwhile: that one counts
+        }
+        self.changes.get().ok_or_else(|| PyIndexError::new_err("row of a block"))
     }
 
     /// Whether a name was deleted.
     fn is_gone(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.changes().map_or(Ok(false), |c| c.gone.bind(key.py()).contains(key))
+        self.changes(key.py()).map_or(Ok(false), |c| c.gone.bind(key.py()).contains(key))
     }
 
     #[inline]
     fn find<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = key.py();
-        if let Some(changes) = self.changes() {
+        if let Some(changes) = self.changes(py) {
             if let Some(value) = changes.put.bind(py).get_item(key)? {
                 return Ok(Some(value));
             }
@@ -58,14 +157,14 @@ impl LazyRow {
             }
         }
         match self.rows.column(key)? {
-            Some(column) => self.rows.value(py, column, self.at()).map(Some),
+            Some(column) => self.value(py, column).map(Some),
             None => Ok(None),
         }
     }
 
     fn names<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let all = self.rows.names().iter().map(|name| name.bind(py).clone().into_any());
-        let Some(changes) = self.changes() else { return Ok(all.collect()) };
+        let Some(changes) = self.changes(py) else { return Ok(all.collect()) };
         let gone = changes.gone.bind(py);
         let mut names = Vec::new();
         for name in all {
@@ -84,7 +183,7 @@ impl LazyRow {
     /// The values that were made or assigned, as `datasets` takes a row that is returned.
     pub(crate) fn used<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let used = self.seen(py)?;
-        if let Some(changes) = self.changes() {
+        if let Some(changes) = self.changes(py) {
             for name in changes.gone.bind(py) {
                 if used.contains(&name)? {
                     used.del_item(&name)?;
@@ -98,7 +197,7 @@ impl LazyRow {
     fn seen<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let seen = PyDict::new(py);
         for (column, name) in self.rows.names().iter().enumerate() {
-            if let Some(value) = self.rows.seen(py, column, self.at()) {
+            if let Some(value) = self.made(py, column) {
                 seen.set_item(name.bind(py), value)?;
             }
         }
@@ -107,9 +206,9 @@ impl LazyRow {
 
     fn whole<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let whole = PyDict::new(py);
-        if self.changes().is_none() {
+        if self.changes(py).is_none() {
             for (column, name) in self.rows.names().iter().enumerate() {
-                whole.set_item(name.bind(py), self.rows.value(py, column, self.at())?)?;
+                whole.set_item(name.bind(py), self.value(py, column)?)?;
             }
             return Ok(whole);
         }
@@ -123,14 +222,14 @@ impl LazyRow {
 
     fn assign(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = key.py();
-        let changes = self.rows.changing(py, self.at())?;
+        let changes = self.changing(py)?;
         changes.gone.bind(py).discard(key)?;
         changes.put.bind(py).set_item(key, value)
     }
 
     fn delete(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = key.py();
-        let changes = self.rows.changing(py, self.at())?;
+        let changes = self.changing(py)?;
         let put = changes.put.bind(py);
         if put.contains(key)? {
             put.del_item(key)?;
@@ -142,6 +241,9 @@ impl LazyRow {
 #[pymethods]
 impl LazyRow {
     fn __getitem__<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(number) = self.number(key) {
+            return Ok(number);
+        }
         door::inline(|| self.find(key)?.ok_or_else(|| PyKeyError::new_err(key.clone().unbind())))
     }
 
@@ -161,7 +263,7 @@ impl LazyRow {
     }
 
     fn __contains__(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
-        if let Some(changes) = self.changes()
+        if let Some(changes) = self.changes(key.py())
             && changes.put.bind(key.py()).contains(key)?
         {
             return Ok(true);
@@ -290,7 +392,7 @@ impl LazyRow {
     #[pyo3(name = "changes")]
     fn changes_made<'py>(&self, py: Python<'py>) -> PyResult<[Bound<'py, PyAny>; 3]> {
         let seen = self.seen(py)?;
-        let (put, gone) = match self.changes() {
+        let (put, gone) = match self.changes(py) {
             Some(changes) => (changes.put.bind(py).clone(), changes.gone.bind(py).clone()),
             None => (PyDict::new(py), PySet::empty(py)?),
         };
@@ -316,4 +418,18 @@ fn plain<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         Ok(row) => Ok(row.get().whole(value.py())?.into_any()),
         Err(_) => Ok(value.clone()),
     }
+}
+
+#[inline]
+fn bit(column: usize) -> u64 {
+    1 << column.min(63)
+}
+
+/// Whether a value is a number, a bool or None: its identity says nothing.
+#[inline]
+fn is_number(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_none()
 }

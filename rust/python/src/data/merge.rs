@@ -1,6 +1,6 @@
-//! `merge_rows`: what a function returned for lazy rows, as columns: those that stay as they are and those to eat.
+//! What a function returned for lazy rows, as columns: those that stay as they are and those to eat.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use pyo3::exceptions::PyKeyError;
@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySet, PyString};
 
 use super::lazy::LazyRow;
-use super::lazy_rows::{LazyRows, Rows};
+use super::lazy_rows::Rows;
 use crate::door;
 
 /// A column that changed in some row: its value by row, None where the table's value stays.
@@ -61,59 +61,70 @@ impl<'py> Columns<'py> {
     }
 }
 
+/// What comes of a merge: the table's columns that stay untouched, and the others as lists; in the order that `datasets`
+/// writes: the table's columns, then new ones. Columns are those of the first row.
+pub(crate) type Merged<'py> = (Vec<String>, Bound<'py, PyDict>);
+
 /// Merges results over rows, as `{**row, **result}`, `remove` taken out of the row first.
-///
-/// Returns the table's columns that stay untouched, and the others as lists; in the order that `datasets` writes: the
-/// table's columns, then new ones. Columns are those of the first row.
 #[pyfunction]
 pub(crate) fn merge_rows<'py>(
     py: Python<'py>,
-    rows: &Bound<'py, LazyRows>,
+    rows: Vec<Py<LazyRow>>,
     results: &Bound<'py, PyList>,
     remove: &Bound<'py, PySet>,
-) -> PyResult<(Vec<String>, Bound<'py, PyDict>)> {
-    let block = Block::new(py, &rows.get().rows, remove)?;
-    door::inline(|| block.merged(py, results))
+) -> PyResult<Merged<'py>> {
+    let Some(first) = rows.first().map(Py::get) else { return Ok((Vec::new(), PyDict::new(py))) };
+    door::inline(|| {
+        let mut merge = Merge::new(py, &first.rows, first.at(), rows.len(), remove)?;
+        for (at, (row, result)) in rows.iter().zip(results).enumerate() {
+            merge.take(py, at, row.get(), result)?;
+            merge.note_seen(py, at, row.get(), false)?;
+        }
+        merge.merged(py)
+    })
 }
 
-/// The rows that results are merged over.
-struct Block<'a> {
-    rows: &'a Rows,
+/// Rows that results are merged over.
+pub(crate) struct Merge<'a, 'py> {
+    rows: &'a Arc<Rows>,
+    /// The number of the first of them.
+    first: usize,
+    count: usize,
     /// Whether a column of the table is taken out of the rows, by its number.
     removed: Vec<bool>,
+    changed: Columns<'py>,
+    /// Rows and columns that the function deleted.
+    gone: HashSet<(usize, usize)>,
 }
 
-impl<'a> Block<'a> {
-    fn new(py: Python<'_>, rows: &'a Rows, remove: &Bound<'_, PySet>) -> PyResult<Self> {
+impl<'a, 'py> Merge<'a, 'py> {
+    pub(crate) fn new(
+        py: Python<'py>,
+        rows: &'a Arc<Rows>,
+        first: usize,
+        count: usize,
+        remove: &Bound<'py, PySet>,
+    ) -> PyResult<Self> {
         let removed =
             rows.names().iter().map(|name| remove.contains(name.bind(py))).collect::<PyResult<_>>()?;
-        Ok(Self { rows, removed })
+        Ok(Self { rows, first, count, removed, changed: Columns::default(), gone: HashSet::new() })
     }
 
     fn is_removed(&self, column: usize) -> bool {
         self.removed.get(column).copied().unwrap_or(false)
     }
 
-    fn merged<'py>(
-        &self,
-        py: Python<'py>,
-        results: &Bound<'py, PyList>,
-    ) -> PyResult<(Vec<String>, Bound<'py, PyDict>)> {
+    fn is_gone(&self, at: usize, column: usize) -> bool {
+        !self.gone.is_empty() && self.gone.contains(&(at, column))
+    }
+
+    /// The columns after all rows.
+    pub(crate) fn merged(self, py: Python<'py>) -> PyResult<Merged<'py>> {
         let written = PyDict::new(py);
-        let count = self.rows.count();
-        let mut changed = Columns::default();
-        for column in (0..self.removed.len()).filter(|&c| self.rows.touched(c)) {
-            for at in 0..count {
-                self.note_seen(py, column, at, count, &mut changed)?;
-            }
-        }
-        for (at, result) in results.iter().enumerate() {
-            self.note_put(py, at, count, &mut changed)?;
-            self.note_result(&result, at, count, &mut changed)?;
-        }
+        let changed = &self.changed;
         let mut kept = Vec::new();
         for (column, name) in self.rows.names().iter().enumerate() {
-            if !self.is_removed(column) && !self.is_gone(py, 0, name.bind(py))? {
+            if !self.is_removed(column) && !self.is_gone(0, column) {
                 kept.push(name.bind(py).to_str()?.to_owned());
             }
         }
@@ -133,14 +144,14 @@ impl<'a> Block<'a> {
                 }
             } else if there {
                 // A kept column that a later row deleted.
-                for at in 1..count {
-                    if self.is_gone(py, at, name)? {
+                for at in 1..self.count {
+                    if self.is_gone(at, column) {
                         return Err(PyKeyError::new_err(text.to_owned()));
                     }
                 }
             }
         }
-        for column in changed.list {
+        for column in self.changed.list {
             if column.known.is_none() && column.values.first().is_some_and(Option::is_some) {
                 let values = column
                     .values
@@ -153,129 +164,122 @@ impl<'a> Block<'a> {
         Ok((kept, written))
     }
 
-    fn is_gone(&self, py: Python<'_>, at: usize, name: &Bound<'_, PyString>) -> PyResult<bool> {
-        self.rows.changes(at).map_or(Ok(false), |changes| changes.gone.bind(py).contains(name))
-    }
-
-    /// A value that was handed out and may have been changed in place.
-    fn note_seen<'py>(
-        &self,
-        py: Python<'py>,
-        column: usize,
-        at: usize,
-        count: usize,
-        changed: &mut Columns<'py>,
-    ) -> PyResult<()> {
-        let (Some(value), Some(name)) = (self.rows.seen(py, column, at), self.rows.names().get(column))
-        else {
-            return Ok(());
-        };
-        let (decoded, name) = (self.rows.decodes(column), name.bind(py));
-        if (decoded || is_mutable(value)) && !self.is_removed(column) && !self.is_gone(py, at, name)? {
-            let column = changed.at(name.as_any(), Some(column), count, column)?;
-            column.sure |= decoded;
-            set(column, at, value.clone());
-        }
-        Ok(())
-    }
-
-    /// Values that were assigned to a row.
-    fn note_put<'py>(
-        &self,
+    /// What the function did to a row and what it returned.
+    pub(crate) fn take(
+        &mut self,
         py: Python<'py>,
         at: usize,
-        count: usize,
-        changed: &mut Columns<'py>,
+        row: &LazyRow,
+        result: Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        let Some(changes) = self.rows.changes(at) else { return Ok(()) };
-        for (hint, (name, value)) in changes.put.bind(py).iter().enumerate() {
-            let known = self.rows.column(&name)?;
-            if !known.is_some_and(|c| self.is_removed(c)) {
-                let column = changed.at(&name, known, count, hint)?;
-                column.sure = true;
-                set(column, at, value);
+        if let Some(changes) = row.changes(py) {
+            for (hint, (name, value)) in changes.put.bind(py).iter().enumerate() {
+                let known = self.rows.column(&name)?;
+                if !known.is_some_and(|c| self.is_removed(c)) {
+                    let column = self.changed.at(&name, known, self.count, hint)?;
+                    column.sure = true;
+                    set(column, at, value);
+                }
+            }
+            for name in changes.gone.bind(py) {
+                if let Some(column) = self.rows.column(&name)? {
+                    self.gone.insert((at, column));
+                }
             }
         }
-        Ok(())
-    }
-
-    /// What the function returned.
-    fn note_result<'py>(
-        &self,
-        result: &Bound<'py, PyAny>,
-        at: usize,
-        count: usize,
-        changed: &mut Columns<'py>,
-    ) -> PyResult<()> {
-        let py = result.py();
         if let Ok(dict) = result.cast_exact::<PyDict>() {
-            return self.note_values(dict, at, count, changed);
+            return self.take_values(dict, at, row);
         }
         if let Ok(lazy) = result.cast::<LazyRow>() {
-            let row = lazy.get();
-            if std::ptr::eq(Arc::as_ptr(&row.rows), self.rows) && row.at() == at {
+            let other = lazy.get();
+            if std::ptr::eq(other, row) {
                 return Ok(());
             }
-            return self.note_values(&row.used(py)?, at, count, changed);
+            return self.take_values(&other.used(py)?, at, row);
         }
         let dict = PyDict::new(py);
         dict.update(result.cast::<PyMapping>()?)?;
-        self.note_values(&dict, at, count, changed)
+        self.take_values(&dict, at, row)
     }
 
-    fn note_values<'py>(
-        &self,
-        result: &Bound<'py, PyDict>,
-        at: usize,
-        count: usize,
-        changed: &mut Columns<'py>,
-    ) -> PyResult<()> {
+    fn take_values(&mut self, result: &Bound<'py, PyDict>, at: usize, row: &LazyRow) -> PyResult<()> {
         let py = result.py();
         for (hint, (name, value)) in result.iter().enumerate() {
-            let known = match changed.list.get(hint) {
+            let known = match self.changed.list.get(hint) {
                 Some(column) if column.name.is(&name) => column.known,
                 _ => self.rows.column(&name)?,
             };
-            let same =
-                known.and_then(|column| self.rows.seen(py, column, at)).is_some_and(|made| made.is(&value));
+            let same = known.and_then(|column| row.made(py, column)).is_some_and(|made| made.is(&value));
             let removed = known.is_some_and(|column| self.is_removed(column));
             // A value that came out of the row and cannot have been changed stays what the table has.
             if same
                 && !removed
                 && !is_mutable(&value)
                 && !known.is_some_and(|column| self.rows.decodes(column))
-                && !self.rows.changes(at).map_or(Ok(false), |c| c.put.bind(py).contains(&name))?
+                && !row.changes(py).map_or(Ok(false), |c| c.put.bind(py).contains(&name))?
             {
                 continue;
             }
-            let column = changed.at(&name, known, count, hint)?;
+            let column = self.changed.at(&name, known, self.count, hint)?;
             column.sure |= !same || removed;
             set(column, at, value);
         }
         Ok(())
     }
 
+    /// Values that were handed out and may have been changed in place: by now, or later if somebody has them. `mine`:
+    /// nobody has the row.
+    pub(crate) fn note_seen(
+        &mut self,
+        py: Python<'py>,
+        at: usize,
+        row: &LazyRow,
+        mine: bool,
+    ) -> PyResult<()> {
+        if !row.is_used() {
+            return Ok(());
+        }
+        for (column, name) in self.rows.names().iter().enumerate() {
+            if self.is_removed(column) || self.is_gone(at, column) {
+                continue;
+            }
+            let Some(value) = row.made(py, column) else { continue };
+            let decoded = self.rows.decodes(column);
+            if !decoded && !is_mutable(&value) {
+                continue;
+            }
+            if mine && self.rows.is_same_for_good(py, column, row.at(), &value)? {
+                continue;
+            }
+            let noted = self.changed.at(name.bind(py).as_any(), Some(column), self.count, column)?;
+            noted.sure |= decoded;
+            if let Some(slot @ None) = noted.values.get_mut(at) {
+                *slot = Some(value);
+            }
+        }
+        Ok(())
+    }
+
     /// The values of a changed column of the table; None if no row differs from the table after all.
-    fn filled<'py>(
+    fn filled(
         &self,
         py: Python<'py>,
         found: &Changed<'py>,
         column: usize,
         in_row: bool,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
-        let name = found.name.cast::<PyString>()?;
         let mut differs = found.sure;
         let mut values = Vec::with_capacity(found.values.len());
         for (at, value) in found.values.iter().enumerate() {
             match value {
                 Some(value) => {
-                    differs = differs || !self.rows.is_same(py, column, at, value)?;
+                    differs = differs || !self.rows.is_same(py, column, self.first + at, value)?;
                     values.push(value.clone());
                 }
-                None if self.is_removed(column) || self.is_gone(py, at, name)? => {
+                None if self.is_removed(column) || self.is_gone(at, column) => {
                     return Err(PyKeyError::new_err(found.name.clone().unbind()));
                 }
-                None => values.push(self.rows.made(py, column, at)?),
+                None => values.push(self.rows.made(py, column, self.first + at)?),
             }
         }
         (differs || !in_row).then(|| PyList::new(py, values)).transpose()

@@ -12,6 +12,7 @@ pub(crate) mod lock;
 pub(crate) mod merge;
 pub(crate) mod numeric;
 pub(crate) mod pickle;
+pub(crate) mod row_calls;
 pub(crate) mod samples;
 pub(crate) mod sort;
 pub(crate) mod spill;

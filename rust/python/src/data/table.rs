@@ -71,6 +71,12 @@ impl Table {
         Ok((self.maker(py, batch)?, row))
     }
 
+    /// The maker of a batch of the table, if there is one already.
+    #[inline]
+    pub(crate) fn made_maker(&self, batch: usize) -> Option<&BatchMaker> {
+        self.makers.get(batch)?.get()
+    }
+
     /// The maker of a batch of the table.
     #[inline]
     pub(crate) fn maker(&self, py: Python<'_>, batch: usize) -> PyResult<&BatchMaker> {

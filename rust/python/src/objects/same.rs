@@ -5,10 +5,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use super::to_py::Getter;
+use crate::data::lazy_rows::has_only;
 
 impl Getter {
-    /// Whether `value` equals the value at `index`.
-    pub(crate) fn same(&self, index: usize, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    /// Whether `value` equals the value at `index`. `SOLE`: and whether nobody can change it, since lists and dicts have
+    /// no other references than this one and that of what holds them.
+    pub(crate) fn same<const SOLE: bool>(&self, index: usize, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = value.py();
         macro_rules! text {
             ($a:expr) => {
@@ -23,7 +25,7 @@ impl Getter {
                     && $nulls.as_ref().is_none_or(|n| n.is_valid(index))
                     && let Ok(list) = value.cast_exact::<PyList>()
                 {
-                    return $child.same_list(*a as usize, *b as usize, list);
+                    return $child.same_list::<SOLE>(*a as usize, *b as usize, list);
                 }
             };
         }
@@ -35,12 +37,12 @@ impl Getter {
             Self::LargeList { offsets, nulls, child } => list!(offsets, nulls, child),
             Self::Struct { fields, nulls } if nulls.as_ref().is_none_or(|n| n.is_valid(index)) => {
                 if let Ok(dict) = value.cast_exact::<PyDict>() {
-                    if dict.len() != fields.len() {
+                    if dict.len() != fields.len() || (SOLE && !has_only(dict.as_unbound(), 2, py)) {
                         return Ok(false);
                     }
                     for (name, getter) in fields {
                         match dict.get_item(name.bind(py))? {
-                            Some(inner) if getter.same(index, &inner)? => {}
+                            Some(inner) if getter.same::<SOLE>(index, &inner)? => {}
                             _ => return Ok(false),
                         }
                     }
@@ -49,15 +51,23 @@ impl Getter {
             }
             _ => {}
         }
+        if SOLE && (value.is_instance_of::<PyList>() || value.is_instance_of::<PyDict>()) {
+            return Ok(false);
+        }
         value.eq(self.get(py, index)?)
     }
 
-    fn same_list(&self, start: usize, stop: usize, list: &Bound<'_, PyList>) -> PyResult<bool> {
-        if list.len() != stop - start {
+    fn same_list<const SOLE: bool>(
+        &self,
+        start: usize,
+        stop: usize,
+        list: &Bound<'_, PyList>,
+    ) -> PyResult<bool> {
+        if list.len() != stop - start || (SOLE && !has_only(list.as_unbound(), 2, list.py())) {
             return Ok(false);
         }
         for (index, value) in (start..stop).zip(list.iter()) {
-            if !self.same(index, &value)? {
+            if !self.same::<SOLE>(index, &value)? {
                 return Ok(false);
             }
         }

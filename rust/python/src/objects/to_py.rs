@@ -116,9 +116,42 @@ impl BatchMaker {
         }
     }
 
+    /// The value of one column in one row, if it is a number of a common width.
+    #[inline]
+    pub(crate) fn number<'py>(
+        &self,
+        py: Python<'py>,
+        column: usize,
+        index: usize,
+    ) -> Option<Bound<'py, PyAny>> {
+        macro_rules! made {
+            ($a:expr, $make:expr) => {
+                $a.is_valid(index).then(|| $make($a.value(index)).into_any())
+            };
+        }
+        match &self.columns.get(column)?.1 {
+            Getter::I64(a) => made!(a, |v| PyInt::new(py, v)),
+            Getter::I32(a) => made!(a, |v| PyInt::new(py, v)),
+            Getter::F64(a) => made!(a, |v| PyFloat::new(py, v)),
+            Getter::F32(a) => made!(a, |v| PyFloat::new(py, f64::from(v))),
+            Getter::Bool(a) => made!(a, |v| PyBool::new(py, v).to_owned()),
+            _ => None,
+        }
+    }
+
     /// Whether an object equals the value of one column in one row.
     pub(crate) fn same(&self, column: usize, index: usize, value: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.columns.get(column).map_or(Ok(false), |(_, getter)| getter.same(index, value))
+        self.columns.get(column).map_or(Ok(false), |(_, getter)| getter.same::<false>(index, value))
+    }
+
+    /// The same, and nobody can change the object any more.
+    pub(crate) fn same_for_good(
+        &self,
+        column: usize,
+        index: usize,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        self.columns.get(column).map_or(Ok(false), |(_, getter)| getter.same::<true>(index, value))
     }
 }
 
