@@ -18,6 +18,7 @@ from crucible_datasets.iterable._units import (
     Ahead,
     AheadReader,
     CountedReader,
+    HeadReader,
     PartialReader,
     Position,
     Reading,
@@ -32,7 +33,16 @@ if TYPE_CHECKING:
 
 
 _AHEAD = 2
-"""Units that are read ahead."""
+"""Units that are read ahead once they follow each other."""
+_MOST_AHEAD = 8
+"""As many as there may be where the line is slow: one more each time that the bytes of one had to be waited for."""
+_HEAD = 1024
+"""Rows of the first unit that are decoded before its others."""
+
+
+def _early(start: int, stop: int) -> int:
+    """From which row of the first unit on the next one is begun: who wants a few rows does not pay for more."""
+    return start + max(1, (stop - start) // 10)
 
 
 @dataclass(frozen=True)
@@ -204,11 +214,15 @@ class _FilesRun(Run):
         self._after: Position = None
         self._base = self._stop = 0
         """The table has the rows from `_base` on of its unit, those up to `_stop` belong to the shard."""
+        self._headed = False
+        """Whether the table has the first rows only of its unit: `_rest` is the whole one on its way, and its place."""
+        self._rest: tuple[tuple[int, Position], Ahead] | None = None
         self._half: int | None = None
         """From which row on the next unit is read ahead."""
         self._ahead: dict[tuple[int, Position], Ahead] = {}
         self._flowing = False
         """Whether a unit followed another: then the reader means to have many."""
+        self._deep = _AHEAD
 
     def state(self) -> State:
         place: dict[str, Any] = {"shard": self._shard, "unit": self._position, "row": self._offset}
@@ -236,9 +250,9 @@ class _FilesRun(Run):
         self.release()
 
     def release(self) -> None:
-        self._reader = self._table = None
+        self._reader = self._table = self._rest = None
         self._ahead = {}
-        self._flowing = False
+        self._flowing = self._headed = False
 
     def pull(self, most: int) -> Table | None:
         while self._table is not None or self._next():
@@ -248,6 +262,8 @@ class _FilesRun(Run):
             start = self._offset
             stop = min(start + most, self._stop)
             if stop == self._stop:
+                if not self._headed and isinstance(self._reader, AheadReader) and self._reader.side_by_side:
+                    self._flowing = True
                 self._done()
             else:
                 self._offset = stop
@@ -258,11 +274,11 @@ class _FilesRun(Run):
         return None
 
     def _look_ahead(self) -> None:
-        """Begins to read the next unit once half of the first one is done, and more of them once units follow."""
+        """Begins to read the next unit once some of the first one is done, and more of them once units follow."""
         if self._half is None or self._offset < self._half:
             return
         self._half = None
-        for number, position in islice(self._following(), _AHEAD if self._flowing else 1):
+        for number, position in islice(self._following(), self._deep if self._flowing else 1):
             if (number, position) not in self._ahead:
                 shard = self._shards[number]
                 reader = self._reader if number == self._shard else self._readers.known(shard.origin, self._reading)
@@ -283,6 +299,8 @@ class _FilesRun(Run):
             position = self._shards[number].first
 
     def _begin(self, number: int, position: Position, shard: Shard, reader: AheadReader) -> bool:
+        if self._ahead and not reader.side_by_side:
+            return False
         counts = reader.unit_rows
         if position < len(counts) and shard.span(counts, position) == (0, counts[position]):
             started = reader.start(position)
@@ -313,10 +331,12 @@ class _FilesRun(Run):
         return count - left
 
     def _done(self) -> None:
-        """Goes on behind the unit."""
-        self._table = None
-        self._half = None
-        self._position, self._offset = self._after, 0
+        """Goes on behind the unit, or with the rows of it that follow its first ones."""
+        self._table, self._half = None, None
+        if self._headed:
+            self._headed, self._offset = False, self._stop
+        else:
+            self._position, self._offset = self._after, 0
 
     def _span(self) -> tuple[int, int] | None:
         """The rows of the unit at the position that belong to the shard, where the file knows."""
@@ -359,8 +379,9 @@ class _FilesRun(Run):
             else:
                 self._read_part(*span)
             if self._offset < self._stop:
-                self._half = self._offset if self._flowing else (self._offset + self._stop) // 2
-                self._look_ahead()
+                if not self._headed:
+                    self._half = self._offset if self._flowing else _early(self._offset, self._stop)
+                    self._look_ahead()
                 return True
             self._done()
         return False
@@ -374,19 +395,57 @@ class _FilesRun(Run):
         self._offset, self._stop, self._after = low, high, self._position + 1
         if low >= high:
             return
+        here = (self._shard, self._position)
+        rest, self._rest = self._rest, None
+        if rest is not None and rest[0] == here:
+            self._half = max(low, high // 10)
+            self._look_ahead()
+            self._table, self._base = rest[1].wait(), 0
+            if self._table is not None:
+                return
         if isinstance(reader, PartialReader) and high - low < reader.unit_rows[self._position]:
             self._table, self._base = reader.rows(self._position, low, high), low
             return
-        here = (self._shard, self._position)
-        ahead = self._ahead.get(here)
-        self._ahead = {place: unit for place, unit in self._ahead.items() if place > here}
-        if ahead is not None:
-            self._flowing = True
-            self._table, self._base = ahead.wait(), 0
-            if self._table is not None:
-                return
+        if not self._flowing and self._read_head(low, high):
+            return
+        self._table, self._base = self._wait(here), 0
+        if self._table is not None:
+            return
         unit = reader.unit(self._position)
         if unit is None or unit[0].num_rows < high:
             msg = f"unit {self._position} of {self._shards[self._shard].origin} has fewer rows than the file says"
             raise StateError(msg)
         (self._table, self._after), self._base = unit, 0
+
+    def _read_head(self, low: int, high: int) -> bool:
+        """Reads the first rows of the unit, the others meanwhile: the first one comes early. False where that is no gain."""
+        if not isinstance(self._reader, HeadReader) or high - low < 2 * _HEAD:
+            return False
+        begun = self._reader.start_at(self._position, low, low + _HEAD)
+        if begun is None:
+            return False
+        self._rest = (self._shard, self._position), begun
+        self._table, self._base = begun.wait_head(), low
+        if self._table is None:
+            self._table, self._base, self._rest = begun.wait(), 0, None
+            return self._table is not None
+        self._headed, self._stop = True, low + self._table.num_rows
+        return True
+
+    def _wait(self, here: tuple[int, Position]) -> Table | None:
+        """The unit that was read ahead; where units follow each other it is begun here at the latest, others with it."""
+        ahead = self._ahead.get(here)
+        self._ahead = {place: unit for place, unit in self._ahead.items() if place > here}
+        beside = isinstance(self._reader, AheadReader) and self._reader.side_by_side
+        if ahead is None and beside and self._flowing and isinstance(self._reader, AheadReader):
+            ahead = self._reader.start(self._position)
+        elif ahead is not None:
+            self._flowing = True
+            if not ahead.fetched:
+                self._deep = min(self._deep + 1, _MOST_AHEAD)
+        if ahead is None:
+            return None
+        if beside:
+            self._half = self._offset
+            self._look_ahead()
+        return ahead.wait()

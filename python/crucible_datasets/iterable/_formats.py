@@ -38,7 +38,7 @@ class FileUnits:
 
     def unit(self, position: Position) -> tuple[Table, Position] | None:
         running, self._running = self._running, None
-        if running is not None and running[1] == position:
+        if running is not None and running[1] == position and not running[0].lost:
             native = running[0]
         else:
             native = Native(self._source, self._format, position, features=self._types, **self._options)

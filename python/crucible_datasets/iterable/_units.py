@@ -80,17 +80,40 @@ class Ahead(Protocol):
     def wait(self) -> Table | None:
         """The unit; None in a forked child, where it will not come."""
 
+    @property
+    def fetched(self) -> bool:
+        """Whether its bytes are here."""
+
+
+class AheadWithHead(Ahead, Protocol):
+    """A unit on its way, some rows of it first."""
+
+    def wait_head(self) -> Table | None:
+        """Those rows; None where they do not come before the others."""
+
 
 @runtime_checkable
 class AheadReader(CountedReader, Protocol):
     """A file that can begin to read a unit before it is asked for it."""
 
+    @property
+    def side_by_side(self) -> bool:
+        """Whether units may be read at the same time at no more cost than one after the other."""
+
     def start(self, position: Position) -> Ahead | None:
         """Begins to read the unit at a position; None if there is none, or no memory for it."""
 
 
+@runtime_checkable
+class HeadReader(AheadReader, Protocol):
+    """A file that can begin with some rows of a unit."""
+
+    def start_at(self, position: Position, start: int, stop: int) -> AheadWithHead | None:
+        """Begins to read the unit at a position, first its rows `start..stop`; None if there is no memory for it."""
+
+
 class ParquetUnits:
-    """A Parquet file by row groups. One is read ahead, within a budget that all files of the process share."""
+    """A Parquet file by row groups. Some are read ahead, within a budget that all files of the process share."""
 
     def __init__(self, source: Source, reading: Reading) -> None:
         self._file = ParquetFile(source)
@@ -101,6 +124,10 @@ class ParquetUnits:
     @property
     def features(self) -> Features:
         return Features.from_text(self._file.features)
+
+    @property
+    def side_by_side(self) -> bool:
+        return self._file.side_by_side
 
     def unit(self, position: Position) -> tuple[Table, Position] | None:
         if position >= len(self.unit_rows):
@@ -114,6 +141,9 @@ class ParquetUnits:
         if position >= len(self.unit_rows):
             return None
         return self._file.start_row_group(position, self._columns, self._text)
+
+    def start_at(self, position: Position, start: int, stop: int) -> AheadWithHead | None:
+        return self._file.start_row_group(position, self._columns, self._text, head=(start, stop))
 
 
 READERS: dict[str, Callable[[Source, Reading], UnitReader]] = {"parquet": ParquetUnits}

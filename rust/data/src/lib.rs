@@ -12,9 +12,11 @@
 //! | [`reference`] | rows by the files that they are mapped from |
 //! | [`image`] | pixels |
 //! | [`blocks`] | the allocator of large blocks |
+//! | [`ahead`] | what may be read ahead of its use |
 //!
 //! Work is parallel by rayon: call it inside the pool of your choice.
 
+pub mod ahead;
 pub mod blocks;
 mod bytes;
 pub mod cancel;

@@ -35,6 +35,11 @@ pub trait ByteSource: Send + Sync {
         false
     }
 
+    /// Whether ranges may be read side by side at no more cost than one after the other.
+    fn is_side_by_side(&self) -> bool {
+        true
+    }
+
     /// Told of bytes that `start_range` read, where they are used: a source may look at all that is read in order.
     ///
     /// # Errors
@@ -50,6 +55,13 @@ pub trait ByteSource: Send + Sync {
         None
     }
 
+    /// Begins to read several ranges, as `read_ranges` does; `then` gets them on a thread that it must not keep. None where
+    /// that would gain nothing: then nothing is called. What is returned stops the reading when it is dropped.
+    fn start_ranges(&self, ranges: Vec<Range<u64>>, then: Then) -> Option<Stopper> {
+        let _ = (ranges, then);
+        None
+    }
+
     /// The bytes of several ranges, in their order. A remote source merges neighbours into one request.
     ///
     /// # Errors
@@ -59,8 +71,16 @@ pub trait ByteSource: Send + Sync {
     }
 }
 
+/// What is done with ranges once they came.
+pub type Then = Box<dyn FnOnce(Result<Vec<Bytes>, DataError>) + Send>;
+/// Dropped, it stops what was begun.
+pub type Stopper = Box<dyn Send + Sync>;
+
 /// Bytes on their way. Dropped, their reading stops.
 pub trait Coming: Send {
+    /// Whether waiting would take no time.
+    fn came(&self) -> bool;
+
     /// The bytes; None where they will not come, as in a forked child: then they have to be read.
     ///
     /// # Errors

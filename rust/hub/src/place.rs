@@ -17,6 +17,9 @@ use crate::http::retry::with_retries;
 use crate::progress::Progress;
 use crate::repo::RepoRef;
 
+/// Addresses of others that a call tries.
+const SHARED: usize = 2;
+
 /// What a file is called.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
@@ -127,12 +130,15 @@ impl Place {
 
     async fn open_once(&self, start: u64, end: Option<u64>) -> Result<Opened, HubError> {
         self.online()?;
-        let mut renewed = false;
+        // An address that somebody else renewed may have run out again: then this call finds one of its own.
+        let mut refused = 0;
         loop {
-            if let (Some(at), turn) = self.with(|k| (k.at.clone(), k.turn)) {
+            if let (Some(at), turn) = self.with(|k| (k.at.clone(), k.turn))
+                && refused < SHARED
+            {
                 match self.ask(&at, start, end).await {
-                    Err(error) if !renewed && ran_out(&error) => {
-                        renewed = true;
+                    Err(error) if ran_out(&error) => {
+                        refused += 1;
                         self.forget(turn);
                     }
                     Err(error) => {
@@ -146,7 +152,7 @@ impl Place {
                 }
             }
             let _one = self.resolving.lock().await;
-            if self.with(|k| k.at.is_some()) {
+            if refused < SHARED && self.with(|k| k.at.is_some()) {
                 continue; // somebody else found it while this call waited
             }
             let opened = self.ask(&self.first_address()?, start, end).await?;

@@ -7,7 +7,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,19 +80,51 @@ where
     E: Into<Error>,
     F: FnOnce(&Cancel) -> Result<T, E> + Send + 'static,
 {
+    let (promise, started) = promise()?;
+    promise.run(work);
+    Ok(started)
+}
+
+/// Work that begins later, when what it needs is there. Dropped, it leaves who waits without a result.
+pub(crate) struct Promise<T> {
+    engine: &'static Engine,
+    stop: Cancel,
+    send: SyncSender<Result<T, Error>>,
+}
+
+/// A promise of CPU work, and what is waited for.
+pub(crate) fn promise<T: Send + 'static>() -> PyResult<(Promise<T>, Started<T>)> {
     let engine = engine()?;
     let (send, done) = sync_channel(1);
     let cancel = Cancel::new();
-    let stop = cancel.clone();
-    engine.cpu.spawn(move || {
-        let _known = Stoppable::by(&stop);
-        let result = caught(|| {
-            stop.check().map_err(Error::from)?;
-            work(&stop).map_err(Into::into)
+    let promise = Promise { engine, stop: cancel.clone(), send };
+    Ok((promise, Started { pid: engine.pid(), cancel, done: Mutex::new(done) }))
+}
+
+impl<T: Send + 'static> Promise<T> {
+    /// Starts the work on the decode pool.
+    pub(crate) fn run<E, F>(self, work: F)
+    where
+        E: Into<Error>,
+        F: FnOnce(&Cancel) -> Result<T, E> + Send + 'static,
+    {
+        let Self { engine, stop, send } = self;
+        engine.cpu.spawn(move || {
+            let _known = Stoppable::by(&stop);
+            let result = caught(|| {
+                stop.check().map_err(Error::from)?;
+                work(&stop).map_err(Into::into)
+            });
+            let _ = send.send(result); // nobody waits any more: the result is dropped
         });
-        let _ = send.send(result); // nobody waits any more: the result is dropped
-    });
-    Ok(Started { pid: engine.pid(), cancel, done: Mutex::new(done) })
+    }
+}
+
+impl<T> Started<T> {
+    /// Whether the work goes on in another process only.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.pid != std::process::id()
+    }
 }
 
 impl<T: Send> Started<T> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use crucible_data::source::Coming;
+use crucible_data::source::{Coming, Stopper, Then};
 use crucible_data::{ByteSource, DataError, DataErrorKind, LocalSource, MemorySource};
 use crucible_hub::{Along, HashForm, HubClient, HubError, HubErrorKind, RemoteFile};
 use pyo3::prelude::*;
@@ -57,6 +57,15 @@ impl ByteSource for HubSource {
         let file = self.here(engine).ok()?;
         let task = engine.io.spawn(async move { file.read_range(range).await });
         Some(Box::new(HubRange { task, pid: std::process::id(), name: self.name.clone() }))
+    }
+
+    fn start_ranges(&self, ranges: Vec<Range<u64>>, then: Then) -> Option<Stopper> {
+        let engine = engine().ok()?;
+        let file = self.here(engine).ok()?;
+        let name = self.name.clone();
+        let work = async move { then(file.read_ranges(&ranges).await.map_err(|e| failed(&name, e))) };
+        let task = engine.io.spawn(work).abort_handle();
+        Some(Box::new(HubStopper { task, pid: std::process::id() }))
     }
 
     fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
@@ -130,7 +139,25 @@ struct HubRange {
     name: String,
 }
 
+/// Stops a task of this process when it is dropped.
+struct HubStopper {
+    task: tokio::task::AbortHandle,
+    pid: u32,
+}
+
+impl Drop for HubStopper {
+    fn drop(&mut self) {
+        if self.pid == std::process::id() {
+            self.task.abort();
+        }
+    }
+}
+
 impl Coming for HubRange {
+    fn came(&self) -> bool {
+        self.task.is_finished()
+    }
+
     fn wait(mut self: Box<Self>) -> Option<Result<Bytes, DataError>> {
         if self.pid != std::process::id() {
             return None;

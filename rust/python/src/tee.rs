@@ -80,6 +80,11 @@ impl ByteSource for TeeSource {
         self.local().is_some()
     }
 
+    /// Two readers at once would both fetch a block that both need.
+    fn is_side_by_side(&self) -> bool {
+        self.is_near()
+    }
+
     fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
         self.read_ranges(std::slice::from_ref(&range)).map(|mut read| read.pop().unwrap_or_default())
     }

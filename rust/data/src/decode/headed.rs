@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use crate::error::DataError;
-use crate::source::{ByteSource, Coming};
+use crate::source::{ByteSource, Coming, Stopper, Then};
 
 /// Some bytes of a source, kept once they were read.
 pub(crate) struct Kept {
@@ -85,7 +85,61 @@ impl ByteSource for Kept {
         self.inner.is_unpacked()
     }
 
+    fn is_side_by_side(&self) -> bool {
+        self.inner.is_side_by_side()
+    }
+
     fn start_range(&self, range: Range<u64>) -> Option<Box<dyn Coming>> {
         self.inner.start_range(range)
+    }
+
+    fn start_ranges(&self, ranges: Vec<Range<u64>>, then: Then) -> Option<Stopper> {
+        let here = ranges.iter().all(|r| r.start >= self.range.start && r.end <= self.range.end);
+        if here { None } else { self.inner.start_ranges(ranges, then) }
+    }
+}
+
+/// A source of which some ranges came already.
+pub(crate) struct Came {
+    inner: Arc<dyn ByteSource>,
+    parts: Vec<(u64, Bytes)>,
+}
+
+impl Came {
+    /// `ranges` and their bytes, in the same order.
+    pub(crate) fn of(
+        inner: Arc<dyn ByteSource>,
+        ranges: &[Range<u64>],
+        bytes: Vec<Bytes>,
+    ) -> Arc<dyn ByteSource> {
+        let parts = ranges.iter().map(|range| range.start).zip(bytes).collect();
+        Arc::new(Self { inner, parts })
+    }
+
+    fn part(&self, range: &Range<u64>) -> Option<Bytes> {
+        self.parts.iter().find_map(|(start, bytes)| {
+            let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
+            let to = usize::try_from(range.end.checked_sub(*start)?).ok()?;
+            (from <= to && to <= bytes.len()).then(|| bytes.slice(from..to))
+        })
+    }
+}
+
+impl ByteSource for Came {
+    fn len(&self) -> u64 {
+        self.inner.len()
+    }
+
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
+        self.part(&range).map_or_else(|| self.inner.read_range(range), Ok)
+    }
+
+    fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, DataError> {
+        let parts: Option<Vec<Bytes>> = ranges.iter().map(|range| self.part(range)).collect();
+        parts.map_or_else(|| self.inner.read_ranges(ranges), Ok)
     }
 }

@@ -1,5 +1,6 @@
 //! Sources read from a position on, in constant memory: plain, or unpacked while they are read.
 
+use std::collections::VecDeque;
 use std::io::{Read, copy, sink};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::{Buf, Bytes};
 
 use super::unpack::Packing;
+use crate::ahead::{BUDGET, Share};
 use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
 use crate::source::{ByteSource, Coming};
@@ -19,54 +21,99 @@ const LATER: u64 = 4 << 20;
 const MOST: u64 = 8 << 20;
 /// Bytes at a time where asking costs little.
 const NEAR: u64 = 1 << 20;
+/// At most so many times what was read before is on its way.
+const WASTE: u64 = 2;
+/// Most pieces that are on their way at a time.
+const DEEPEST: usize = 4;
 
-/// Whether reading goes on after the first rows: then the next piece is read ahead.
+/// Whether reading goes on after the first rows: then the next pieces are read ahead.
 pub(crate) type Flowing = Arc<AtomicBool>;
 
 /// A source read forward by pieces that grow.
+///
+/// One piece is on its way once reading flows; each time that the reader has to wait for it, one more, and larger ones, so
+/// that the line stays full however long a request takes. A slow reader waits for none, and has one on its way.
 struct Reading {
     source: Arc<dyn ByteSource>,
+    begun: u64,
     at: u64,
     size: u64,
     piece: Bytes,
-    /// What follows `at`, on its way, and where it ends.
-    coming: Option<(u64, Box<dyn Coming>)>,
+    /// What follows `at`, on its way, and where each piece ends.
+    coming: VecDeque<OnItsWay>,
+    /// How many of them there should be.
+    depth: usize,
     flowing: Flowing,
+}
+
+/// A piece on its way: where it ends, and its part of the budget (the first one needs none).
+struct OnItsWay {
+    end: u64,
+    bytes: Box<dyn Coming>,
+    _share: Option<Share>,
 }
 
 impl Reading {
     fn new(source: Arc<dyn ByteSource>, at: u64, flowing: Flowing) -> Self {
         // Units are larger further on: who begins there wants more at once.
         let size = if source.is_near() { NEAR } else { at.clamp(FIRST, LATER) };
-        Self { source, at, size, piece: Bytes::new(), coming: None, flowing }
+        Self { source, begun: at, at, size, piece: Bytes::new(), coming: VecDeque::new(), depth: 1, flowing }
     }
 }
 
 impl Reading {
     /// The piece at `at`; false at the end.
     fn next_piece(&mut self) -> std::io::Result<bool> {
-        let length = self.source.len();
-        let (end, came) = match self.coming.take() {
-            Some((end, coming)) => (end, coming.wait()),
-            None => (length.min(self.at.saturating_add(self.size)), None),
+        let (end, came) = match self.coming.pop_front() {
+            Some(next) => {
+                if !next.bytes.came() {
+                    self.depth = DEEPEST.min(self.depth + 1);
+                    self.grow();
+                    self.look_ahead(next.end);
+                }
+                (next.end, next.bytes.wait())
+            }
+            None => (self.source.len().min(self.at.saturating_add(self.size)), None),
         };
         if self.at >= end {
             return Ok(false);
         }
-        let read = match came {
-            Some(came) => came.and_then(|bytes| self.source.saw(self.at, &bytes).map(|()| bytes)),
-            None => self.source.read_range(self.at..end),
+        let read = if let Some(came) = came {
+            came.and_then(|bytes| self.source.saw(self.at, &bytes).map(|()| bytes))
+        } else {
+            self.grow();
+            self.source.read_range(self.at..end)
         };
         self.piece = read.map_err(std::io::Error::other)?;
         self.at = end;
+        self.look_ahead(end);
+        Ok(true)
+    }
+
+    fn grow(&mut self) {
         if !self.source.is_near() {
             self.size = MOST.min(self.size * 2);
-            let next = length.min(end.saturating_add(self.size));
-            if self.flowing.load(Ordering::Relaxed) && end < next {
-                self.coming = self.source.start_range(end..next).map(|coming| (next, coming));
-            }
         }
-        Ok(true)
+    }
+
+    /// Asks for what follows `end` and the pieces on their way, as far as there should be more of them.
+    fn look_ahead(&mut self, end: u64) {
+        if !self.flowing.load(Ordering::Relaxed) || self.source.is_near() {
+            return;
+        }
+        let mut from = self.coming.back().map_or(end, |last| last.end);
+        let most = end.saturating_add(WASTE * (end - self.begun)); // who breaks off early has not asked for much more
+        while self.coming.len() < self.depth && from < self.source.len().min(most) {
+            let end = self.source.len().min(most).min(from.saturating_add(self.size));
+            let share = if self.coming.is_empty() { None } else { Share::take(end - from, BUDGET) };
+            if share.is_none() && !self.coming.is_empty() {
+                return;
+            }
+            let Some(bytes) = self.source.start_range(from..end) else { return };
+            self.coming.push_back(OnItsWay { end, bytes, _share: share });
+            self.grow();
+            from = end;
+        }
     }
 }
 
@@ -74,6 +121,9 @@ impl Read for Reading {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.piece.is_empty() && !self.next_piece()? {
             return Ok(0);
+        }
+        if self.coming.is_empty() && self.size < LATER {
+            self.look_ahead(self.at); // it began to flow in the middle of one of the first pieces
         }
         let count = buffer.len().min(self.piece.len());
         if let Some(into) = buffer.get_mut(..count) {

@@ -1,5 +1,6 @@
 //! `UnitReader`: a file that is read forward for streaming, from any unit on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crucible_data::decode::units::{self, Unit, Units};
@@ -9,17 +10,30 @@ use pyo3::prelude::*;
 
 use super::table::Table;
 use super::table_make::{features_value, parsed};
-use crate::door;
+use crate::door::{self, Started};
 use crate::errors::data;
 use crate::limits::limits;
 use crate::source::Source;
 
-/// A text, JSON, CSV or Arrow file that is read from a unit on. It goes forward only.
+/// A reader and what it read.
+type Read = (Box<dyn Units>, Option<Unit>);
+
+enum State {
+    Idle(Box<dyn Units>),
+    /// The next unit is on its way.
+    Ahead(Started<Read>),
+}
+
+/// A text, JSON, CSV or Arrow file that is read from a unit on. It goes forward only, one unit ahead once a second one
+/// was wanted.
 #[pyclass(frozen, module = "_crucible._native")]
 pub(crate) struct UnitReader {
     // Taken out while it reads, so that nobody waits for the lock with the GIL.
-    units: Mutex<Option<Box<dyn Units>>>,
+    state: Mutex<Option<State>>,
     name: String,
+    /// Whether units are small, so that one may be read ahead.
+    small: bool,
+    flowing: AtomicBool,
 }
 
 #[pymethods]
@@ -53,22 +67,42 @@ impl UnitReader {
             let options = ReadOptions { features, text, csv, json, limits, cancel, ..ReadOptions::default() };
             units::open(&bytes, format, start, &options)
         })?;
-        Ok(Self { units: Mutex::new(Some(units)), name: bytes.name().to_owned() })
+        Ok(Self {
+            state: Mutex::new(Some(State::Idle(units))),
+            name: bytes.name().to_owned(),
+            small: format != Format::Arrow && bytes.is_side_by_side(),
+            flowing: AtomicBool::new(false),
+        })
     }
 
     /// The next rows, and the positions of their start and end; None at the end.
     fn next_unit(&self, py: Python<'_>) -> PyResult<Option<(Table, u64, u64)>> {
-        let taken = self.units.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut units = taken.ok_or_else(|| {
-            let message = "another thread reads the file, or reading it failed before";
-            data(DataError::new(DataErrorKind::Io, message).with_path(&self.name))
-        })?;
-        let (units, unit) = door::run(py, move |cancel| {
-            let unit = units.next_unit(cancel)?;
-            Ok::<_, DataError>((units, unit))
-        })?;
-        *self.units.lock().unwrap_or_else(PoisonError::into_inner) = Some(units);
+        let taken = self.state.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let failed = |message: &str| data(DataError::new(DataErrorKind::Io, message).with_path(&self.name));
+        let (units, unit) = match taken {
+            Some(State::Idle(units)) => door::run(py, move |cancel| next(units, cancel))?,
+            Some(State::Ahead(started)) => started
+                .wait(py)?
+                .ok_or_else(|| failed("it is being read by the process that this one is of"))?,
+            None => return Err(failed("another thread reads the file, or reading it failed before")),
+        };
+        let ahead = self.small && unit.is_some() && self.flowing.swap(true, Ordering::Relaxed);
+        let state = if ahead {
+            State::Ahead(door::start(move |cancel| next(units, cancel))?)
+        } else {
+            State::Idle(units)
+        };
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
         Ok(unit.map(|Unit { table, start, end }| (Table::new(table), start, end)))
+    }
+
+    /// Whether the next unit is being read in another process, which this one was forked from.
+    #[getter]
+    fn lost(&self) -> bool {
+        match self.state.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            Some(State::Ahead(started)) => started.is_lost(),
+            _ => false,
+        }
     }
 
     /// The features (JSON) that a file tells without being read whole: the first lines of JSON, the schema of Arrow.
@@ -85,4 +119,9 @@ impl UnitReader {
             units::features(&bytes, format, &options).map(|found| found.map(|value| value.to_string()))
         })
     }
+}
+
+fn next(mut units: Box<dyn Units>, cancel: &crucible_data::Cancel) -> Result<Read, DataError> {
+    let unit = units.next_unit(cancel)?;
+    Ok((units, unit))
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use fetched::Fetched;
 use pages::Looked;
 use parquet::arrow::arrow_reader::{
@@ -20,13 +20,13 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 
-use super::headed::Kept;
+use super::headed::{Came, Kept};
 use super::{column_index, nullable};
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
 use crate::features::METADATA_KEY;
 use crate::limits::Limits;
-use crate::source::ByteSource;
+use crate::source::{ByteSource, Stopper};
 
 mod assemble;
 mod brotli;
@@ -47,8 +47,10 @@ pub(super) use whole::{Files, read_sources};
 
 /// How the crate says that the strings of a batch are longer than 32-bit offsets reach.
 const OVERFLOW: &str = "index overflow";
-/// Bytes read for the footer before its length is known.
-const FOOTER_GUESS: u64 = 64 << 10;
+/// Bytes read for the footer before its length is known: a small part of the file, between these.
+const FOOTER_GUESS: std::ops::RangeInclusive<u64> = 16 << 10..=64 << 10;
+/// Of which part of the file.
+const FOOTER_SHARE: u64 = 4096;
 
 /// A Parquet file whose footer has been read. Clones share what was read.
 #[derive(Clone)]
@@ -87,6 +89,16 @@ impl ParquetReader {
         self.schema.clone()
     }
 
+    /// Whether reading little at a time costs little.
+    pub fn is_near(&self) -> bool {
+        self.source.is_near()
+    }
+
+    /// Whether row groups may be read side by side at no more cost than one after the other.
+    pub fn is_side_by_side(&self) -> bool {
+        self.source.is_side_by_side()
+    }
+
     /// Rows of each row group.
     pub fn row_group_rows(&self) -> Vec<usize> {
         self.metadata
@@ -114,6 +126,40 @@ impl ParquetReader {
         cancel: &Cancel,
     ) -> Result<Vec<RecordBatch>, DataError> {
         self.read_selected(row_group, &self.wanted(columns)?, None, cancel)
+    }
+
+    /// As `read_row_group`, by half of the threads: for row groups that are read side by side.
+    ///
+    /// # Errors
+    /// As `read_row_group`.
+    pub fn read_beside(
+        &self,
+        row_group: usize,
+        columns: Option<&[String]>,
+        cancel: &Cancel,
+    ) -> Result<Vec<RecordBatch>, DataError> {
+        let parts = (rayon::current_num_threads() / 2).max(1);
+        self.read_in_parts(row_group, &self.wanted(columns)?, None, parts, cancel)
+    }
+
+    /// Begins to fetch a row group: `then` gets this reader with the bytes at hand, on a thread that it must not keep. None
+    /// where that would gain nothing, as of a local file. What is returned stops it when it is dropped.
+    ///
+    /// # Errors
+    /// `OutOfBounds` or `MissingColumn`.
+    pub fn start_fetching(
+        &self,
+        row_group: usize,
+        columns: Option<&[String]>,
+        then: impl FnOnce(Result<Self, DataError>) + Send + 'static,
+    ) -> Result<Option<Stopper>, DataError> {
+        let ranges = self.chunk_ranges(row_group, &self.wanted(columns)?)?;
+        let (this, asked) = (self.clone(), ranges.clone());
+        let came = move |bytes: Result<Vec<Bytes>, DataError>| {
+            let placed = bytes.map_err(|e| e.with_path(this.source.name()).with_row_group(row_group));
+            then(placed.map(|bytes| Self { source: Came::of(this.source.clone(), &asked, bytes), ..this }));
+        };
+        Ok(self.source.start_ranges(ranges, Box::new(came)))
     }
 
     /// Some neighbouring rows of a row group; the others are passed by, not decoded.
@@ -349,7 +395,8 @@ fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<(Bytes, Optio
     if length < 12 {
         return Err(bad(format!("{length} bytes are too few for a Parquet file")));
     }
-    let guess = source.read_range(length - length.min(FOOTER_GUESS)..length)?;
+    let (least, most) = FOOTER_GUESS.into_inner();
+    let guess = source.read_range(length - length.min((length / FOOTER_SHARE).clamp(least, most))..length)?;
     let trailer = guess.get(guess.len() - 8..).unwrap_or_default();
     if trailer.get(4..) != Some(b"PAR1") {
         if trailer.get(4..) == Some(b"PARE") {
@@ -373,7 +420,14 @@ fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<(Bytes, Optio
         let from = length - guess.len() as u64;
         return Ok((bytes, Some((from, guess))));
     }
-    source.read_range(start..length - 8).map(|bytes| (bytes, None))
+    // What is missing before the bytes that are there.
+    let from = length - guess.len() as u64;
+    let missing = source.read_range(start..from)?;
+    let mut whole = BytesMut::with_capacity(missing.len() + guess.len());
+    whole.extend_from_slice(&missing);
+    whole.extend_from_slice(&guess);
+    let whole = whole.freeze();
+    Ok((whole.slice(..whole.len() - 8), Some((start, whole))))
 }
 
 /// The metadata with the file's number of rows as its row groups have it: the crate cuts its batches by the former, and

@@ -224,7 +224,19 @@ impl ParquetReader {
         selection: Option<&RowSelection>,
         cancel: &Cancel,
     ) -> Result<Vec<RecordBatch>, DataError> {
-        let groups = self.column_groups(row_group, columns, rayon::current_num_threads())?;
+        self.read_in_parts(row_group, columns, selection, rayon::current_num_threads(), cancel)
+    }
+
+    /// The same, by so many threads at most.
+    pub(super) fn read_in_parts(
+        &self,
+        row_group: usize,
+        columns: &[usize],
+        selection: Option<&RowSelection>,
+        parts: usize,
+        cancel: &Cancel,
+    ) -> Result<Vec<RecordBatch>, DataError> {
+        let groups = self.column_groups(row_group, columns, parts)?;
         let fetched = self.fetch(row_group, columns, selection)?;
         let parts = groups
             .into_par_iter()
