@@ -8,20 +8,29 @@ use super::Chunk;
 use super::raw::{Path, Step};
 use crate::decode::unify;
 
-/// Places that chunks found mixed, objects whose keys differ in the head of the first file, and columns whose types in
-/// different chunks have no common one.
-pub(super) fn places(files: &[Vec<Chunk>]) -> Vec<Path> {
-    let mut found: Vec<Path> = files.iter().flatten().flat_map(|c| c.mixed.iter().cloned()).collect();
-    let mut keys: HashMap<String, &Vec<Box<str>>> = HashMap::new();
-    for (path, same) in files.first().into_iter().flatten().filter(|c| c.head).flat_map(|c| &c.facts.keys) {
-        let differs = match same {
+/// The keys of each kind of object in the head of the first file.
+#[derive(Default)]
+pub(super) struct Keys(HashMap<String, Vec<Box<str>>>);
+
+impl Keys {
+    /// Adds more of them; gives the places of objects whose keys differ.
+    pub(super) fn differing<'a>(
+        &mut self,
+        more: impl Iterator<Item = &'a (Path, Option<Vec<Box<str>>>)>,
+    ) -> Vec<Path> {
+        let differs = |(path, same): &&(Path, Option<Vec<Box<str>>>)| match same {
             None => true,
-            Some(names) => *keys.entry(format!("{path:?}")).or_insert(names) != names,
+            Some(names) => self.0.entry(format!("{path:?}")).or_insert_with(|| names.clone()) != names,
         };
-        if differs {
-            found.push(path.clone());
-        }
+        more.filter(differs).map(|(path, _)| path.clone()).collect()
     }
+}
+
+/// Places that chunks found mixed, objects whose keys differ in the head of the first file (the first `heads` sources),
+/// and columns whose types in different chunks have no common one.
+pub(super) fn places(files: &[Vec<Chunk>], heads: usize) -> Vec<Path> {
+    let mut found: Vec<Path> = files.iter().flatten().flat_map(|c| c.mixed.iter().cloned()).collect();
+    found.extend(Keys::default().differing(head_keys(files, heads)));
     if found.is_empty() {
         let mut known: Vec<Field> = Vec::new();
         for chunk in files.iter().flatten() {
@@ -36,7 +45,16 @@ pub(super) fn places(files: &[Vec<Chunk>]) -> Vec<Path> {
     found
 }
 
-fn between(known: &[Field], more: &Fields, path: &mut Path, found: &mut Vec<Path>) {
+/// The keys of objects in the head of the first file.
+pub(super) fn head_keys(
+    files: &[Vec<Chunk>],
+    heads: usize,
+) -> impl Iterator<Item = &(Path, Option<Vec<Box<str>>>)> {
+    files.iter().take(heads).flatten().filter(|c| c.head).flat_map(|c| &c.facts.keys)
+}
+
+/// Places at which columns have no common type.
+pub(super) fn between(known: &[Field], more: &Fields, path: &mut Path, found: &mut Vec<Path>) {
     // Made for the first name that is not at its place: a search for each of many names would take for ever.
     let mut names: Option<HashMap<&str, &Field>> = None;
     for (position, field) in more.iter().enumerate() {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema};
+use arrow_schema::{Field, Fields, Schema};
 use memchr::memrchr;
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -25,6 +25,7 @@ use crate::source::ByteSource;
 
 mod builder;
 mod dates;
+mod learnt;
 mod member;
 mod mixed;
 mod parser;
@@ -32,6 +33,7 @@ mod raw;
 mod walk;
 
 use builder::{Facts, StructBuilder};
+pub(super) use learnt::{Learnt, Plan, Told};
 use parser::{Fail, Parser, Why};
 use raw::{Path, Raw, Step};
 
@@ -132,11 +134,57 @@ pub(crate) fn read_sources(
 ) -> Result<Vec<FileBatches>, DataError> {
     let sources: Vec<_> =
         sources.iter().map(|s| unpacked(s.clone(), &options.limits)).collect::<Result<_, _>>()?;
-    let mut raw = options.features.as_ref().map(Raw::of_features).unwrap_or_default();
-    let infer = options.features.is_none();
-    let find = infer && options.json.mixed;
+    let raw = options.features.as_ref().map(Raw::of_features).unwrap_or_default();
+    let (files, raw) = parsed(&sources, options, raw, 1)?;
+    let iso = iso_dates(&files, options);
+    finished(files, &raw, &iso, &sources, options)
+}
+
+/// The same of a window, and what it tells of all rows; without rows where it has JSON text that no plan foresaw. The
+/// first `heads` sources are of the first file.
+pub(super) fn read_window(
+    sources: &[Arc<dyn ByteSource>],
+    options: &ReadOptions,
+    plan: Option<&Plan>,
+    heads: usize,
+) -> Result<(Vec<FileBatches>, Told), DataError> {
+    let sources: Vec<_> =
+        sources.iter().map(|s| unpacked(s.clone(), &options.limits)).collect::<Result<_, _>>()?;
+    let known = plan.map(|p| p.raw.clone()).unwrap_or_default();
+    let (files, raw) = parsed(&sources, options, known, heads)?;
+    let iso = iso_dates(&files, options);
+    let columns = |(chunks, source): (&Vec<Chunk>, &Arc<dyn ByteSource>)| {
+        let mut fields = Vec::new();
+        for chunk in chunks {
+            unify::merge(&mut fields, chunk.batch.schema().fields())
+                .map_err(|e| e.with_path(source.name()))?;
+        }
+        Ok(fields)
+    };
+    let told = Told {
+        iso: iso.clone(),
+        keys: mixed::head_keys(&files, heads).cloned().collect(),
+        files: files.iter().zip(&sources).map(columns).collect::<Result<_, DataError>>()?,
+        raw: raw.clone(),
+    };
+    let foreseen = plan.map_or(raw.is_empty(), |p| p.raw == raw);
+    if !foreseen {
+        return Ok((Vec::new(), told));
+    }
+    let files = finished(files, &raw, plan.map_or(&iso, |p| &p.iso), &sources, options)?;
+    Ok((files, told))
+}
+
+/// The chunks of all files, and the places of JSON text: those known before and those found.
+fn parsed(
+    sources: &[Arc<dyn ByteSource>],
+    options: &ReadOptions,
+    mut raw: Raw,
+    heads: usize,
+) -> Result<(Vec<Vec<Chunk>>, Raw), DataError> {
+    let find = options.features.is_none() && options.json.mixed;
     let text: Arc<str> = Arc::from(member::text_name(options));
-    let files = loop {
+    loop {
         let depth = options.limits.max_json_depth;
         let missing = Missing::new(options.limits.max_missing_values);
         let wanted = Wanted { depth, raw: Arc::new(raw.clone()), find, text: text.clone(), missing };
@@ -145,22 +193,36 @@ pub(crate) fn read_sources(
             .map(|s| read_file(s.as_ref(), options, &wanted.fresh()))
             .collect::<Result<Vec<Vec<Chunk>>, _>>()?;
         // What one chunk cannot hold in a type, the others must not hold in one either.
-        let found = if find { mixed::places(&files) } else { Vec::new() };
+        let found = if find { mixed::places(&files, heads) } else { Vec::new() };
         if found.iter().filter(|path| raw.insert(path)).count() == 0 {
-            break files;
+            return Ok((files, raw));
         }
-    };
+    }
+}
+
+/// For each text column, whether all its values are ISO dates.
+fn iso_dates(files: &[Vec<Chunk>], options: &ReadOptions) -> HashMap<String, bool> {
     let mut iso: HashMap<String, bool> = HashMap::new();
-    if infer && options.json.field.is_none() {
+    if options.features.is_none() && options.json.field.is_none() {
         for (path, all) in files.iter().flatten().flat_map(|c| &c.facts.iso) {
             *iso.entry(path.clone()).or_insert(true) &= all;
         }
     }
+    iso
+}
+
+fn finished(
+    files: Vec<Vec<Chunk>>,
+    raw: &Raw,
+    iso: &HashMap<String, bool>,
+    sources: &[Arc<dyn ByteSource>],
+    options: &ReadOptions,
+) -> Result<Vec<FileBatches>, DataError> {
     let read = files
         .into_par_iter()
-        .zip(&sources)
+        .zip(sources)
         .map(|(chunks, source)| {
-            let batches = chunks.iter().map(|c| dated(&c.batch, &iso)).collect::<Result<Vec<_>, _>>()?;
+            let batches = chunks.iter().map(|c| dated(&c.batch, iso)).collect::<Result<Vec<_>, _>>()?;
             let mut fields = Vec::new();
             for batch in &batches {
                 unify::merge(&mut fields, batch.schema().fields()).map_err(|e| e.with_path(source.name()))?;
@@ -168,7 +230,14 @@ pub(crate) fn read_sources(
             Ok((fields, batches))
         })
         .collect::<Result<Vec<_>, DataError>>()?;
-    let metadata = if raw.is_empty() || !find { HashMap::new() } else { json_features(&read, &raw)? };
+    let mut metadata = HashMap::new();
+    if !raw.is_empty() && options.features.is_none() {
+        let mut fields = Vec::new();
+        for (more, _) in &read {
+            unify::merge(&mut fields, &more.clone().into())?;
+        }
+        metadata = json_features(fields.into(), raw)?;
+    }
     Ok(read
         .into_iter()
         .map(|(fields, batches)| {
@@ -178,15 +247,8 @@ pub(crate) fn read_sources(
         .collect())
 }
 
-/// Features of all files together, with their `Json` places.
-fn json_features(
-    files: &[(Vec<Field>, Vec<RecordBatch>)],
-    raw: &Raw,
-) -> Result<HashMap<String, String>, DataError> {
-    let mut fields = Vec::new();
-    for (more, _) in files {
-        unify::merge(&mut fields, &more.clone().into())?;
-    }
+/// Metadata with features of all files together, with their `Json` places.
+fn json_features(fields: Fields, raw: &Raw) -> Result<HashMap<String, String>, DataError> {
     let mut features = features_json(&Schema::new(fields))?;
     raw.mark(&mut features);
     Ok(metadata_of(&features))

@@ -18,7 +18,7 @@ pub(super) enum Step {
 pub(super) type Path = Vec<Step>;
 
 /// The places below one place.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Raw {
     whole: bool,
     keys: BTreeMap<Box<str>, Arc<Raw>>,
@@ -40,6 +40,33 @@ impl Raw {
                 Arc::make_mut(self.keys.entry(key.clone()).or_default()).insert(rest)
             }
             Some((Step::Items, rest)) => Arc::make_mut(self.items.get_or_insert_default()).insert(rest),
+        }
+    }
+
+    /// Adds all places of another.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        for place in other.places() {
+            self.insert(&place);
+        }
+    }
+
+    /// All places.
+    pub(super) fn places(&self) -> Vec<Path> {
+        let mut found = Vec::new();
+        self.collect(&mut Vec::new(), &mut found);
+        found
+    }
+
+    fn collect(&self, path: &mut Path, found: &mut Vec<Path>) {
+        if self.whole {
+            found.push(path.clone());
+        }
+        let items = self.items.iter().map(|below| (Step::Items, below));
+        let keys = self.keys.iter().map(|(key, below)| (Step::Key(key.clone()), below));
+        for (step, below) in keys.chain(items) {
+            path.push(step);
+            below.collect(path, found);
+            path.pop();
         }
     }
 

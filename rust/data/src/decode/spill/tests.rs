@@ -25,7 +25,7 @@ fn same(files: &[Vec<u8>], format: Format, options: &ReadOptions, window: u64) -
     let path = folder.path().join("t.arrow");
     let sources = sources(files);
     let whole = read_sources(&sources, format, options);
-    let cut = read_windows(&path, 0, &sources, format, options, window);
+    let cut = Job { path: &path, budget: 0, sources: &sources, format, options, window }.read();
     match (whole, cut) {
         (Ok(whole), Ok(cut)) => {
             assert_eq!(whole.schema(), cut.schema(), "{window}");
@@ -41,6 +41,13 @@ fn same(files: &[Vec<u8>], format: Format, options: &ReadOptions, window: u64) -
         }
         (whole, cut) => panic!("{window}: {:?} and {:?}", whole.map(|_| ()), cut.map(|_| ())),
     }
+}
+
+/// Whether windows alone gave the table, in constant memory.
+fn by_windows(files: &[Vec<u8>], format: Format, options: &ReadOptions, window: u64) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, sources) = (folder.path().join("t.arrow"), sources(files));
+    Job { path: &path, budget: 0, sources: &sources, format, options, window }.texts().unwrap().is_some()
 }
 
 fn lines(rows: impl IntoIterator<Item = String>) -> Vec<u8> {
@@ -71,7 +78,9 @@ fn types_that_widen_late() {
         r#"{"b":{"x":1}}"#,
         r#"{"c":[0.5]}"#,
         r#"{"d":7,"a":2}"#,
-        r#"{"a":"text"}"#,       // JSON text
+        r#"{"a":"text"}"#,    // JSON text
+        r#"{"c":[{"x":1}]}"#, // the same of items
+        r#"{"c":{"x":1}}"#,
         r#"{"b":"2020-01-01"}"#, // a date
         "{\"a\":\n1}",           // over two lines
         r#"[{"a":1}]"#,          // an error
@@ -95,6 +104,60 @@ fn dates_that_turn_out_to_be_text() {
         same(&[lines(dates())], Format::Json, &options(50), window);
         same(&[lines(dates().chain(text.clone()))], Format::Json, &options(50), window);
         same(&[lines(text.clone().into_iter().chain(dates()))], Format::Json, &options(50), window);
+    }
+}
+
+#[test]
+fn what_only_the_last_row_tells_takes_no_more_memory() {
+    let early =
+        || (0..500).map(|i| format!(r#"{{"a":{i},"d":"2020-01-01","o":{{"x":[1]}},"t":"2020-01-01"}}"#));
+    for late in [
+        r#"{"a":"text"}"#,
+        r#"{"d":"soon"}"#,
+        r#"{"d":7}"#,
+        r#"{"o":{"x":["s"]}}"#,
+        r#"{"o":[1]}"#,
+        r#"{"a":0.5}"#,
+    ] {
+        let text = lines(early().chain([late.to_owned()]));
+        for files in [vec![text.clone()], vec![gzipped(&text)], vec![lines(early()), text.clone(), text]] {
+            for window in [300, 5000] {
+                assert!(same(&files, Format::Json, &options(50), window).is_some());
+                assert!(by_windows(&files, Format::Json, &options(50), window), "{late}");
+                let some = ReadOptions { columns: Some(vec!["d".into(), "a".into()]), ..options(50) };
+                assert!(same(&files, Format::Json, &some, window).is_some());
+            }
+        }
+        let mut strict = options(50);
+        strict.json.mixed = false;
+        same(&[lines(early()), lines(early().chain([late.to_owned()]))], Format::Json, &strict, 300);
+    }
+}
+
+#[test]
+fn a_column_that_only_the_last_window_has() {
+    let text = lines((0..200).map(|_| r#"{"a":1}"#.into()).chain([r#"{"b":"x"}"#.into()]));
+    let some = |name: &str| ReadOptions { columns: Some(vec![name.into()]), ..options(50) };
+    assert!(by_windows(std::slice::from_ref(&text), Format::Json, &some("b"), 300));
+    assert!(same(std::slice::from_ref(&text), Format::Json, &some("b"), 300).is_some());
+    assert!(same(&[text], Format::Json, &some("c"), 300).is_none());
+}
+
+/// Windows that cannot be read alone are not left out.
+#[test]
+fn features_do_not_hide_what_windows_cannot_tell() {
+    let imposed = |kind: &str| {
+        let value = serde_json::json!({"_type": "Value", "dtype": kind});
+        ReadOptions { features: Some(serde_json::json!({"a": value.clone(), "b": value})), ..options(50) }
+    };
+    let text = lines((0..50).map(|i| format!(r#"{{"a":{i},"b":1}}"#)).chain(["[1]".into()]));
+    assert!(same(&[text], Format::Json, &imposed("int64"), 100).is_none());
+    let long = "x".repeat(300);
+    let mut text: String =
+        "a,b\n".to_owned() + &(0..20_000).map(|i| format!("{i},{long}\n")).collect::<String>();
+    text += "1,2,3\n";
+    for window in [3 << 20, 5 << 20] {
+        assert!(same(&[text.clone().into_bytes()], Format::Csv, &imposed("string"), window).is_none());
     }
 }
 
@@ -193,7 +256,16 @@ fn row_groups() {
 fn a_folder_that_cannot_be_written() {
     let text = lines((0..100).map(|i| format!(r#"{{"a":{i}}}"#)));
     let nowhere = Path::new("/nowhere/at/all/t.arrow");
-    let table = read_windows(nowhere, 0, &sources(&[text]), Format::Json, &options(0), 100).unwrap();
+    let (sources, options) = (sources(&[text]), options(0));
+    let job = Job {
+        path: nowhere,
+        budget: 0,
+        sources: &sources,
+        format: Format::Json,
+        options: &options,
+        window: 100,
+    };
+    let table = job.read().unwrap();
     assert_eq!((table.num_rows(), table.path()), (100, None));
 }
 
@@ -202,22 +274,40 @@ fn small_tables_stay_in_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.arrow");
     let text = sources(&[lines((0..1000).map(|i| format!(r#"{{"a":{i}}}"#)))]);
-    let table = read_windows(&path, 100_000, &text, Format::Json, &options(0), 100).unwrap();
+    let options = options(0);
+    let job = Job {
+        path: &path,
+        budget: 100_000,
+        sources: &text,
+        format: Format::Json,
+        options: &options,
+        window: 100,
+    };
+    let table = job.read().unwrap();
     assert_eq!((table.num_rows(), table.path(), path.exists()), (1000, None, false));
-    let table = read_windows(&path, 1000, &text, Format::Json, &options(0), 100).unwrap();
+    let table = Job { budget: 1000, ..job }.read().unwrap();
     assert_eq!((table.num_rows(), table.path()), (1000, Some(path.as_path())));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
     fn any_lines(
         rows in prop::collection::vec(prop_oneof![
             4 => Just(r#"{"a":1,"b":"x"}"#), 1 => Just(r#"{"a":0.5}"#), 1 => Just(r#"{"b":null}"#),
             1 => Just(r#"{"b":"2020-01-01"}"#), 1 => Just(r#"{"c":{"d":[1]}}"#), 1 => Just(r#"{"c":{"e":2}}"#), 1 => Just(""),
         ], 1..60),
+        odd in prop::collection::vec((0_usize..60, prop_oneof![
+            Just(r#"{"a":"x"}"#), Just(r#"{"a":true}"#), Just(r#"{"b":7}"#), Just(r#"{"c":[1]}"#), Just(r#"{"c":{"d":["x"]}}"#),
+            Just(r#"{"c":{"d":[{"f":1}]}}"#), Just(r#"{"c":{"d":[{"f":"2020-01-01"}, {"g":[]}]}}"#), Just(r#"{"d":"2020-01-01"}"#),
+            Just(r#"{"d":{"x":"2020-01-01"}}"#), Just(r#"{"d":null,"c":{"d":{}}}"#),
+        ]), 0..4),
         cuts in prop::collection::vec(1_usize..60, 0..3), window in 1_u64..400, head in 0_u64..200,
     ) {
+        let mut rows = rows;
+        for (place, row) in odd {
+            rows.insert(place.min(rows.len()), row);
+        }
         let mut files = vec![rows];
         for cut in cuts {
             let last = files.last_mut().unwrap();
@@ -225,6 +315,7 @@ proptest! {
             files.push(rest);
         }
         let files: Vec<Vec<u8>> = files.iter().map(|rows| lines(rows.iter().map(|r| (*r).to_owned()))).collect();
-        same(&files, Format::Json, &options(head + 1), window);
+        assert!(same(&files, Format::Json, &options(head + 1), window).is_some());
+        assert!(by_windows(&files, Format::Json, &options(head + 1), window));
     }
 }

@@ -9,7 +9,7 @@ use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
 use memchr::memrchr;
 
-use super::WHOLE;
+use super::{Job, WHOLE};
 use crate::decode::json::first_letter;
 use crate::decode::lines::{SEARCH, lines_before, lines_in, next_line};
 use crate::decode::reading::{Flowing, explained, opened};
@@ -41,23 +41,33 @@ enum Before {
 pub(super) struct Read {
     pub(super) schema: SchemaRef,
     pub(super) batches: Vec<(usize, RecordBatch)>,
-    /// Whether its types say all: nothing became JSON text.
+    /// What JSON tells of all rows.
+    pub(super) told: Option<json::Told>,
+    /// Its first file.
+    pub(super) file: usize,
+    /// Whether it was read; else only all rows together can tell.
     pub(super) clear: bool,
 }
 
 impl Read {
     fn unclear() -> Self {
-        Self { schema: Arc::new(Schema::empty()), batches: Vec::new(), clear: false }
+        Self { schema: Arc::new(Schema::empty()), batches: Vec::new(), told: None, file: 0, clear: false }
     }
 }
 
 impl Window {
-    pub(super) fn read(self, format: Format, options: &ReadOptions) -> Result<Read, DataError> {
+    /// Decodes it; JSON by `plan`, if it was read before.
+    pub(super) fn read(
+        self,
+        format: Format,
+        options: &ReadOptions,
+        plan: Option<&json::Plan>,
+    ) -> Result<Read, DataError> {
         if let Some((guess, pieces)) = self.commas {
             let Some(batches) = guess.read(pieces)? else { return Ok(Read::unclear()) };
             let file = guess.file(batches)?;
             let batches = file.batches.into_iter().map(|batch| (self.file, batch)).collect();
-            return Ok(Read { schema: file.schema, batches, clear: true });
+            return Ok(Read { schema: file.schema, batches, told: None, file: self.file, clear: true });
         }
         let mut options = options.clone();
         if !self.first {
@@ -67,14 +77,18 @@ impl Window {
             return Ok(Read::unclear()); // among lines, it is an error
         }
         let read = match format {
-            Format::Json => json::read_sources(&self.sources, &options),
-            Format::Text => text::read_sources(&self.sources, &options),
-            Format::Csv => csv::read_sources(&self.sources, &options),
-            Format::Arrow => ipc::read_sources(&self.sources, &options),
-            Format::Parquet => Ok(Vec::new()), // has windows of its own
+            Format::Json if options.features.is_none() => {
+                let read = json::read_window(&self.sources, &options, plan, 1);
+                read.map(|(files, told)| (files, Some(told)))
+            }
+            Format::Json => json::read_sources(&self.sources, &options).map(|files| (files, None)),
+            Format::Text => text::read_sources(&self.sources, &options).map(|files| (files, None)),
+            Format::Csv => csv::read_sources(&self.sources, &options).map(|files| (files, None)),
+            Format::Arrow => ipc::read_sources(&self.sources, &options).map(|files| (files, None)),
+            Format::Parquet => Ok((Vec::new(), None)), // has windows of its own
         };
-        let files = match (read, &self.before) {
-            (Ok(files), _) => files,
+        let (files, told) = match (read, &self.before) {
+            (Ok(read), _) => read,
             (Err(error), Before::Nothing) => return Err(error),
             (Err(error), Before::Lines(lines)) => return Err(error.line_shifted(*lines)),
             (Err(error), Before::Bytes(source, start)) => {
@@ -83,11 +97,11 @@ impl Window {
         };
         let names = self.sources.iter().map(|s| std::path::Path::new(s.name()));
         let schema = unify::schemas(files.iter().map(|f| f.schema.as_ref()).zip(names))?;
-        let clear = format != Format::Json || schema.metadata().is_empty();
         let batches = |(at, file): (usize, FileBatches)| {
             file.batches.into_iter().map(move |batch| (self.file + at, batch))
         };
-        Ok(Read { schema, batches: files.into_iter().enumerate().flat_map(batches).collect(), clear })
+        let batches = files.into_iter().enumerate().flat_map(batches).collect();
+        Ok(Read { schema, batches, told, file: self.file, clear: true })
     }
 }
 
@@ -127,12 +141,8 @@ enum Part {
 }
 
 impl<'a> Texts<'a> {
-    pub(super) fn new(
-        sources: &'a [Arc<dyn ByteSource>],
-        format: Format,
-        options: &'a ReadOptions,
-        size: u64,
-    ) -> Self {
+    pub(super) fn new(job: Job<'a>) -> Self {
+        let Job { sources, format, options, window: size, .. } = job;
         Self { sources, format, options, size, file: 0, part: Part::None }
     }
 
