@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from crucible_datasets.errors import LimitError
+from crucible_datasets.errors import CastError, DataError, LimitError, SchemaError
 
 MAX_DEPTH = 100
 """Deepest nesting of features; Python's values go as deep."""
@@ -23,7 +26,11 @@ def checked(spec: Any, levels: int = 1) -> None:
 
     Raises:
         LimitError: over a bound, or a part of itself.
+        SchemaError: neither a list nor a dict.
     """
+    if not isinstance(spec, dict | list):
+        msg = f"Expected features but got {type(spec).__name__}: {spec!r:.100}"
+        raise SchemaError(msg)
     most = MAX_DEPTH * levels + 3
     items = 0
     waiting: list[tuple[Any, int]] = [(spec, 1)]
@@ -53,3 +60,70 @@ def checked_classes(count: Any) -> None:
     if count > MAX_CLASSES:
         msg = f"num_classes={count} without names, more than {MAX_CLASSES}"
         raise LimitError(msg)
+
+
+@contextmanager
+def placed(place: str) -> Iterator[None]:
+    """Gives what goes wrong inside a class of this library, and the place.
+
+    Args:
+        place: a column, and the way into it.
+
+    Raises:
+        SchemaError: for what is wrong with features; it is a `TypeError` too where one was raised.
+    """
+    try:
+        yield
+    except DataError:
+        raise  # has its place
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        msg = f"{error} (features, at {place!r})" if place else str(error)
+        raise (CastError if isinstance(error, TypeError) else SchemaError)(msg) from error
+
+
+def length_of(given: Any) -> int:
+    """The length of a list.
+
+    Raises:
+        ValueError: not a whole number, or below -1.
+    """
+    number = int(given) if isinstance(given, int | str) and not isinstance(given, bool) else -2
+    if number < -1:
+        msg = f"length={given!r} is not the length of a list"
+        raise ValueError(msg)
+    return number
+
+
+def checked_shape(given: Any) -> None:
+    """Refuses what is no shape: whole numbers from 0 on, None for any.
+
+    Raises:
+        ValueError: something else.
+    """
+    sizes = given if isinstance(given, list | tuple) else [""]
+    if not all(size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0) for size in sizes):
+        msg = f"shape={given!r} is not a list of sizes"
+        raise ValueError(msg)
+
+
+def checked_names(key: str, given: Any, empty: bool = True) -> None:
+    """Refuses what is no list of names; numbers are names too, and None is none if `empty`.
+
+    Raises:
+        ValueError: something else.
+    """
+    listed = (given is None and empty) or isinstance(given, list | tuple)
+    if not listed or not all(isinstance(name, str | int | float) for name in given or ()):
+        msg = f"{key}={given!r:.200} is not a list of names"
+        raise ValueError(msg)
+
+
+def checked_scalar(key: str, given: Any) -> None:
+    """Refuses an option that is neither a text nor a number nor a truth.
+
+    Raises:
+        ValueError: something else.
+    """
+    if not (given is None or isinstance(given, str | int) or (isinstance(given, float) and math.isfinite(given))):
+        msg = f"{key}={given!r:.200} is neither a text nor a number"
+        raise ValueError(msg)

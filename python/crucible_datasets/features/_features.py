@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 from _crucible import _native
-from crucible_datasets.errors import LimitError
+from crucible_datasets.errors import LimitError, SchemaError
 from crucible_datasets.features._arrow import json_of, schema_of
-from crucible_datasets.features._bounds import MAX_DEPTH, checked
+from crucible_datasets.features._bounds import MAX_DEPTH, checked, placed
 from crucible_datasets.features._decode import decoder
 from crucible_datasets.features._encode import encode, encode_column, plain
 from crucible_datasets.features._json import from_json
@@ -59,11 +59,16 @@ class Features(dict[str, Feature]):
         """From the Hub's JSON form (`{"column": {"dtype": "string", "_type": "Value"}}`), old ones included.
 
         Raises:
-            ValueError: not that form, or an unknown type.
+            SchemaError: not that form, or an unknown type, with the place. It is a `ValueError`.
             LimitError: nested too deep, or too much.
         """
         checked(dic)
-        return cls({name: from_json(inner) for name, inner in dic.items()})
+        if not isinstance(dic, dict):
+            msg = f"Expected a dict of features but got a list: {dic!r:.100}"
+            raise SchemaError(msg)
+        columns = {name: from_json(inner, str(name)) for name, inner in dic.items()}
+        with placed(""):
+            return cls(columns)
 
     def to_dict(self) -> dict[str, Any]:
         """The Hub's JSON form."""
@@ -74,12 +79,14 @@ class Features(dict[str, Feature]):
         """From the `features` of a dataset card.
 
         Raises:
-            ValueError: not that form, or an unknown type.
+            SchemaError: not that form, or an unknown type, with the place. It is a `ValueError`.
             LimitError: nested too deep, or too much.
         """
         if isinstance(spec, list | dict):
             checked(spec, 4)  # a list of dicts inside of two dicts
-        return cls(from_yaml(spec))
+        columns = from_yaml(spec)
+        with placed(""):
+            return cls(columns)
 
     def to_yaml(self) -> list[dict[str, Any]]:
         """As the `features` of a dataset card."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from crucible_datasets.errors import InvalidConfigName
+from crucible_datasets.errors import CastError, DataError, DecodeError, InvalidConfigName, LimitError, SchemaError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.load._data_files import split_patterns
@@ -81,16 +83,48 @@ def read_card(place: Place) -> Card:
 
     Raises:
         yaml.YAMLError: broken YAML.
-        ValueError, TypeError: `configs` of another form.
+        ValueError: `configs`, `dataset_info` or the features in them have another form. It is a `TypeError` too where a
+            value is of another kind.
+        LimitError: nested too deep, or too much.
     """
-    data = _front_matter(place.text("README.md"))
+    with _of("README.md"):
+        data = _front_matter(place.text("README.md"))
     has = {path for path in place.paths() if "/" not in path}
-    if ".huggingface.yaml" in has and (alone := _parsed(place.text(".huggingface.yaml"))):
-        data = {**data, **alone}
-    infos = _infos(data.get("dataset_info"))
+    if ".huggingface.yaml" in has:
+        with _of(".huggingface.yaml"):
+            data = {**data, **_parsed(place.text(".huggingface.yaml"))}
+    with _of("dataset_info of the card"):
+        infos = _infos(data.get("dataset_info"))
     if "dataset_infos.json" in has:
-        infos = {**_legacy_infos(place.text("dataset_infos.json")), **infos}
-    return Card(_configs(data.get("configs")), infos)
+        with _of("dataset_infos.json"):
+            infos = {**_legacy_infos(place.text("dataset_infos.json")), **infos}
+    with _of("configs of the card"):
+        return Card(_configs(data.get("configs")), infos)
+
+
+@contextmanager
+def _of(what: str) -> Iterator[None]:
+    """Gives what a stranger's metadata makes go wrong a class of this library, and says where it was.
+
+    Raises:
+        SchemaError: for another form than the one expected.
+        LimitError: nested too deep.
+    """
+    try:
+        yield
+    except RecursionError as error:
+        msg = f"{what}: nested too deep"
+        raise LimitError(msg) from error
+    except DataError as error:
+        raise type(error)(f"{what}: {error}") from error
+    except json.JSONDecodeError as error:
+        msg = f"{what}: not JSON: {error}"
+        raise DecodeError(msg) from error
+    except ValueError:
+        raise  # says what is wrong
+    except (TypeError, LookupError, AttributeError, OverflowError) as error:
+        msg = f"{what}: {error}"
+        raise (CastError if isinstance(error, TypeError) else SchemaError)(msg) from error
 
 
 def _parsed(text: str | None) -> dict[str, Any]:
@@ -107,6 +141,9 @@ def _infos(given: Any) -> dict[str, DatasetInfo]:
     listed = given if isinstance(given, list) else [given] if isinstance(given, dict) else []
     out = {}
     for entry in listed:
+        if not isinstance(entry, dict):
+            msg = f"Expected a mapping for each config but got {entry!r:.100}"
+            raise SchemaError(msg)
         name = str(entry.get("config_name", "default"))
         out[name] = DatasetInfo.from_yaml(entry)
         out[name].config_name = name
@@ -115,7 +152,11 @@ def _infos(given: Any) -> dict[str, DatasetInfo]:
 
 def _legacy_infos(text: str | None) -> dict[str, DatasetInfo]:
     """Infos of `dataset_infos.json`. An only one is the default's: old uploads named it after the repository."""
-    infos = {str(name): DatasetInfo.from_dict(info) for name, info in json.loads(text or "{}").items()}
+    given = json.loads(text or "{}")
+    if not isinstance(given, dict) or not all(isinstance(info, dict) for info in given.values()):
+        msg = f"Expected an object for each config but got {given!r:.100}"
+        raise SchemaError(msg)
+    infos = {str(name): DatasetInfo.from_dict(info) for name, info in given.items()}
     return {"default": next(iter(infos.values()))} if len(infos) == 1 else infos
 
 
@@ -147,11 +188,15 @@ def _config(entry: dict[str, Any]) -> Config:
     if files is not None and not isinstance(files, (str, list)):
         msg = f"Expected data_files in YAML to be either a string or a list of strings or a list of dicts with two keys: 'split' and 'path', but got {files}"
         raise ValueError(msg)
+    folder = entry.get("data_dir")
+    if folder is not None and not isinstance(folder, str):
+        msg = f"data_dir of config '{name}' must be text, got {folder!r:.100}"
+        raise SchemaError(msg)
     features = entry.get("features")
     return Config(
         name,
         None if files is None else split_patterns(files),
-        entry.get("data_dir"),
+        folder,
         bool(entry.get("default")),
         Features.from_yaml(features) if features else None,
         str(entry.get("version") or "0.0.0"),
