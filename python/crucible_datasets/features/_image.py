@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from _crucible import _native
 from _crucible._optional import require
-from _crucible.errors import UnsupportedError
+from _crucible.errors import DecodeError, LimitError, UnsupportedError
 from crucible_datasets.features._arrow import Typed
 from crucible_datasets.features._media import stored_file
 from crucible_datasets.features._types import Value
@@ -145,12 +145,23 @@ def decode_image(stored: dict[str, Any] | None, feature: Image, *, numpy: bool =
         None for None; a `PIL.Image.Image`, or a uint8 array of shape (height, width) or (height, width, channels).
 
     Raises:
-        DecodeError: broken data.
+        DecodeError: broken data, with the path of the file if it has one; `PIL.UnidentifiedImageError` for what is no image.
         LimitError: more pixels than allowed.
     """
     if stored is None:
         return None
     data = _bytes_of(stored)
+    try:
+        return _decoded(data, feature, numpy=numpy)
+    except (DecodeError, LimitError, OSError) as error:
+        path = stored.get("path")
+        if not path or str(path) in str(error) or (isinstance(error, OSError) and error.errno is not None):
+            raise
+        msg = f"{error} ({path})"
+        raise type(error)(msg) from error
+
+
+def _decoded(data: Any, feature: Image, *, numpy: bool) -> Any:
     try:
         mode, pixels = _native.decode_image(data)
         turned = mode != "LA" and _orientation(data) not in (0, 1)
