@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -321,3 +322,23 @@ def test_tensors(tmp_path: Path) -> None:
     path.write_bytes(tar(samples(3, ten=lambda i: made(i)[:-80])))
     with pytest.raises((DecodeError, SampleError)):
         ours.load_dataset("webdataset", data_files=str(path), split="train")
+
+
+def test_arrays_that_announce_more_than_there_is(tmp_path: Path) -> None:
+    """A shape of terabytes in a hundred bytes, and a kilobyte of zip archive that unpacks to gigabytes."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)})
+    absurd = io.BytesIO()
+    with zipfile.ZipFile(absurd, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", npy(np.zeros(9, "i8")))
+    lie = bytearray(absurd.getvalue())
+    entry = lie.rindex(b"PK\x01\x02")
+    lie[entry + 24 : entry + 28] = (2**32 - 2).to_bytes(4, "little")
+    for field, value, words in (
+        ("npy", header.getvalue() + b"xx", "2 are there"),
+        ("npz", bytes(lie), "4294967294 bytes"),
+    ):
+        path = tmp_path / f"{field}.tar"
+        path.write_bytes(tar([("a." + field, value), ("b." + field, value)]))
+        with pytest.raises(SampleError, match=rf"a\.{field}.*{words}"):
+            ours.load_dataset("webdataset", data_files=str(path), split="train", cache_dir=str(tmp_path / "c"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -17,17 +19,33 @@ KEY, URL = "__key__", "__url__"
 """Columns of a sample's name and of its archive's path."""
 _MEDIA = (Image, Audio, Video, Mesh)
 _PACKED = {"gz", "gzip", "bz2", "xz", "zst", "zstd"}
+_MOST_UNPACKED = 2**31 - 1
+"""Bytes that a field may unpack to: what a cell of a table holds."""
 _TEXT = {"txt", "text", "transcript"}
 _WHOLE = {"cls", "cls2", "index", "inx", "id"}
 
 
 def _npy(value: bytes) -> Any:
     np = require("numpy", extra="numpy", why="a field of NumPy arrays")
-    return np.lib.format.read_array(io.BytesIO(value), allow_pickle=False)
+    form = np.lib.format
+    head = io.BytesIO(value)
+    readers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
+    if read := readers.get(form.read_magic(head)):
+        shape, _, dtype = read(head)
+        announced, there = math.prod(shape) * dtype.itemsize, len(value) - head.tell()
+        if announced > there and not dtype.hasobject:
+            msg = f"an array of shape {shape} takes {announced} bytes and {there} are there"
+            raise ValueError(msg)
+    return form.read_array(io.BytesIO(value), allow_pickle=False)
 
 
 def _npz(value: bytes) -> Any:
     np = require("numpy", extra="numpy", why="a field of NumPy arrays")
+    with zipfile.ZipFile(io.BytesIO(value)) as archive:
+        announced = sum(member.file_size for member in archive.infolist())  # the reader gives no more than that
+    if announced > _MOST_UNPACKED:
+        msg = f"its arrays unpack to {announced} bytes, more than {_MOST_UNPACKED}"
+        raise ValueError(msg)
     with np.load(io.BytesIO(value), allow_pickle=False) as arrays:
         return dict(arrays)
 
