@@ -51,6 +51,15 @@ class Bar:
             self._bar.update(done - self._shown)
             self._shown = done
 
+    def describe(self, desc: str) -> None:
+        """Changes the label."""
+        if desc == self._look.get("desc"):
+            return
+        self._look["desc"] = desc
+        change = getattr(self._bar, "set_description", None)
+        if change is not None:
+            change(desc)
+
     def close(self) -> None:
         """Ends the bar."""
         close = getattr(self._bar, "close", None)

@@ -32,6 +32,9 @@ class Bar:
         assert by > 0
         self.n += by
 
+    def set_description(self, desc: str) -> None:
+        self.look["desc"] = desc
+
     def close(self) -> None:
         self.closed = True
 
@@ -66,10 +69,65 @@ def test_operations(bars: list[Bar], tmp_path: Path) -> None:
     ds.filter(lambda r: True, num_proc=3, desc="Keeping")
     assert shown(bars) == [("Keeping (num_proc=3)", 2500, 2500, "examples", True)]
     ds.save_to_disk(tmp_path / "folder", num_shards=5)
-    assert shown(bars) == [("Saving the dataset (5 shards)", 2500, 2500, "examples", True)]
+    assert shown(bars) == [("Saving the dataset (5/5 shards)", 2500, 2500, "examples", True)]
     pq.write_table(pa.table({"a": range(30)}), tmp_path / "t.parquet")
     cd.load_dataset("parquet", data_files=str(tmp_path / "t.parquet"), split="train")
     assert shown(bars) == [("Generating train split", 30, 30, "examples", True)]
+
+
+def test_writers(bars: list[Bar], tmp_path: Path) -> None:
+    """Names, units and totals of `datasets`."""
+    table = {"n": list(range(2500)), "s": ["text"] * 2500}
+    ds = Dataset.from_dict(table)
+    theirs = _official_bars(table, tmp_path)
+    for name, arguments in _WRITERS:
+        getattr(ds, name)(str(tmp_path / name), **arguments)
+    found = list(shown(bars))
+    assert [(desc, unit, total) for desc, _, total, unit, _ in found] == theirs
+    assert all(done == total and closed for _, done, total, _, closed in found)
+    cd.disable_progress_bars()
+    try:
+        for name, arguments in _WRITERS:
+            getattr(ds, name)(str(tmp_path / name), **arguments)
+        assert shown(bars) == []
+    finally:
+        cd.enable_progress_bars()
+
+
+_WRITERS: list[tuple[str, dict[str, Any]]] = [
+    ("to_csv", {}),
+    ("to_csv", {"batch_size": 7, "float_format": "%s"}),
+    ("to_json", {"batch_size": 100}),
+    ("to_json", {"batch_size": 100, "indent": 1}),
+    ("to_parquet", {"batch_size": 400}),
+    ("save_to_disk", {"num_shards": 3}),
+]
+
+
+def _official_bars(table: dict[str, Any], folder: Path) -> list[tuple[str, str, int]]:
+    """What bars of `datasets` say, from the lines that tqdm writes."""
+    import datasets
+    from tqdm.auto import tqdm
+
+    seen: list[tuple[str, str, int]] = []
+
+    class Told(tqdm):  # type: ignore[type-arg]
+        def close(self) -> None:
+            if not self.disable:
+                seen.append((self.desc.removesuffix(": "), self.unit.strip(), int(self.total)))
+                self.disable = True
+
+    patched = pytest.MonkeyPatch()
+    try:
+        for module in ("csv", "json", "parquet"):
+            patched.setattr(f"datasets.io.{module}.hf_tqdm", Told)
+        patched.setattr("datasets.arrow_dataset.hf_tqdm", Told)
+        ds = datasets.Dataset.from_dict(table)
+        for name, arguments in _WRITERS:
+            getattr(ds, name)(str(folder / f"theirs-{name}"), **arguments)
+    finally:
+        patched.undo()
+    return seen
 
 
 def test_a_failure_ends_the_bar(bars: list[Bar]) -> None:

@@ -9,11 +9,14 @@ import numpy as np
 
 from _crucible._native import Table
 from crucible_datasets.dataset._index_files import state_of
+from crucible_datasets.dataset._jobs import SUFFIX
 from crucible_datasets.dataset._map import MapMixin
 from crucible_datasets.dataset._order import legacy_seed
 from crucible_datasets.dataset._stratify import stratified
 from crucible_datasets.errors import SchemaError
 from crucible_datasets.features import ClassLabel, Feature, Features, Value
+from crucible_datasets.fingerprint import is_caching_enabled
+from crucible_datasets.store import file_lock
 
 _PLACES = {"at_start": True, "first": True, "at_end": False, "last": False}
 
@@ -125,17 +128,45 @@ class ArrangeMixin(MapMixin):
         """The rows copied in their order, so that neighbours lie together in memory.
 
         Args:
-            keep_in_memory: accepted for compatibility.
-            cache_file_name: accepted for compatibility.
+            keep_in_memory: whether no file is written.
+            cache_file_name: a file for the rows, in the form that `datasets` reads. One that is there is used if it was
+                made of the same rows, or not by this library.
             writer_batch_size: accepted for compatibility.
             features: features to cast to.
             disable_nullable: accepted for compatibility.
             num_proc: accepted for compatibility: the copy is made by all cores.
             new_fingerprint: fingerprint of the result.
+
+        Raises:
+            ValueError: `keep_in_memory` and a file, or a name without a suffix.
         """
-        del keep_in_memory, cache_file_name, writer_batch_size, disable_nullable, num_proc
+        del writer_batch_size, disable_nullable, num_proc
+        if cache_file_name is not None:
+            if keep_in_memory:
+                msg = "Please use either `keep_in_memory` or `cache_file_name` but not both."
+                raise ValueError(msg)
+            return self._flattened_to(cache_file_name, features, new_fingerprint)
         made = self._with(Table.side_by_side([self._table]) if self.column_names else self._table)
         return (made if features is None else made._recast(features))._named(new_fingerprint)
+
+    def _flattened_to(self, name: str, features: Features | None, fingerprint: str | None) -> Self:
+        wanted = self._features if features is None else features
+        told = {"features": wanted.to_text()}
+        kept = self._kept_file("flatten_indices", told, name, fingerprint, keep_in_memory=False)
+        if kept is None:  # a file that is named is always kept
+            return self._recast(wanted)
+        with file_lock(kept.path):
+            found = kept.read_map(self._table) if is_caching_enabled() else None
+            if found is None:
+                table = self._table.with_features(wanted.to_text())
+                kept.write(kept.headed(table, list(wanted), [], wanted, None))
+                found = kept.read_map(self._table)
+        if found is None:
+            msg = f"{kept.path}: the file was written and cannot be read"
+            raise OSError(msg)
+        made = self._with(*found)
+        made._made_by(kept, fingerprint, SUFFIX)
+        return made
 
     def _recast(self, features: Features) -> Self:
         return self._with(self._table.with_features(features.to_text()), features)

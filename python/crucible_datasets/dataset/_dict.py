@@ -14,7 +14,8 @@ import numpy as np
 
 from crucible_datasets.dataset._dataset import Dataset
 from crucible_datasets.dataset._dict_sources import DictSourcesMixin
-from crucible_datasets.dataset._disk import DICT, INFO, STATE, local_folder
+from crucible_datasets.dataset._disk import DICT, INFO, STATE
+from crucible_datasets.dataset._folders import fetched, is_address, local_folder, uploaded
 from crucible_datasets.features import Features
 from crucible_datasets.splits import check_split_name
 
@@ -151,11 +152,20 @@ class DatasetDict(DictSourcesMixin):
         new_fingerprint: str | None = None,
     ) -> DatasetDict:
         """`Dataset.flatten_indices` of each split; arguments as there, `cache_file_names` by split."""
-        del cache_file_names
-        return self._each(
-            lambda dataset: dataset.flatten_indices(
-                keep_in_memory, None, writer_batch_size, features, disable_nullable, num_proc, new_fingerprint
-            )
+        files = cache_file_names or {}
+        return type(self)(
+            {
+                name: dataset.flatten_indices(
+                    keep_in_memory,
+                    files.get(name),
+                    writer_batch_size,
+                    features,
+                    disable_nullable,
+                    num_proc,
+                    new_fingerprint,
+                )
+                for name, dataset in self.items()
+            }
         )
 
     def sort(
@@ -265,6 +275,10 @@ class DatasetDict(DictSourcesMixin):
         Raises:
             ValueError: `num_shards` is no dict of all splits.
         """
+        if is_address(dataset_dict_path):
+            with uploaded(dataset_dict_path, storage_options) as made:
+                self.save_to_disk(made, max_shard_size, num_shards, num_proc)
+            return
         folder = local_folder(dataset_dict_path, storage_options)
         if num_shards is not None and (not isinstance(num_shards, dict) or set(num_shards) != set(self)):
             msg = (
@@ -291,7 +305,7 @@ class DatasetDict(DictSourcesMixin):
         Raises:
             FileNotFoundError: no such folder, or one of another kind.
         """
-        folder = local_folder(dataset_dict_path, storage_options)
+        folder = fetched(dataset_dict_path, storage_options)
         if not (folder / DICT).is_file():
             msg = f"No such file: '{folder / DICT}'. Expected to load a DatasetDict object."
             raise FileNotFoundError(msg)
@@ -437,14 +451,14 @@ def load_from_disk(
     """The dataset, or the splits, of a folder that `save_to_disk` wrote, here or in `datasets`.
 
     Args:
-        dataset_path: the folder.
+        dataset_path: the folder, or an address that fsspec knows.
         keep_in_memory: whether to copy the data into memory; else the files are mapped.
-        storage_options: of remote file systems, which are not supported.
+        storage_options: options of the file system of an address.
 
     Raises:
         FileNotFoundError: no such folder, or nothing of this kind in it.
     """
-    folder = local_folder(dataset_path, storage_options)
+    folder = fetched(dataset_path, storage_options)
     if not folder.exists():
         msg = f"Directory {folder} not found"
         raise FileNotFoundError(msg)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from _crucible._native import Table
+from _crucible._native import Counter, Table
 from _crucible._settings import settings
 from crucible_datasets.dataset._edit import EditMixin
+from crucible_datasets.dataset._folders import fetched, is_address, local_folder, uploaded
 from crucible_datasets.dataset._home import Home
-from crucible_datasets.errors import UnsupportedError
 from crucible_datasets.features import Feature, Features, LargeList, List, require_storage_embed
 from crucible_datasets.fingerprint import generate_random_fingerprint
 from crucible_datasets.info import DatasetInfo
@@ -41,13 +41,15 @@ class DiskMixin(EditMixin):
         """Writes a folder that `load_from_disk` reads, here and in `datasets`.
 
         Args:
-            dataset_path: the folder; made where it is missing.
+            dataset_path: the folder, made where it is missing; or an address that fsspec knows (`s3://…`, `memory://…`):
+                files are written to a temporary folder of this machine first.
             max_shard_size: bytes of a file at most ("500MB" when absent).
             num_shards: number of files instead.
             num_proc: number of files at the least.
-            storage_options: of remote file systems, which are not supported.
+            storage_options: options of the file system of an address.
 
         Raises:
+            ImportError: an address, and fsspec is not installed.
             ValueError: both `max_shard_size` and `num_shards`.
             IndexError: more files than rows.
             PermissionError: the folder is the one that the dataset is mapped from.
@@ -57,6 +59,10 @@ class DiskMixin(EditMixin):
         if max_shard_size is not None and num_shards is not None:
             msg = "Failed to push_to_hub: please specify either max_shard_size or num_shards, but not both."
             raise ValueError(msg)
+        if is_address(dataset_path):
+            with uploaded(dataset_path, storage_options) as made:
+                self.save_to_disk(made, max_shard_size, num_shards, num_proc)
+            return
         folder = local_folder(dataset_path, storage_options)
         rows = len(self)
         if num_shards is None:
@@ -75,10 +81,13 @@ class DiskMixin(EditMixin):
         folder.mkdir(parents=True, exist_ok=True)
         text = self._features.to_text()
         names = [f"data-{shard:05d}-of-{num_shards:05d}.arrow" for shard in range(num_shards)]
-        with progress(f"Saving the dataset ({num_shards} shards)", rows) as meter:
+        with progress(f"Saving the dataset (0/{num_shards} shards)", rows) as meter:
             for shard, name in enumerate(names):
                 part = self.shard(num_shards, shard) if num_shards > 1 else self
-                _embedded(part._table.with_features(text), self._features).write_stream(folder / name)
+                table = _embedded(part._table.with_features(text), self._features)
+                meter.live = counter = Counter()
+                table.write_stream(folder / name, counter)
+                meter.desc = f"Saving the dataset ({shard + 1}/{num_shards} shards)"
                 meter.reached(meter.done + len(part))
         state["_data_files"] = [{"filename": name} for name in names]
         info = self.info.copy()
@@ -116,15 +125,16 @@ class DiskMixin(EditMixin):
         """The dataset of a folder that `save_to_disk` wrote, here or in `datasets`.
 
         Args:
-            dataset_path: the folder.
+            dataset_path: the folder, or an address that fsspec knows: its files are copied to the cache for the time of
+                this process.
             keep_in_memory: whether to copy the data into memory; else the files are mapped.
-            storage_options: of remote file systems, which are not supported.
+            storage_options: options of the file system of an address.
 
         Raises:
             FileNotFoundError: no such folder, or one of another kind.
             DecodeError: a broken file.
         """
-        folder = local_folder(dataset_path, storage_options)
+        folder = fetched(dataset_path, storage_options)
         if not (folder / STATE).is_file() or not (folder / INFO).is_file():
             hint = (
                 f" It looks like a DatasetDict folder: use DatasetDict.load_from_disk('{folder}')."
@@ -151,19 +161,6 @@ class DiskMixin(EditMixin):
                 kind, columns, bool(state.get("_output_all_columns")), **(state.get("_format_kwargs") or {})
             )
         return made
-
-
-def local_folder(path: str | os.PathLike[str], storage_options: Mapping[str, Any] | None) -> Path:
-    """A folder of this machine.
-
-    Raises:
-        UnsupportedError: an address of another file system.
-    """
-    text = os.fspath(path).removeprefix("file://")
-    if "://" in text or storage_options:
-        msg = f"{text!r} is not a folder of this machine: only those are supported"
-        raise UnsupportedError(msg)
-    return Path(text).expanduser().resolve()
 
 
 def _bytes_of(size: str | int) -> int:

@@ -77,7 +77,7 @@ def run_jobs(jobs: Sequence[Job], what: str, label: str) -> list[Any]:
                     _start(child, method)
                     theirs.close()
                     children.append((child, ours))
-            with progress(label, total) as meter:  # its thread starts after the forks
+            with progress(label, total or None) as meter:  # its thread starts after the forks
                 sent = _collected(children, what, meter)
         finally:
             with _no_interrupt():

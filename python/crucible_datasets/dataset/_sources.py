@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,15 +12,15 @@ from _crucible._native import Table
 from _crucible._optional import require
 from _crucible._settings import settings
 from crucible_datasets.dataset._disk import DiskMixin
+from crucible_datasets.dataset._generated import GeneratorJob, Source, generated, shards
 from crucible_datasets.dataset._home import Home
 from crucible_datasets.dataset._spill import Grower
-from crucible_datasets.dataset._writer import BlockWriter
 from crucible_datasets.errors import DatasetGenerationError
 from crucible_datasets.features import Features
+from crucible_datasets.fingerprint import validate_fingerprint
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.splits import Split
 
-_ROWS = 1000
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
 
 
@@ -58,31 +57,55 @@ class SourcesMixin(DiskMixin):
         Args:
             generator: called with `gen_kwargs`; yields dicts.
             features: types to cast to; inferred when absent.
-            cache_dir: accepted for compatibility: the generator runs each time.
-            keep_in_memory: accepted for compatibility.
+            cache_dir: folder of the rows; `HF_DATASETS_CACHE` when absent. The same function with the same arguments is
+                not run again: its rows are kept there, as results of `map` are.
+            keep_in_memory: whether the rows are copied into memory; else the file is mapped.
             gen_kwargs: keyword arguments for the generator.
-            num_proc: accepted for compatibility: one process runs the generator.
+            num_proc: number of processes: the lists in `gen_kwargs` are divided among them.
             split: name of the split.
-            fingerprint: accepted for compatibility.
+            fingerprint: fingerprint of the dataset; the rows are kept under it, whatever the function is.
             **kwargs: accepted for compatibility.
 
         Raises:
             DatasetGenerationError: the generator failed (its exception is the cause), gave something that is no dict,
                 or nothing.
+            ValueError: `num_proc` below 1.
+            RuntimeError: `num_proc` and lists of several lengths.
         """
-        del cache_dir, keep_in_memory, num_proc, fingerprint, kwargs
-        writer = BlockWriter(Features(), features)
+        del kwargs
+        jobs = [GeneratorJob(generator, part, features) for part in shards(gen_kwargs or {}, num_proc)]
+        if fingerprint is not None:
+            validate_fingerprint(fingerprint)
+        made_by = [generator, dict(gen_kwargs or {}), len(jobs)] if fingerprint is None else fingerprint
+        told = {"generator": made_by, "features": None if features is None else features.to_text()}
+        source = Source.of("from_generator", told, cache_dir)
+        label = f"Generating {split or 'train'} split"
         try:
-            for columns, rows in _blocks(iter(generator(**(gen_kwargs or {}))), features):
-                writer.add(_NOTHING, columns, rows)
+            if source is None:
+                found = generated(jobs, None, label)
+            else:
+                found = source.get(lambda kept: generated(jobs, kept, label))
         except Exception as error:
             msg = "An error occurred while generating the dataset"
             raise DatasetGenerationError(msg) from error
-        finished = writer.finish()
-        if finished is None:
+        if found is None:
             msg = "The generator gave no rows"
             raise DatasetGenerationError(msg)
-        return cls(*finished, split)
+        return cls._kept_rows(found, split, source, keep_in_memory=keep_in_memory)._named(fingerprint)
+
+    @classmethod
+    def _kept_rows(
+        cls, found: tuple[Table, Features], split: str | None, source: Source | None, *, keep_in_memory: bool
+    ) -> Self:
+        """A dataset of rows that are kept, or of those that are not."""
+        table, features = found
+        if keep_in_memory and source is not None:
+            table = Table.from_ipc(table.to_ipc())
+        made = cls(table, features, split)
+        if source is not None:
+            made._home = source.home
+            source.clean()
+        return made
 
     @classmethod
     def from_pandas(
@@ -314,19 +337,3 @@ class SourcesMixin(DiskMixin):
         options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, "num_proc": num_proc, **kwargs}
         options.update(keep_linebreaks=keep_linebreaks, sample_by=sample_by)
         return cls._loaded("text", path_or_paths, split, features, options)
-
-
-_NOTHING = Table.from_columns({})
-
-
-def _blocks(rows: Iterator[Mapping[str, Any]], features: Features | None) -> Iterator[tuple[dict[str, list[Any]], int]]:
-    """Blocks of rows as columns: those of the first row of the block, or of the features."""
-    while block := list(islice(rows, _ROWS)):
-        for row in block:
-            if not isinstance(row, Mapping):
-                msg = f"the generator must yield dicts, got {type(row).__name__}"
-                raise TypeError(msg)
-        if features is not None:
-            yield {name: [row.get(name) for row in block] for name in features}, len(block)
-        else:
-            yield {name: [row[name] for row in block] for name in block[0]}, len(block)

@@ -18,7 +18,7 @@ _folders: dict[tuple[int, Path], Path] = {}
 _locks: dict[tuple[int, Path], StoreLock] = {}
 
 
-def _folder() -> Path:
+def process_folder() -> Path:
     """The folder of this process's files, removed when it ends."""
     root = settings().datasets_cache
     key = (os.getpid(), root)
@@ -74,7 +74,7 @@ class Grower:
 
 
 def _temporary(table: Table) -> GrowingFile:
-    return GrowingFile(_folder() / f"{next(_numbers):06d}.arrow", table)
+    return GrowingFile(process_folder() / f"{next(_numbers):06d}.arrow", table)
 
 
 class Segment:

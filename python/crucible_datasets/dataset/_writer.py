@@ -55,6 +55,11 @@ class BlockWriter:
         self._bare = False
         self._texts: dict[str, tuple[Feature, str]] = {}
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether any rows were added."""
+        return self._rows > 0
+
     def for_file(self, file: KeptFile | None) -> BlockWriter:
         """An empty writer of the same settings for another file."""
         made = copy.copy(self)

@@ -17,6 +17,7 @@ from crucible_datasets.errors import UnsupportedError
 from crucible_datasets.io._frames import frame
 from crucible_datasets.io._output import Output, opened
 from crucible_datasets.io._pieces import checked_num_proc, pieces
+from crucible_datasets.utils import progress
 
 if TYPE_CHECKING:
     from _crucible._native import Table
@@ -62,13 +63,18 @@ def write_csv(
     index = options.pop("index", False)
     native = _native(table.column_names, batch_size, header, index, options)
     written = 0
-    with opened(target, storage_options=storage_options) as out:
+    batches = -(-table.num_rows // batch_size)
+    with (
+        opened(target, storage_options=storage_options) as out,
+        progress("Creating CSV from Arrow format", batches, "ba") as meter,
+    ):
         for start, stop in pieces(table, batch_size) if table.num_rows else [(0, 0)]:
             done = 0
             if native is not None:
                 columns, spec = native
                 try:
                     written += out.write(table.select_columns(columns).csv_rows(start, stop, spec))
+                    meter.reached(-(-stop // batch_size))
                     continue
                 except UnsupportedError as error:
                     done, reason = start, str(error)
@@ -80,6 +86,7 @@ def write_csv(
                     None, header=header if first == 0 else False, index=index, **options
                 )
                 written += out.write(text.encode("utf-8"))
+                meter.reached(-(-(first + part.num_rows) // batch_size))
     return written
 
 

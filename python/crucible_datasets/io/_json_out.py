@@ -11,6 +11,7 @@ from crucible_datasets.features import decoder
 from crucible_datasets.io._frames import frame
 from crucible_datasets.io._output import Output, inferred_compression, is_path, opened
 from crucible_datasets.io._pieces import checked_num_proc, pieces
+from crucible_datasets.utils import progress
 
 if TYPE_CHECKING:
     from _crucible._native import Table
@@ -77,12 +78,17 @@ def write_json(
         packing = inferred_compression(target)
     native = _native(features, batch_size, orient, lines, options)
     written = 0
-    with opened(target, packing, storage_options) as out:
+    batches = -(-table.num_rows // batch_size)
+    with (
+        opened(target, packing, storage_options) as out,
+        progress("Creating json from Arrow format", batches, "ba") as meter,
+    ):
         for start, stop in pieces(table, batch_size) if table.num_rows else [(0, 0)] * (not lines):
             reason = "options of pandas, or values that are JSON"
             if native is not None:
                 try:
                     written += out.write(table.json_rows(start, stop, native))
+                    meter.reached(-(-stop // batch_size))
                     continue
                 except UnsupportedError as error:
                     reason = str(error)
@@ -91,6 +97,7 @@ def write_json(
                 made = frame(part, features, f"to_json ({reason})", json=True)
                 text = made.to_json(None, orient=orient, lines=lines, **options)
                 written += out.write((text if text.endswith("\n") else text + "\n").encode("utf-8"))
+                meter.reached(-(-(first + part.num_rows) // batch_size))
     return written
 
 

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from _crucible._native import Counter
 from _crucible._optional import require
 from crucible_datasets.errors import UnsupportedError
 from crucible_datasets.features import require_storage_embed
 from crucible_datasets.io._output import Output, by_path
+from crucible_datasets.utils import progress
 
 if TYPE_CHECKING:
     from _crucible._native import Table
     from crucible_datasets.features import Features
 
+_LABEL = "Creating parquet from Arrow format"
 _ROW_GROUP = 100 * 10**6
 _CHUNKS = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 _NAMES = {
@@ -98,7 +101,11 @@ def write_parquet(
 
     def write(path: Path) -> None:
         nonlocal written
-        written = table.write_parquet(path, json.dumps(spec))
+        group = spec["row_group_rows"]
+        counter = Counter(group)
+        with progress(_LABEL, -(-table.num_rows // group), "ba") as meter:
+            meter.live = counter
+            written = table.write_parquet(path, json.dumps(spec), counter)
 
     by_path(write, target, storage_options)
     return written
@@ -118,5 +125,15 @@ def _by_pyarrow(
     size = batch_size or max(1, _ROW_GROUP // max(1, table.nbytes // max(1, table.total_rows)))
     options.setdefault("use_content_defined_chunking", True)
     options.setdefault("write_page_index", True)
-    by_path(lambda path: pq.write_table(rows, path, row_group_size=size, **options), target, storage_options)
+
+    def write(path: Path) -> None:
+        with (
+            progress(_LABEL, -(-rows.num_rows // size), "ba") as meter,
+            pq.ParquetWriter(path, rows.schema, **options) as out,
+        ):
+            for start in range(0, rows.num_rows, size):
+                out.write_table(rows.slice(start, size), row_group_size=size)
+                meter.reached(meter.done + 1)
+
+    by_path(write, target, storage_options)
     return int(rows.nbytes)

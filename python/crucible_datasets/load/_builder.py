@@ -10,6 +10,7 @@ from _crucible._native import Table
 from _crucible._settings import settings
 from _crucible.errors import DataError, SchemaError
 from crucible_datasets.dataset import Dataset, DatasetDict
+from crucible_datasets.dataset._folders import is_address, local_folder, uploaded
 from crucible_datasets.dataset._home import Home
 from crucible_datasets.errors import DatasetGenerationError
 from crucible_datasets.features import Features
@@ -165,7 +166,7 @@ class DatasetBuilder:
         download_mode: DownloadMode | str | None = None,
         verification_mode: VerificationMode | str | None = None,
         num_proc: int | None = None,  # noqa: ARG002
-        storage_options: dict[str, Any] | None = None,  # noqa: ARG002
+        storage_options: dict[str, Any] | None = None,
         file_format: str = "arrow",
         max_shard_size: int | str | None = None,
         **_others: Any,
@@ -173,12 +174,13 @@ class DatasetBuilder:
         """Reads all splits; with `output_dir` also writes them there.
 
         Args:
-            output_dir: a folder for `<name>-<split>.arrow` or `.parquet` files and `dataset_info.json`.
+            output_dir: a folder for `<name>-<split>.arrow` or `.parquet` files and `dataset_info.json`, or an address of one
+                that fsspec knows.
             download_config: `force_download` counts.
             download_mode: what is used again; see `load_dataset`.
             verification_mode: whether the splits are checked against the card.
             num_proc: taken for compatibility, without effect.
-            storage_options: the same.
+            storage_options: options of the file system of `output_dir`.
             file_format: "arrow" or "parquet".
             max_shard_size: most bytes of Arrow data in a file ("500MB" or a number), for `output_dir`.
 
@@ -186,14 +188,22 @@ class DatasetBuilder:
             DatasetGenerationError: a file that cannot be read; the cause says where.
             SplitsVerificationError: the splits are not what the card says.
             ValueError: another `file_format`.
+            UnsupportedError: `storage_options` without an address.
         """
+        if storage_options and (output_dir is None or not is_address(output_dir)):
+            local_folder("" if output_dir is None else output_dir, storage_options)
         mode = DownloadMode(download_mode or DownloadMode.REUSE_DATASET_IF_EXISTS)
         self._force = mode is DownloadMode.FORCE_REDOWNLOAD or bool(download_config and download_config.force_download)
         self._store = StorePlace(self._store.cache_dir, mode is not DownloadMode.REUSE_DATASET_IF_EXISTS)
         self._verify(VerificationMode(verification_mode or VerificationMode.BASIC_CHECKS))
         tables = {split: self._table(split, None) for split in self.split_names}
-        if output_dir is not None:
+        if output_dir is None:
+            return
+        if not is_address(output_dir):
             export(tables, self.info, output_dir, file_format, max_shard_size)
+            return
+        with uploaded(output_dir, storage_options) as made:
+            export(tables, self.info, str(made), file_format, max_shard_size)
 
     # ---------------------------------------------------------------------------------------------------- datasets
 

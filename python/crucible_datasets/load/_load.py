@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from crucible_datasets.errors import UnsupportedError
 from crucible_datasets.features import Features
 from crucible_datasets.io import StorePlace
 from crucible_datasets.load._builder import DatasetBuilder
@@ -18,6 +19,7 @@ from crucible_datasets.load._modes import DownloadConfig, DownloadMode, Verifica
 from crucible_datasets.load._module import find_module
 from crucible_datasets.splits import ReadInstruction
 
+_HTTP_CLIENT = {"client_kwargs", "timeout"}
 Splits = str | ReadInstruction | list[Any] | tuple[Any, ...] | Mapping[str, Any] | None
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ def load_dataset_builder(
     download_mode: DownloadMode | str | None = None,
     revision: str | None = None,
     token: str | bool | None = None,
-    storage_options: dict[str, Any] | None = None,  # noqa: ARG001
+    storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> DatasetBuilder:
     """What is known of a dataset, without downloading it: config, files, features, splits.
@@ -47,6 +49,7 @@ def load_dataset_builder(
         msg = f"Empty 'data_files': '{data_files}'. It should be either non-empty or None (default)."
         raise ValueError(msg)
     settings = download_config or DownloadConfig()
+    _check_options(storage_options or settings.storage_options)
     mode = DownloadMode(download_mode or DownloadMode.REUSE_DATASET_IF_EXISTS)
     token = token if token is not None else settings.token
     kept = cache_dir if cache_dir is not None else settings.cache_dir
@@ -120,7 +123,8 @@ def load_dataset(
         token: a token, True for the stored one, False for none.
         streaming: whether to read while iterating instead of loading.
         num_proc: taken for compatibility: threads do the work.
-        storage_options: taken for compatibility, without effect.
+        storage_options: of file systems of fsspec, which no files are read from: an error, but for those of fsspec's HTTP
+            client (`client_kwargs`, `timeout`), which is not asked.
         cache: with `streaming`: whether to keep what is read of files of the hub, so that the next epoch reads it from
             this machine. A number is the limit in bytes for all that streams keep; True takes
             `CRUCIBLE_STREAM_CACHE_LIMIT`, 32 GiB when that is absent.
@@ -142,7 +146,7 @@ def load_dataset(
         DatasetGenerationError: a file that cannot be read; the cause says where.
         DatasetScriptError: the repository is a loading script (a RuntimeError).
         DatasetUnreachableError: the hub cannot be reached (a ConnectionError), and the cache does not have it.
-        NotImplementedError: `streaming` with `num_proc`.
+        NotImplementedError: `streaming` with `num_proc`; `storage_options`.
     """
     if config_kwargs.pop("trust_remote_code", False):
         logger.error("`trust_remote_code` is not supported: no code of a dataset is run.")
@@ -173,3 +177,20 @@ def load_dataset(
     if streaming:
         return builder.as_streaming_dataset(split, cache=cache)
     return builder.as_dataset(split, verification_mode=mode, in_memory=keep_in_memory)
+
+
+def _check_options(storage_options: Mapping[str, Any] | None) -> None:
+    """Options of fsspec's HTTP client change nothing that is read; others would be needed to read it."""
+    if not storage_options:
+        return
+    if set(storage_options) <= _HTTP_CLIENT:
+        logger.warning(
+            "storage_options=%s have no effect: files of the web and the hub are not read by fsspec.",
+            sorted(storage_options),
+        )
+        return
+    msg = (
+        f"storage_options={sorted(storage_options)} are options of fsspec, and data files are not read by it: files of this "
+        "machine, of the hub (hf://) and of the web are. Download other files first, e.g. with fsspec.filesystem(...).get."
+    )
+    raise UnsupportedError(msg)

@@ -58,9 +58,11 @@ class Meter:
     Attributes:
         done: what is done for certain.
         live: a list that grows by one with each further row.
+        desc: label of the bar, if it changes.
     """
 
     def __init__(self) -> None:
+        self.desc: str | None = None
         self.done = 0
         self.live: Sized = ()
 
@@ -122,6 +124,8 @@ class _Drawn:
             if make is None:
                 return  # not installed
             self._bar = Bar(make, self._began, **self._look)
+        if self._meter.desc is not None:
+            self._bar.describe(self._meter.desc)
         done = self._meter.count()
         self._bar.show(done, self._total if self._total is not None else max(done, 1))
 

@@ -54,6 +54,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data::row_calls::Count>()?;
     module.add_class::<data::row_calls::RowCalls>()?;
     module.add_class::<data::lock::StoreLock>()?;
+    module.add_class::<data::counter::Counter>()?;
     module.add_class::<data::spill::GrowingFile>()?;
     module.add_class::<data::stream::ParquetFile>()?;
     module.add_class::<data::ahead::RowGroupAhead>()?;

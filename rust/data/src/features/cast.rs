@@ -28,6 +28,19 @@ pub(super) fn misfit(message: impl Into<String>) -> DataError {
 /// # Errors
 /// `Schema` for a column that `target` lacks (both lists are named) or a value that does not fit its new type.
 pub fn cast_batch(batch: &RecordBatch, target: &Schema) -> Result<RecordBatch, DataError> {
+    cast_batch_within(batch, target, &Limits::default())
+}
+
+/// The same; dictionaries and views may be written out to as many bytes as the limits say.
+///
+/// # Errors
+/// The same, and `Limit`.
+pub fn cast_batch_within(
+    batch: &RecordBatch,
+    target: &Schema,
+    limits: &Limits,
+) -> Result<RecordBatch, DataError> {
+    let room = Room::new(limits.max_unpacked_bytes);
     let schema = batch.schema();
     if let Some(extra) = schema.fields().iter().find(|f| target.index_of(f.name()).is_err()) {
         let names = |s: &Schema| s.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
@@ -46,6 +59,9 @@ pub fn cast_batch(batch: &RecordBatch, target: &Schema) -> Result<RecordBatch, D
             None => new_null_array(field.data_type(), batch.num_rows()),
             Some(array) => {
                 let feature = said.get(field.name()).and_then(|f| from_json::normalise(f).ok());
+                if array.data_type() != field.data_type() {
+                    take(&room, array).map_err(|e| e.with_column(field.name()))?;
+                }
                 cast_feature(array, field.data_type(), feature.as_ref())
                     .map_err(|e| e.with_column(field.name()))?
             }
@@ -54,6 +70,20 @@ pub fn cast_batch(batch: &RecordBatch, target: &Schema) -> Result<RecordBatch, D
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::new(target.clone()), columns, &options)?)
+}
+
+/// Takes the bytes that dictionaries and views inside an array stand for.
+fn take(room: &Room, array: &ArrayRef) -> Result<(), DataError> {
+    match array.data_type() {
+        DataType::Dictionary(..) | DataType::Utf8View | DataType::BinaryView => {
+            room.take(array, &DataType::LargeBinary)
+        }
+        DataType::Struct(_) => array.as_struct().columns().iter().try_for_each(|field| take(room, field)),
+        DataType::List(_) => take(room, array.as_list::<i32>().values()),
+        DataType::LargeList(_) => take(room, array.as_list::<i64>().values()),
+        DataType::FixedSizeList(..) => take(room, array.as_fixed_size_list().values()),
+        _ => Ok(()),
+    }
 }
 
 /// One array cast to a type.
@@ -75,7 +105,7 @@ fn cast_feature(array: &ArrayRef, target: &DataType, feature: Option<&Value>) ->
         return Ok(new_null_array(target, array.len()));
     }
     if let DataType::Dictionary(_, value) = source {
-        Room::new(Limits::default().max_unpacked_bytes).take(array, value)?;
+        Room::new(u64::MAX).take(array, value)?; // what offsets reach and memory has
         let plain = cast_with_options(array, value, &CastOptions::default())?;
         return cast_feature(&plain, target, feature);
     }

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::cast::{misfit, texts};
 use crate::error::DataError;
 use crate::expand::Room;
-use crate::limits::Limits;
 
 /// One array without parts cast to another such type.
 ///
@@ -82,7 +81,7 @@ fn raw(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, DataError> {
         return Ok(array.clone());
     }
     if matches!(array.data_type(), DataType::Utf8View | DataType::BinaryView) {
-        Room::new(Limits::default().max_unpacked_bytes).take(array, target)?;
+        Room::new(u64::MAX).take(array, target)?; // what offsets reach and memory has
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(array, target, &options)

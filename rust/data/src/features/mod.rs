@@ -17,7 +17,7 @@ mod extension;
 mod from_json;
 mod to_json;
 
-pub use cast::{cast_array, cast_batch};
+pub use cast::{cast_array, cast_batch, cast_batch_within};
 pub use extension::extended;
 pub use from_json::{arrow_type, schema_from_features};
 pub use to_json::feature_of;

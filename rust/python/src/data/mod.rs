@@ -1,6 +1,7 @@
 //! Python classes of the data side.
 
 pub(crate) mod ahead;
+pub(crate) mod counter;
 pub(crate) mod filtered;
 mod identity;
 pub(crate) mod image;

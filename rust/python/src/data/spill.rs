@@ -7,6 +7,7 @@ use crucible_data::ipc_stream;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::counter::Counter;
 use super::table::Table;
 use crate::door;
 
@@ -59,12 +60,21 @@ fn finished(path: &std::path::Path) -> crucible_data::DataError {
 
 #[pymethods]
 impl Table {
-    /// Writes the rows as an Arrow IPC stream; the file appears under its name only when complete.
+    /// Writes the rows as an Arrow IPC stream; the file appears under its name only when complete. `counter`
+    /// counts the rows meanwhile.
+    #[pyo3(signature = (path, counter=None))]
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
-    fn write_stream(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    fn write_stream(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        counter: Option<Bound<'_, Counter>>,
+    ) -> PyResult<()> {
         let view = &self.view;
+        let counter = counter.as_ref().map(Bound::get);
         door::run(py, |cancel| {
-            ipc_stream::write_stream(&path, &view.table().schema(), view.iter_batches(), cancel)
+            let batches = Counter::counting(counter, view.iter_batches());
+            ipc_stream::write_stream(&path, &view.table().schema(), batches, cancel)
         })
     }
 

@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use crucible_data::View;
+use crucible_data::features::cast_batch_within;
 use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList};
@@ -13,6 +14,7 @@ use super::{indices, numeric};
 use crate::buffer::Buffer;
 use crate::door;
 use crate::errors::{Error, data};
+use crate::limits::limits;
 use crate::objects::to_py::BatchMaker;
 
 /// Immutable columns and the order of their rows.
@@ -155,19 +157,29 @@ impl Table {
         if table.schema_ref().as_ref() == &target {
             return Ok(self.reordered(view.clone()));
         }
+        let most = limits(py)?;
         let cast = || {
-            let batches = table
-                .batches()?
-                .iter()
-                .map(|b| crucible_data::features::cast_batch(b, &target))
-                .collect::<Result<Vec<_>, _>>()?;
-            let table = crucible_data::Table::try_new(Arc::new(target.clone()), batches)?;
-            Ok::<_, Error>(Self::from_view(view.over(Arc::new(table))))
+            let made = |batches, view: Option<&View>| {
+                let table = Arc::new(crucible_data::Table::try_new(Arc::new(target.clone()), batches)?);
+                Ok::<_, Error>(Self::from_view(
+                    view.map_or_else(|| View::new(table.clone()), |v| v.over(table.clone())),
+                ))
+            };
+            let one = |batch: &RecordBatch| cast_batch_within(batch, &target, &most);
+            // Types as they are cost nothing, so that the order can stay; so it does where rows come several times.
+            let is_long = view.num_rows() > table.num_rows();
+            if view.is_whole() || !view.is_range() && (is_long || has_types_of(table.schema_ref(), &target)) {
+                let all = table.batches()?.iter().map(one).collect::<Result<Vec<_>, _>>();
+                match all {
+                    Err(error) if view.is_whole() => return Err(error.into()),
+                    Err(_) => {} // perhaps in a row that is not shown
+                    Ok(batches) => return made(batches, Some(view)),
+                }
+            }
+            made(view.iter_batches().map(|batch| one(&batch?)).collect::<Result<Vec<_>, _>>()?, None)
         };
-        if table.num_batches() == 1
-            && !table.is_waiting(0)
-            && super::table_make::is_stored_as(table.schema_ref(), &target)
-        {
+        let is_plain = super::table_make::is_stored_as(table.schema_ref(), &target);
+        if is_plain && table.num_batches() == 1 && !table.is_waiting(0) {
             return Ok(cast()?); // nothing to do that is worth another thread
         }
         door::run(py, |_| cast())
@@ -312,6 +324,16 @@ impl Table {
     fn __repr__(&self) -> String {
         format!("Table(num_rows={}, columns={:?})", self.view.num_rows(), self.column_names())
     }
+}
+
+/// Whether the columns are those of a schema already, but for what is said about them.
+fn has_types_of(schema: &Schema, target: &Schema) -> bool {
+    schema.fields().len() == target.fields().len()
+        && schema
+            .fields()
+            .iter()
+            .zip(target.fields())
+            .all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type())
 }
 
 impl Table {

@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::counter::Counter;
 use super::table::Table;
 use crate::door;
 use crate::errors::data;
@@ -32,14 +33,22 @@ impl Table {
 #[pymethods]
 impl Table {
     /// Writes the rows as Parquet; the file appears under its name only when complete. `options` is JSON. Returns the bytes
-    /// of the rows as Arrow data.
-    #[pyo3(signature = (path, options="{}"))]
+    /// of the rows as Arrow data; `counter` counts them meanwhile.
+    #[pyo3(signature = (path, options="{}", counter=None))]
     #[expect(clippy::needless_pass_by_value, reason = "extracted from Python")]
-    fn write_parquet(&self, py: Python<'_>, path: PathBuf, options: &str) -> PyResult<usize> {
+    fn write_parquet(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        options: &str,
+        counter: Option<Bound<'_, Counter>>,
+    ) -> PyResult<usize> {
         let options: ParquetOptions = parsed(options)?;
         let view = &self.view;
+        let counter = counter.as_ref().map(Bound::get);
         door::run(py, |cancel| {
-            parquet::write_file(&path, &view.table().schema(), view.iter_batches(), &options, cancel)
+            let batches = Counter::counting(counter, view.iter_batches());
+            parquet::write_file(&path, &view.table().schema(), batches, &options, cancel)
         })
     }
 
