@@ -94,6 +94,8 @@ class Server:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
         self.url = self._read()
+        self._cpu = self.spent = 0.0
+        """Its processor seconds: all, and those between the last two calls of `traffic`."""
 
     def _read(self) -> str:
         assert self._process.stdout is not None
@@ -108,7 +110,8 @@ class Server:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        requests, sent = json.loads(self._read())
+        requests, sent, cpu = json.loads(self._read())
+        self.spent, self._cpu = cpu - self._cpu, cpu
         return int(requests), int(sent)
 
 

@@ -42,6 +42,7 @@ class Streamed:
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
+    server: list[float] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
 
@@ -111,6 +112,7 @@ def measure(result: Streamed, server: Server, environment: dict[str, str]) -> No
     result.rows = int(figures["rows"])
     for name in ("seconds", "cpu", "rss_mb"):
         getattr(result, name).append(figures[name])
+    result.server.append(server.spent)
     result.requests.append(requests)
     result.asked.append(asked)
 
@@ -138,19 +140,20 @@ def run_streaming_suite(rounds: int, rows: int, only: str = "") -> list[Streamed
 
 def show(results: list[Streamed]) -> None:
     """One task's table. ratio = the contestant's time / ours."""
-    print(f"\nstreaming: {results[0].task}, {results[0].line}")
+    print(f"\nstreaming: {results[0].task}, {results[0].line}")  # "hub" is the processor time of the serving process
     print(
-        f"{'contestant':<14}{'median':>12}{'spread':>8}{'rows/s':>11}{'MB/s':>8}{'cpu':>9}{'rss':>9}"
+        f"{'contestant':<14}{'median':>12}{'spread':>8}{'rows/s':>11}{'MB/s':>8}{'cpu':>9}{'hub':>9}{'rss':>9}"
         f"{'requests':>10}{'asked':>11}{'/needed':>9}{'ratio':>8}"
     )
     for r in results:
         spread = (max(r.seconds) - min(r.seconds)) / r.median
-        cpu, rss, requests, asked = (statistics.median(v) for v in (r.cpu, r.rss_mb, r.requests, r.asked))
+        measured = (r.cpu, r.server, r.rss_mb, r.requests, r.asked)
+        cpu, hub, rss, requests, asked = (statistics.median(values) for values in measured)
         share = f"{asked / r.needed:9.3f}" if asked and r.needed else f"{'':>9}"
         speed = f"{r.needed / r.median / 1e6:8.0f}" if r.needed else f"{'':>8}"
         ratio = "" if r is results[0] else f"{r.median / results[0].median:7.2f}x"
         print(
             f"{r.contestant:<14}{r.median * 1000:>9.1f} ms{spread:>8.0%}{r.rows / r.median:>11.0f}{speed}"
-            f"{cpu:>7.2f} s{rss:>6.0f} MB{requests:>10.0f}{asked / 1e6:>8.2f} MB{share}{ratio:>8}"
+            f"{cpu:>7.2f} s{hub:>7.2f} s{rss:>6.0f} MB{requests:>10.0f}{asked / 1e6:>8.2f} MB{share}{ratio:>8}"
         )
     sys.stdout.flush()
