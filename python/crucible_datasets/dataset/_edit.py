@@ -120,7 +120,8 @@ class EditMixin(ArrangeMixin):
         if isinstance(self._features[column], List | LargeList | dict | Image):
             msg = f"unique: the column {column!r} holds lists or structs, which cannot be compared"
             raise UnsupportedError(msg)
-        return _distinct(self._table.column(column, 0, len(self)))
+        texts = self._table.distinct(column)
+        return _distinct(self._table.column(column, 0, len(self))) if texts is None else texts
 
     def class_encode_column(self, column: str, include_nulls: bool = False) -> Self:
         """The same with a column of values as class labels: the names are the sorted texts of the values.

@@ -60,6 +60,8 @@ class OrderMixin(RowsMixin):
                 msg = f"Index {bad} out of range for dataset of size {size}."
                 raise IndexError(msg)
             return self._with(self._view(rows))._named(new_fingerprint)
+        if isinstance(rows, range):
+            rows = np.arange(rows.start, rows.stop, rows.step, dtype=np.int64)
         numbers = np.asarray(rows, dtype=np.int64) if len(rows) > 0 else np.empty(0, dtype=np.int64)
         if len(numbers) and not (-size <= numbers.min() and numbers.max() < size):
             bad = int(numbers.max() if numbers.max() >= size else numbers.min())

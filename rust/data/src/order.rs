@@ -15,7 +15,7 @@ pub enum RowOrder {
         len: usize,
     },
     /// Any rows, in any order, also several times.
-    Indices(Arc<[u64]>),
+    Indices(Arc<Vec<u64>>),
 }
 
 impl RowOrder {
@@ -56,7 +56,7 @@ impl RowOrder {
             start.checked_add(len).filter(|&e| e <= self.len()).ok_or_else(|| self.outside(start + len))?;
         Ok(match self {
             Self::Range { start: first, .. } => Self::Range { start: first + start, len },
-            Self::Indices(rows) => Self::Indices(rows.get(start..end).unwrap_or_default().into()),
+            Self::Indices(rows) => Self::Indices(Arc::new(rows.get(start..end).unwrap_or_default().to_vec())),
         })
     }
 
@@ -73,12 +73,30 @@ impl RowOrder {
             (_, None) => Ok(Self::Range { start: 0, len: 0 }),
             (_, Some(&first)) if neighbours => self.select_range(first as usize, positions.len()),
             (Self::Range { start, .. }, _) => {
-                Ok(Self::Indices(positions.iter().map(|p| p + *start as u64).collect()))
+                Ok(Self::Indices(Arc::new(positions.iter().map(|p| p + *start as u64).collect())))
             }
             (Self::Indices(rows), _) => {
-                Ok(Self::Indices(positions.iter().filter_map(|&p| rows.get(p as usize).copied()).collect()))
+                let picked = positions.iter().filter_map(|&p| rows.get(p as usize).copied());
+                Ok(Self::Indices(Arc::new(picked.collect())))
             }
         }
+    }
+
+    /// The same for numbers that can be kept: they are not copied where the order is all rows of a table.
+    ///
+    /// # Errors
+    /// `OutOfBounds` for a position past the end.
+    pub fn select_owned(&self, positions: Arc<Vec<u64>>) -> Result<Self, DataError> {
+        let whole = matches!(self, Self::Range { start: 0, .. });
+        let ascends = matches!(positions.get(..2), Some([a, b]) if a.checked_add(1) == Some(*b));
+        if !whole || ascends || positions.len() < 2 {
+            return self.select_indices(&positions);
+        }
+        let last = positions.iter().copied().fold(0, u64::max);
+        if last >= self.len() as u64 {
+            return Err(self.outside(last as usize));
+        }
+        Ok(Self::Indices(positions))
     }
 
     fn outside(&self, position: usize) -> DataError {
@@ -101,6 +119,9 @@ mod tests {
             let order = RowOrder::all(rows + 5).select_range(5, rows).unwrap();
             let mut expected: Vec<usize> = positions.iter().map(|&p| p as usize + 5).collect();
             let mut got = order.select_indices(&positions).unwrap();
+            prop_assert_eq!(&got, &order.select_owned(Arc::new(positions.clone())).unwrap());
+            let all = RowOrder::all(rows);
+            prop_assert_eq!(all.select_indices(&positions).unwrap(), all.select_owned(Arc::new(positions.clone())).unwrap());
             let reverse: Vec<u64> = (0..expected.len() as u64).rev().collect();
             got = got.select_indices(&reverse).unwrap();
             expected.reverse();
@@ -116,6 +137,7 @@ mod tests {
         let order = RowOrder::all(10).select_indices(&[3, 4, 5]).unwrap();
         assert_eq!(order, RowOrder::Range { start: 3, len: 3 });
         assert!(order.select_indices(&[3]).is_err());
+        assert!(RowOrder::all(3).select_owned(Arc::new(vec![2, 0, 3])).is_err());
         assert!(order.select_range(2, 2).is_err());
     }
 }

@@ -82,6 +82,14 @@ impl View {
         Ok(Self { table: self.table.clone(), order: self.order.select_indices(positions)? })
     }
 
+    /// The same for numbers that can be kept.
+    ///
+    /// # Errors
+    /// `OutOfBounds`.
+    pub fn select_owned(&self, positions: Arc<Vec<u64>>) -> Result<Self, DataError> {
+        Ok(Self { table: self.table.clone(), order: self.order.select_owned(positions)? })
+    }
+
     /// The batch that holds the row at a position, and the row in it.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 pub(crate) mod ahead;
 pub(crate) mod counter;
+mod distinct;
 pub(crate) mod filtered;
 mod identity;
 pub(crate) mod image;

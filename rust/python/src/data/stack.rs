@@ -47,7 +47,10 @@ impl Table {
     /// Each group of neighbouring rows as one row of lists; `ends` says where each group ends.
     fn grouped(&self, py: Python<'_>, ends: &Bound<'_, PyAny>) -> PyResult<Self> {
         let view = &self.view;
-        let ends = super::indices::parse(py, ends, view.num_rows().saturating_add(1))?;
+        let ends = super::indices::parse(py, ends)?;
+        if let Some(error) = super::indices::too_large(&ends, view.num_rows().saturating_add(1)) {
+            return Err(error);
+        }
         door::run(py, |_| crucible_data::stack::grouped(view, &ends)).map(Self::new)
     }
 }

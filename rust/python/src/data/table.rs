@@ -208,10 +208,12 @@ impl Table {
 
     /// The rows of `indices` (int64 or uint64 array, or an iterable of ints), in that order.
     fn select(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let indices = indices::parse(py, indices, self.view.num_rows())?;
+        let indices = Arc::new(indices::parse(py, indices)?);
         let view = &self.view;
-        let selected = door::run(py, |_| view.select_indices(&indices))?;
-        Ok(self.reordered(selected))
+        match door::run(py, |_| view.select_owned(indices.clone())) {
+            Ok(selected) => Ok(self.reordered(selected)),
+            Err(error) => Err(indices::too_large(&indices, view.num_rows()).unwrap_or(error)),
+        }
     }
 
     /// One row as a dict.
@@ -353,6 +355,10 @@ impl Table {
         start: usize,
         stop: usize,
     ) -> PyResult<Bound<'py, PyList>> {
+        if start < stop && self.view.is_one_slice(start, stop - start) {
+            let (maker, row) = self.place(py, start)?;
+            return maker.values(py, column, row, row + stop - start);
+        }
         let values = (start..stop)
             .map(|i| {
                 let (maker, row) = self.place(py, i)?;

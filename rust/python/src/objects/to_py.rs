@@ -116,6 +116,20 @@ impl BatchMaker {
         }
     }
 
+    /// The values of one column in neighbouring rows.
+    pub(crate) fn values<'py>(
+        &self,
+        py: Python<'py>,
+        column: usize,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        match self.columns.get(column) {
+            Some((_, getter)) => getter.list(py, start, stop),
+            None => Err(Error::Internal(format!("column {column} is not in the batch")).into()),
+        }
+    }
+
     /// The value of one column in one row, if it is a number of a common width.
     #[inline]
     pub(crate) fn number<'py>(
@@ -274,7 +288,7 @@ impl Getter {
                 let bounds = (offsets.get(index).copied(), offsets.get(index + 1).copied());
                 match bounds {
                     (Some(a), Some(b)) if valid(nulls.as_ref(), index) => {
-                        child.list(py, a as usize, b as usize)
+                        child.list(py, a as usize, b as usize).map(Bound::into_any)
                     }
                     _ => none(py),
                 }
@@ -283,14 +297,14 @@ impl Getter {
                 let bounds = (offsets.get(index).copied(), offsets.get(index + 1).copied());
                 match bounds {
                     (Some(a), Some(b)) if valid(nulls.as_ref(), index) => {
-                        child.list(py, a as usize, b as usize)
+                        child.list(py, a as usize, b as usize).map(Bound::into_any)
                     }
                     _ => none(py),
                 }
             }
             Self::FixedList { size, nulls, child } => {
                 if valid(nulls.as_ref(), index) {
-                    child.list(py, index * size, (index + 1) * size)
+                    child.list(py, index * size, (index + 1) * size).map(Bound::into_any)
                 } else {
                     none(py)
                 }
@@ -332,10 +346,28 @@ impl Getter {
         }
     }
 
-    /// Values `start..stop` as a list.
-    pub(crate) fn list<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> Value<'py> {
-        let values = (start..stop).map(|i| self.get(py, i)).collect::<PyResult<Vec<_>>>()?;
-        Ok(PyList::new(py, values)?.into_any())
+    /// Values `start..stop` as a list. The type is looked at once where the values are many and simple.
+    pub(crate) fn list<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: usize,
+    ) -> PyResult<Bound<'py, PyList>> {
+        macro_rules! each {
+            ($a:expr, $make:expr) => {
+                PyList::new(py, (start..stop).map(|i| $a.is_valid(i).then(|| $make($a.value(i)))))
+            };
+        }
+        match self {
+            Self::I64(a) => each!(a, |v| PyInt::new(py, v)),
+            Self::I32(a) => each!(a, |v| PyInt::new(py, v)),
+            Self::F64(a) => each!(a, |v| PyFloat::new(py, v)),
+            Self::F32(a) => each!(a, |v| PyFloat::new(py, f64::from(v))),
+            Self::Bool(a) => each!(a, |v| PyBool::new(py, v).to_owned()),
+            Self::Utf8(a) => each!(a, |v| PyString::new(py, v)),
+            Self::LargeUtf8(a) => each!(a, |v| PyString::new(py, v)),
+            _ => PyList::new(py, (start..stop).map(|i| self.get(py, i)).collect::<PyResult<Vec<_>>>()?),
+        }
     }
 }
 
