@@ -229,7 +229,7 @@ def test_from_sql(base: sqlite3.Connection, tmp_path: Path, sql: Any, options: d
     expected = theirs_or_error(lambda: theirs.Dataset.from_sql(sql, base, cache_dir=str(tmp_path / "c"), **options))
     if isinstance(expected, Exception):
         error = theirs_or_error(lambda: ours.Dataset.from_sql(sql, base, **options))
-        assert isinstance(error, Exception), f"datasets raised {expected!r}"
+        assert isinstance(error, Exception), f"datasets raised {expected!r} from {expected.__cause__!r}"
         assert not isinstance(error, AttributeError)
         return
     assert_same(ours.Dataset.from_sql(sql, base, **options), expected)
