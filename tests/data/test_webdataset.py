@@ -328,6 +328,11 @@ def test_arrays_that_announce_more_than_there_is(tmp_path: Path) -> None:
     """A shape of terabytes in a hundred bytes, and a kilobyte of zip archive that unpacks to gigabytes."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**20, 2**20)})
+    with pytest.warns(UserWarning, match="format 3"):  # names that are not Latin-1 need it
+        third = npy(np.zeros(2, [("\u4e2d", "<f8")])).replace(b"(2,)", b"(9,)")
+    within = io.BytesIO()
+    with zipfile.ZipFile(within, "w") as archive:
+        archive.writestr("a.npy", header.getvalue() + b"xx")
     absurd = io.BytesIO()
     with zipfile.ZipFile(absurd, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.npy", npy(np.zeros(9, "i8")))
@@ -336,6 +341,8 @@ def test_arrays_that_announce_more_than_there_is(tmp_path: Path) -> None:
     lie[entry + 24 : entry + 28] = (2**32 - 2).to_bytes(4, "little")
     for field, value, words in (
         ("npy", header.getvalue() + b"xx", "2 are there"),
+        ("npy", third, "takes 72 bytes and 16 are there"),
+        ("npz", within.getvalue(), "2 are there"),
         ("npz", bytes(lie), "4294967294 bytes"),
     ):
         path = tmp_path / f"{field}.tar"
