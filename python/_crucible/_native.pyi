@@ -19,6 +19,7 @@ __all__ = [
     "RemoteStream",
     "RowCalls",
     "RowGroupAhead",
+    "RowNumbers",
     "SampleReader",
     "Source",
     "StoreLock",
@@ -37,9 +38,10 @@ __all__ = [
     "extract_archive",
     "features_from_arrow_schema",
     "get_limits",
+    "hash_files",
     "merge_rows",
     "network_state",
-    "hash_files",
+    "permutation",
     "probe_image",
     "resolve_token",
     "set_limits",
@@ -428,6 +430,13 @@ class StoreLock:
 class Counter:
     def __new__(cls, batch_size: int = 1) -> Counter: ...
     def __len__(self) -> int: ...
+
+@final
+class RowNumbers:
+    def __len__(self) -> int: ...
+    def buffer(self) -> Buffer: ...
+
+def permutation(capsule: Any, rows: int) -> RowNumbers: ...
 
 @final
 class GrowingFile:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from crucible_datasets.dataset._index_files import IndexFile, state_of
+from crucible_datasets.dataset._permutation import as_array, permutation
 from crucible_datasets.dataset._rows import RowsMixin
 from crucible_datasets.features import Features
 
@@ -85,7 +86,7 @@ class OrderMixin(RowsMixin):
 
     def _ordered(self, numbers: Any, file: IndexFile | None, fingerprint: str | None) -> Self:
         """The rows of checked numbers, which go to a file if there is one for them."""
-        written = file is not None and file.write(self._table, np.asarray(numbers))
+        written = file is not None and file.write(self._table, as_array(numbers))
         made = self._with(self._table.select(numbers))
         return (
             made._named(fingerprint, str(file.kept.path)) if file is not None and written else made._named(fingerprint)
@@ -137,7 +138,7 @@ class OrderMixin(RowsMixin):
             generator = np.random.default_rng(seed)
         else:
             drawn = state_of(generator) if indices_cache_file_name is not None else None
-            order = generator.permutation(len(self))  # also where a file is used: the caller's generator goes on
+            order = permutation(generator, len(self))  # also where a file is used: the caller's generator goes on
         file = self._index_file(
             indices_cache_file_name,
             "shuffle",
@@ -149,7 +150,7 @@ class OrderMixin(RowsMixin):
         found = self._ordered_before(file, new_fingerprint)
         if found is not None:
             return found
-        return self._ordered(generator.permutation(len(self)) if order is None else order, file, new_fingerprint)
+        return self._ordered(permutation(generator, len(self)) if order is None else order, file, new_fingerprint)
 
     def take(self, n: int) -> Self:
         """The first `n` rows, or all if there are fewer."""

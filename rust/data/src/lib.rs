@@ -7,6 +7,7 @@
 //! | [`features`] | the Hub's features and Arrow schemas, both ways, and casts |
 //! | [`decode`], [`encode`] | files to record batches and back |
 //! | [`table`], [`order`], [`view`] | batches, an order of rows, and both together |
+//! | [`permutation`] | the random orders of numpy |
 //! | [`store`] | Arrow IPC: memory-mapped files and bytes |
 //! | [`identity`] | what the rows are, as a digest |
 //! | [`reference`] | rows by the files that they are mapped from |
@@ -33,6 +34,7 @@ mod ipc_check;
 pub mod ipc_stream;
 pub mod limits;
 pub mod order;
+pub mod permutation;
 pub mod reference;
 pub mod sort;
 pub mod source;

@@ -54,6 +54,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data::row_calls::Count>()?;
     module.add_class::<data::row_calls::RowCalls>()?;
     module.add_class::<data::lock::StoreLock>()?;
+    module.add_class::<data::permutation::RowNumbers>()?;
     module.add_class::<data::counter::Counter>()?;
     module.add_class::<data::spill::GrowingFile>()?;
     module.add_class::<data::stream::ParquetFile>()?;
@@ -69,6 +70,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(limits::get_limits, module)?)?;
     module.add_function(wrap_pyfunction!(limits::set_limits, module)?)?;
     module.add_function(wrap_pyfunction!(data::merge::merge_rows, module)?)?;
+    module.add_function(wrap_pyfunction!(data::permutation::permutation, module)?)?;
     module.add_function(wrap_pyfunction!(data::row_calls::true_numbers, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::probe, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode, module)?)?;

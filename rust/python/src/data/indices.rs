@@ -1,10 +1,24 @@
 //! Row numbers from Python: numpy arrays by the buffer protocol, anything else by iteration.
 
+use std::sync::Arc;
+
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 
-/// Row numbers from an int64 or uint64 buffer or an iterable of ints, copied once: ten million are 80 MB.
+use super::permutation::RowNumbers;
+
+/// Row numbers that can be kept: those of a `RowNumbers` as they are, others copied once (ten million are 80 MB).
+///
+/// Raises `IndexError` for a number that is negative.
+pub(crate) fn shared(py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Arc<Vec<u64>>> {
+    match indices.cast::<RowNumbers>() {
+        Ok(numbers) => Ok(numbers.get().rows.clone()),
+        Err(_) => Ok(Arc::new(parse(py, indices)?)),
+    }
+}
+
+/// Row numbers from an int64 or uint64 buffer or an iterable of ints, copied once.
 ///
 /// Raises `IndexError` for a number that is negative.
 pub(crate) fn parse(py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {

@@ -206,9 +206,9 @@ impl Table {
         Ok(self.reordered(self.view.select_range(start, stop - start).map_err(data)?))
     }
 
-    /// The rows of `indices` (int64 or uint64 array, or an iterable of ints), in that order.
+    /// The rows of `indices` (`RowNumbers`, int64 or uint64 array, or an iterable of ints), in that order.
     fn select(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let indices = Arc::new(indices::parse(py, indices)?);
+        let indices = indices::shared(py, indices)?;
         let view = &self.view;
         match door::run(py, |_| view.select_owned(indices.clone())) {
             Ok(selected) => Ok(self.reordered(selected)),
