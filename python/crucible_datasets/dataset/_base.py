@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.features import Features, decoder
 from crucible_datasets.fingerprint import fingerprint_of, validate_fingerprint
-from crucible_datasets.formatting import ARRAYS, Format
+from crucible_datasets.formatting import ARRAYS, Format, Slices
 from crucible_datasets.info import DatasetInfo, InfoMixin
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Base(InfoMixin):
         self._split = split
         self._format = Format()
         self._decoders: dict[str, Any] | None = None
+        self._sliced: Slices | None = None
 
     def _with(self, table: Table, features: Features | None = None) -> Self:
         """The same dataset over another view; features are kept unless given."""
@@ -91,7 +92,7 @@ class Base(InfoMixin):
         return self._decoders
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_decoders": None, "_identity": None}
+        return {**self.__dict__, "_decoders": None, "_identity": None, "_sliced": None}
 
     def __len__(self) -> int:
         return self._table.num_rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.dataset._base import Base
 from crucible_datasets.features import decoder
-from crucible_datasets.formatting import TABLES, make_format, to_table_format
+from crucible_datasets.formatting import TABLES, Slices, make_format, to_table_format
 from crucible_datasets.formatting._arrays import NumpyArrays
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class FormatMixin(Base):
         return value if decode is None else decode(value)
 
     def _format_row(self, index: int) -> Any:
+        if self._format.type in TABLES and not self._hidden():
+            return self._table_row(index)
         table = self._table.slice(index, index + 1)
         if self._format.type in TABLES:
             return self._format_batch(table)
@@ -110,6 +112,26 @@ class FormatMixin(Base):
         """All rows of a column as a fresh array, in an array format."""
         arrays: Any = self._format.arrays
         return arrays.fresh(table, name, self._features[name])
+
+    def _table_row(self, index: int) -> Any:
+        """A row in a table format, as a slice of its record batch, whatever the order of the rows."""
+        return self._kept_slices().row(index if self._table.is_range else self._table.row_number(index))
+
+    def _kept_slices(self) -> Slices:
+        """Slices of the table in the present format; of all its rows, where they are not in order here."""
+        slices = self._sliced
+        if slices is None or slices.shows != self._format:
+            slices = self._sliced = self._slices(self._table if self._table.is_range else self._table.whole())
+        return slices
+
+    def _slices(self, table: Table, *, onward: bool = False) -> Slices:
+        return Slices(self._projected(table), self._format, self._decoding(), onward=onward)
+
+    def _rows_as_table(self, rows: range) -> Any:
+        """Neighbours in a table format."""
+        if self._table.is_range and not self._hidden():
+            return self._kept_slices().rows(rows.start, rows.stop)
+        return self._format_batch(self._table.slice(rows.start, rows.stop))
 
     def _as_table(self, table: Table) -> Any:
         return to_table_format(table, self._format.type, self._decoding())

@@ -91,7 +91,11 @@ class RowsMixin(FormatMixin):
                 raise KeyError(msg)
             return self._whole_column(key) if tables else Column(self, key)
         rows = self._rows_of(key)
-        return self._format_row(rows) if isinstance(rows, int) else self._format_batch(self._view(rows))
+        if isinstance(rows, int):
+            return self._format_row(rows)
+        if self._format.type in TABLES and isinstance(rows, range) and rows.step == 1 and rows:
+            return self._rows_as_table(rows)
+        return self._format_batch(self._view(rows))
 
     def __getitems__(self, keys: list[int]) -> list[dict[str, Any]]:
         """Rows as a list of dicts, read as one batch (torch's fetcher calls this)."""
@@ -114,6 +118,9 @@ class RowsMixin(FormatMixin):
     def _iterate(self, table: Table) -> Iterator[Any]:
         total = table.num_rows
         kind = self._format.type
+        if kind in TABLES and not self._hidden():
+            yield from map(self._slices(table, onward=True).row, range(total))
+            return
         if kind in TABLES or kind == "custom":
             source = self._with(table)
             for index in range(total):
@@ -145,11 +152,15 @@ class RowsMixin(FormatMixin):
         return self._batches(batch_size, drop_last_batch)
 
     def _batches(self, batch_size: int, drop_last_batch: bool) -> Iterator[Any]:
+        slices = self._slices(self._table, onward=True) if self._format.type in TABLES and not self._hidden() else None
         for start in range(0, len(self), batch_size):
             stop = min(start + batch_size, len(self))
             if stop - start < batch_size and drop_last_batch:
                 return
-            yield self._format_batch(self._table.slice(start, stop))
+            if slices is not None:
+                yield slices.rows(start, stop)
+            else:
+                yield self._format_batch(self._table.slice(start, stop))
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream; contiguous rows share memory."""

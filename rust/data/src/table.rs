@@ -174,6 +174,11 @@ impl Table {
         Some((batch, row - self.offsets.get(batch)?))
     }
 
+    /// The rows of a batch, by their numbers in the table.
+    pub fn span(&self, batch: usize) -> Option<std::ops::Range<usize>> {
+        Some(*self.offsets.get(batch)?..*self.offsets.get(batch + 1)?)
+    }
+
     /// Some columns, in the order given.
     ///
     /// # Errors

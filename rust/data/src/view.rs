@@ -101,6 +101,15 @@ impl View {
         })
     }
 
+    /// The positions around one that lie in the same batch, one after the other. None where the order is not a range,
+    /// and past the end.
+    pub fn part_around(&self, position: usize) -> Option<std::ops::Range<usize>> {
+        let (first, len) = self.range()?;
+        let (batch, _) = self.table.locate(self.order.get(position)?)?;
+        let span = self.table.span(batch)?;
+        Some(span.start.saturating_sub(first)..(span.end - first).min(len))
+    }
+
     /// Whether positions `start..start + len` are one slice of one batch: memory that can be shared.
     pub fn is_one_slice(&self, start: usize, len: usize) -> bool {
         let RowOrder::Range { start: first, .. } = &self.order else {
@@ -109,6 +118,17 @@ impl View {
         let end = (first + start + len).saturating_sub(1);
         len == 0
             || matches!((self.table.locate(first + start), self.table.locate(end)), (Some((a, _)), Some((b, _))) if a == b)
+    }
+
+    /// Whether positions `start..start + len` are slices of batches whose values were checked: no work to speak of.
+    pub fn is_at_hand(&self, start: usize, len: usize) -> bool {
+        let RowOrder::Range { start: first, .. } = &self.order else {
+            return false;
+        };
+        let end = (first + start + len).saturating_sub(1);
+        len == 0
+            || matches!((self.table.locate(first + start), self.table.locate(end)), (Some((a, _)), Some((b, _)))
+                if !(a..=b).any(|batch| self.table.is_waiting(batch)))
     }
 
     /// The rows as batches: slices of the table for a range, gathered for any other order.
@@ -327,6 +347,17 @@ mod tests {
             let batches = chosen.to_batches().unwrap();
             prop_assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), picks.len());
         }
+    }
+
+    #[test]
+    fn parts_are_those_of_the_batches() {
+        let view = View::new(table(&[3, 0, 4, 2])).select_range(2, 6).unwrap();
+        let parts: Vec<_> = (0..7).map(|position| view.part_around(position)).collect();
+        let expected = [0..1, 1..5, 1..5, 1..5, 1..5, 5..6];
+        assert_eq!(parts.get(..6).unwrap(), expected.map(Some));
+        assert_eq!(parts.last().unwrap(), &None);
+        assert_eq!(view.select_indices(&[3, 1]).unwrap().part_around(0), None);
+        assert!(view.is_at_hand(0, 6) && view.is_at_hand(0, 0));
     }
 
     #[test]

@@ -100,6 +100,11 @@ impl Table {
         let column = self.column_index(name)?;
         self.check(start, stop)?;
         let view = &self.view;
+        if view.is_one_slice(start, stop - start) && view.is_at_hand(start, stop - start) {
+            return door::inline(|| {
+                Ok((view.column_array(column, start, stop - start).map_err(data)?, false))
+            });
+        }
         door::run(py, |_| {
             let array = view.column_array(column, start, stop - start)?;
             Ok::<_, Error>((array, view.is_one_slice(start, stop - start)))
@@ -109,6 +114,9 @@ impl Table {
 
     pub(crate) fn to_batches(&self, py: Python<'_>) -> PyResult<Vec<RecordBatch>> {
         let view = &self.view;
+        if view.is_at_hand(0, view.num_rows()) {
+            return door::inline(|| view.to_batches().map_err(data));
+        }
         door::run(py, |_| view.to_batches())
     }
 }
@@ -204,6 +212,17 @@ impl Table {
     fn slice(&self, start: usize, stop: usize) -> PyResult<Self> {
         self.check(start, stop)?;
         Ok(self.reordered(self.view.select_range(start, stop - start).map_err(data)?))
+    }
+
+    /// Start and stop of the rows around `index` that lie in one record batch; None where rows are not in order.
+    fn part(&self, index: usize) -> Option<(usize, usize)> {
+        self.view.part_around(index).map(|rows| (rows.start, rows.end))
+    }
+
+    /// The row of the whole table that is row `index` here.
+    fn row_number(&self, index: usize) -> PyResult<usize> {
+        self.check(index, index.saturating_add(1))?;
+        self.view.order().get(index).ok_or_else(|| Error::Internal(format!("row {index} is missing")).into())
     }
 
     /// The rows of `indices` (`RowNumbers`, int64 or uint64 array, or an iterable of ints), in that order.
