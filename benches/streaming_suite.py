@@ -2,12 +2,12 @@
 
 Contestants: this library, `datasets`, `polars` (`scan_parquet` on the file's address; it holds all rows at the end), and
 as the limit this library on the same file on the disk. What is asked of the hub is counted from the moment the stream is
-open to the end of the work: the metadata of the repository is no part of it.
+open to the end of the work: the metadata of the repository is no part of it. More peers take part where they are
+installed (`benches.streaming_peers`); what those with shards of their own need is not counted.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -21,13 +21,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from benches import streaming_peers
 from benches.data import make_data
 from benches.hub_suite import ROOT, Server, serving
 from benches.streaming_work import ALL, CHATS, CONTESTANTS, LINES, TASKS, TWO
 
 DELAYS = {"loopback": "", "20 ms a request": '{"path": "", "action": "delay", "ms": 20}'}
-ABSENT = {"daft": "daft", "webdataset": "webdataset", "mosaicml-streaming": "streaming", "litdata": "litdata"}
-"""Peers without a contestant: they were not installed when this was written."""
 
 
 @dataclass
@@ -98,14 +97,15 @@ def measure(result: Streamed, server: Server, environment: dict[str, str]) -> No
     ):
         assert process.stdin is not None
         assert process.stdout is not None
-        ready = process.stdout.readline()
-        server.traffic()
-        process.stdin.write("\n")
-        process.stdin.flush()
-        got = process.stdout.readline()
+        ready, got = process.stdout.readline(), ""
+        if ready == "ready\n":
+            server.traffic()
+            process.stdin.write("\n")
+            process.stdin.flush()
+            got = process.stdout.readline()
         requests, asked = server.traffic()
         process.communicate()
-        if ready != "ready\n" or not got:
+        if not got:
             errors.seek(0)
             sys.exit(f"streaming/{result.task}/{result.contestant} failed:\n{errors.read()[-3000:]}")
     figures = json.loads(got)
@@ -119,17 +119,22 @@ def measure(result: Streamed, server: Server, environment: dict[str, str]) -> No
 
 def run_streaming_suite(rounds: int, rows: int, only: str = "") -> list[Streamed]:
     """Measures every contestant, alternating within a round; prints the tables."""
-    for peer, module in ABSENT.items():
-        there = importlib.util.find_spec(module) is not None
-        print(f"{peer}: left out, " + ("no contestant is written for it" if there else "it is not installed"))
+    peers = [peer for peer in streaming_peers.PEERS if streaming_peers.installed(peer)]
+    for peer, note in streaming_peers.NOTES.items():
+        print(f"{peer}: " + (note if peer in peers else "left out, it is not installed"))
     folder = streaming_data(rows)
-    environment = {"BENCH_DATA": str(folder), "BENCH_ROWS": str(rows), "HF_HUB_DISABLE_TELEMETRY": "1"}
+    subprocess.run([sys.executable, "-m", "benches.streaming_peers", str(folder), *peers], cwd=ROOT, check=True)
+    environment = {"BENCH_DATA": str(folder), "BENCH_ROWS": str(rows), **streaming_peers.QUIET}
+    contestants = CONTESTANTS | {peer: streaming_peers.PEERS[peer] for peer in peers}
     results: list[Streamed] = []
     for line, fault in DELAYS.items():
         with serving(folder / "hub", fault) as server:
             for task in (task for task in TASKS if only in task):
-                needed = needed_bytes(folder, task)
-                of_task = [Streamed(line, task, who, needed) for who, tasks in CONTESTANTS.items() if task in tasks]
+                of_task = [
+                    Streamed(line, task, who, 0 if who in streaming_peers.OWN else needed_bytes(folder, task))
+                    for who, tasks in contestants.items()
+                    if task in tasks
+                ]
                 for _round in range(rounds):
                     for result in of_task:
                         measure(result, server, environment)
@@ -142,7 +147,7 @@ def show(results: list[Streamed]) -> None:
     """One task's table. ratio = the contestant's time / ours."""
     print(f"\nstreaming: {results[0].task}, {results[0].line}")  # "hub" is the processor time of the serving process
     print(
-        f"{'contestant':<14}{'median':>12}{'spread':>8}{'rows/s':>11}{'MB/s':>8}{'cpu':>9}{'hub':>9}{'rss':>9}"
+        f"{'contestant':<19}{'median':>12}{'spread':>8}{'rows/s':>11}{'MB/s':>8}{'cpu':>9}{'hub':>9}{'rss':>9}"
         f"{'requests':>10}{'asked':>11}{'/needed':>9}{'ratio':>8}"
     )
     for r in results:
@@ -153,7 +158,7 @@ def show(results: list[Streamed]) -> None:
         speed = f"{r.needed / r.median / 1e6:8.0f}" if r.needed else f"{'':>8}"
         ratio = "" if r is results[0] else f"{r.median / results[0].median:7.2f}x"
         print(
-            f"{r.contestant:<14}{r.median * 1000:>9.1f} ms{spread:>8.0%}{r.rows / r.median:>11.0f}{speed}"
+            f"{r.contestant:<19}{r.median * 1000:>9.1f} ms{spread:>8.0%}{r.rows / r.median:>11.0f}{speed}"
             f"{cpu:>7.2f} s{hub:>7.2f} s{rss:>6.0f} MB{requests:>10.0f}{asked / 1e6:>8.2f} MB{share}{ratio:>8}"
         )
     sys.stdout.flush()

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from benches import streaming_peers
 from benches.harness import peak_rss_mb
 
 CHATS, LINES = "bench/chat", "bench/chat-lines"
@@ -96,6 +97,8 @@ def resumed(contestant: str, task: str) -> Work:
 
 
 def prepared(contestant: str, task: str) -> Work:
+    if contestant in streaming_peers.PEERS:
+        return streaming_peers.prepared(contestant, task)
     if contestant == "polars":
         return polars_work(task)
     if task.startswith("resume"):
