@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +15,7 @@ import pytest
 
 import crucible_datasets as ours
 from crucible_datasets.iterable import IterableDataset
-from hfhub import HubServer
+from hfhub import HubServer, cache_stats, prune
 
 ROWS, GROUP = 2000, 500
 
@@ -83,27 +86,116 @@ def test_some_columns(path: Path, hub: HubServer) -> None:
     stream = opened().select_columns(["a", "far"])
     hub.clear_requests()
     assert sum(len(batch["far"]) for batch in stream.iter(100)) == ROWS
-    assert len(ranges(hub)) == 1 + 2 * (ROWS // GROUP)
+    assert len(ranges(hub)) == 2 * (ROWS // GROUP)  # the footer is known
     assert sum(length for _, length in ranges(hub)) <= 1.05 * needed(path, ["a", "far"], [0, 1, 2, 3])
+
+
+def stopped(place: int) -> Any:
+    """The state after so many rows."""
+    stream = opened()
+    rows = iter(stream)
+    for _ in range(place):
+        next(rows)
+    return json.loads(json.dumps(stream.state_dict()))
+
+
+def of_file(hub: HubServer) -> list[tuple[str, int]]:
+    """Method and status of each request for the file."""
+    return [(method, status) for method, path, status in hub.requests() if "train.parquet" in path]
+
+
+RESUME = """
+import json, sys
+from crucible_datasets import load_dataset
+stream = load_dataset("org/asked", split="train", streaming=True)
+stream.load_state_dict(json.loads(sys.argv[1]))
+rows = iter(stream)
+print(next(rows)["i"])
+"""
 
 
 @pytest.mark.parametrize("place", [1, GROUP // 2, GROUP, ROWS // 2 + 7, ROWS - 1])
 def test_resume(path: Path, hub: HubServer, place: int) -> None:
-    """The footer and the row group of the next row, whatever was read before; where the file is costs one more."""
-    before = opened()
-    rows = iter(before)
-    for _ in range(place):
-        next(rows)
-    state = json.loads(json.dumps(before.state_dict()))
-    rows.close()  # type: ignore[attr-defined]
+    """Where the file is, and the row group of the next row, whatever was read before."""
+    state = stopped(place)
     stream = opened()
     hub.clear_requests()
     stream.load_state_dict(state)
     assert next(iter(stream))["i"] == place
-    assert len(ranges(hub)) <= 2
-    assert len(hub.requests()) <= 3
-    asked = sum(length for _, length in ranges(hub))
+    assert len(hub.requests()) == 2
+    [(_, asked)] = ranges(hub)
     assert asked <= 1.05 * needed(path, ["i", "a", "b", "c", "far"], [place // GROUP])
+
+
+@pytest.mark.parametrize("place", [1, GROUP, ROWS // 2 + 7])
+def test_resume_in_a_new_process(path: Path, hub: HubServer, python: Callable[..., Any], place: int) -> None:
+    """The same where the state is all that the process got: the footer is in the cache."""
+    state = json.dumps(stopped(place))
+    hub.clear_requests()
+    assert python(RESUME, state) == place
+    assert of_file(hub) == [("HEAD", 302), ("GET", 206)]
+    [(start, asked)] = ranges(hub)
+    assert start + asked < path.stat().st_size
+    assert asked <= 1.05 * needed(path, ["i", "a", "b", "c", "far"], [place // GROUP])
+
+
+def test_a_damaged_footer_is_fetched_again(
+    path: Path, hub: HubServer, hf_env: Path, python: Callable[..., Any]
+) -> None:
+    state = json.dumps(stopped(GROUP + 3))
+    [end] = hf_env.glob("hub/*/streams/*/file.end")
+    good = end.read_bytes()
+    for wrong in (good[:-100], good[:100] + b"?" + good[101:], b"", good[:8], b"{}"):
+        end.write_bytes(wrong)
+        hub.clear_requests()
+        assert python(RESUME, state) == GROUP + 3
+        assert len(ranges(hub)) == 2
+        assert end.read_bytes() == good
+    # Other bytes under the right sum, as a damaged line may have left them: told where they lead.
+    footer = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+    for at in (footer + 3, footer + 400, len(good) - 2):
+        wrong = bytearray(good)
+        wrong[at] ^= 0xFF
+        name, size, start = end.parent.name, good[8:16], good[16:24]
+        wrong[24:32] = zlib.crc32(name.encode() + size + start + wrong[32:]).to_bytes(8, "little")
+        end.write_bytes(wrong)
+        hub.clear_requests()
+        assert python(RESUME, state) == GROUP + 3, at
+        assert end.read_bytes() == good
+
+
+def test_the_footer_of_a_file_that_changed_is_not_used(
+    path: Path, hub: HubServer, hf_env: Path, python: Callable[..., Any]
+) -> None:
+    stopped(3)
+    [end] = hf_env.glob("hub/*/streams/*/file.end")
+    old = end.parent.name
+    pq.write_table(pq.read_table(path).slice(5), path, row_group_size=70, compression="none")
+    stream = opened()
+    assert next(iter(stream))["i"] == 5
+    names = {found.parent.name for found in hf_env.glob("hub/*/streams/*/file.end")}
+    assert len(names - {old}) == 1
+
+
+def test_it_goes_where_nothing_can_be_kept(path: Path, hub: HubServer, hf_env: Path) -> None:
+    state = stopped(1)
+    [end] = hf_env.glob("hub/*/streams/*/file.end")
+    end.unlink()
+    end.parent.rmdir()
+    end.parent.write_bytes(b"no folder")
+    stream = opened()
+    stream.load_state_dict(state)
+    hub.clear_requests()
+    assert next(iter(stream))["i"] == 1
+    assert len(ranges(hub)) == 2
+
+
+def test_the_cache_tools_know_footers(path: Path, hf_env: Path) -> None:
+    stopped(1)
+    [end] = hf_env.glob("hub/*/streams/*/file.end")
+    assert 0 < cache_stats().streams_size <= end.stat().st_size + 4096
+    assert prune(streams=True).streams == [end]
+    assert not list(hf_env.glob("hub/*/streams"))
 
 
 def test_skipped_row_groups_are_not_fetched(path: Path, hub: HubServer) -> None:

@@ -62,6 +62,21 @@ pub trait ByteSource: Send + Sync {
         None
     }
 
+    /// The bytes from a position to the end of the file, where an earlier reader left them. Nobody knows whether they are
+    /// good until they were used.
+    fn kept_end(&self) -> Option<(u64, Bytes)> {
+        None
+    }
+
+    /// Told of the bytes from `start` to the end of the file, which opening it needed: a source may keep them for later
+    /// readers.
+    fn keep_end(&self, start: u64, bytes: &Bytes) {
+        let _ = (start, bytes);
+    }
+
+    /// Told that the file made no sense: what is kept of it may be the reason.
+    fn forget_end(&self) {}
+
     /// The bytes of several ranges, in their order. A remote source merges neighbours into one request.
     ///
     /// # Errors

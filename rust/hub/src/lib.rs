@@ -35,7 +35,7 @@ pub mod stream;
 pub use along::Along;
 pub use api::{FileMeta, RepoInfo, TreeEntry};
 pub use auth::{Token, TokenChoice, TokenSource};
-pub use cache::blocks::{BLOCK, Kept};
+pub use cache::blocks::{BLOCK, Kept, KeptEnd};
 pub use cache::extract::{ExtractLimits, Extracted, extract};
 pub use cache::hash::{HashForm, hash_file};
 pub use client::HubClient;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use crucible_data::source::{Coming, Stopper, Then};
 use crucible_data::{ByteSource, DataError, DataErrorKind, LocalSource, MemorySource};
-use crucible_hub::{Along, HashForm, HubClient, HubError, HubErrorKind, RemoteFile};
+use crucible_hub::{Along, HashForm, HubClient, HubError, HubErrorKind, KeptEnd, RemoteFile};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyTuple};
@@ -66,6 +66,22 @@ impl ByteSource for HubSource {
         let work = async move { then(file.read_ranges(&ranges).await.map_err(|e| failed(&name, e))) };
         let task = engine.io.spawn(work).abort_handle();
         Some(Box::new(HubStopper { task, pid: std::process::id() }))
+    }
+
+    fn kept_end(&self) -> Option<(u64, Bytes)> {
+        KeptEnd::of(&self.file)?.read()
+    }
+
+    fn keep_end(&self, start: u64, bytes: &Bytes) {
+        if let Some(kept) = KeptEnd::of(&self.file) {
+            kept.write(start, bytes);
+        }
+    }
+
+    fn forget_end(&self) {
+        if let Some(kept) = KeptEnd::of(&self.file) {
+            kept.remove();
+        }
     }
 
     fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {

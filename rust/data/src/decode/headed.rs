@@ -85,6 +85,10 @@ impl ByteSource for Kept {
         self.inner.is_unpacked()
     }
 
+    fn forget_end(&self) {
+        self.inner.forget_end();
+    }
+
     fn is_side_by_side(&self) -> bool {
         self.inner.is_side_by_side()
     }
@@ -132,6 +136,10 @@ impl ByteSource for Came {
 
     fn name(&self) -> &str {
         self.inner.name()
+    }
+
+    fn forget_end(&self) {
+        self.inner.forget_end();
     }
 
     fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {

@@ -8,23 +8,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
-use bytes::{Buf, Bytes, BytesMut};
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
 use fetched::Fetched;
 use pages::Looked;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, RowSelection,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowSelection};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
 
-use super::headed::{Came, Kept};
-use super::{column_index, nullable};
+use super::column_index;
+use super::headed::Came;
 use crate::cancel::Cancel;
 use crate::error::{DataError, DataErrorKind};
-use crate::features::METADATA_KEY;
 use crate::limits::Limits;
 use crate::source::{ByteSource, Stopper};
 
@@ -36,6 +32,7 @@ mod dictionary;
 mod fetched;
 mod filter;
 mod footer;
+mod open;
 mod pages;
 mod prune;
 mod thrift;
@@ -47,11 +44,6 @@ pub(super) use whole::{Files, read_sources};
 
 /// How the crate says that the strings of a batch are longer than 32-bit offsets reach.
 const OVERFLOW: &str = "index overflow";
-/// Bytes read for the footer before its length is known: a small part of the file, between these.
-const FOOTER_GUESS: std::ops::RangeInclusive<u64> = 16 << 10..=64 << 10;
-/// Of which part of the file.
-const FOOTER_SHARE: u64 = 4096;
-
 /// A Parquet file whose footer has been read. Clones share what was read.
 #[derive(Clone)]
 pub struct ParquetReader {
@@ -62,28 +54,6 @@ pub struct ParquetReader {
 }
 
 impl ParquetReader {
-    /// Reads and checks the footer.
-    ///
-    /// # Errors
-    /// `Decode` for a broken file, `Limit` for a footer over the limit, `Io` from the source.
-    pub fn open(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
-        let (bytes, tail) = read_footer(source.as_ref(), limits)?;
-        let name = source.name().to_owned();
-        footer::check(&bytes, limits).map_err(|e| e.with_path(&name))?;
-        check::footer(&bytes, &name)?;
-        let metadata = caught(&name, || {
-            let parsed = with_row_count(ParquetMetaDataReader::decode_metadata(&bytes)?);
-            ArrowReaderMetadata::try_new(Arc::new(parsed), ArrowReaderOptions::new())
-        })?;
-        widths::check_lists(metadata.schema(), limits).map_err(|e| e.with_path(&name))?;
-        let schema = nullable::schema(&kept_features(metadata.schema()));
-        let source = match tail {
-            Some((start, tail)) if !source.is_near() => Kept::with(source, start, tail),
-            _ => source,
-        };
-        Ok(Self { source, metadata, schema: Arc::new(schema), limits: limits.clone() })
-    }
-
     /// Columns as they are handed out: all nullable, dictionaries as their values.
     pub fn schema(&self) -> SchemaRef {
         self.schema.clone()
@@ -382,78 +352,6 @@ impl ParquetReader {
         });
         made.map_err(|e| looked.error.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(e))
     }
-}
-
-/// Where bytes were read from, and they.
-type Placed = (u64, Bytes);
-
-/// The footer's bytes, its length checked before anything is read for it; and the end of the file, where that was read
-/// with it: page indexes may be there.
-fn read_footer(source: &dyn ByteSource, limits: &Limits) -> Result<(Bytes, Option<Placed>), DataError> {
-    let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(source.name());
-    let length = source.len();
-    if length < 12 {
-        return Err(bad(format!("{length} bytes are too few for a Parquet file")));
-    }
-    let (least, most) = FOOTER_GUESS.into_inner();
-    let guess = source.read_range(length - length.min((length / FOOTER_SHARE).clamp(least, most))..length)?;
-    let trailer = guess.get(guess.len() - 8..).unwrap_or_default();
-    if trailer.get(4..) != Some(b"PAR1") {
-        if trailer.get(4..) == Some(b"PARE") {
-            let message = "an encrypted Parquet footer is not supported";
-            return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
-        }
-        return Err(bad("not a Parquet file: it does not end in PAR1".into()));
-    }
-    let footer = u64::from(trailer.get(..4).unwrap_or_default().get_u32_le());
-    if footer > limits.max_footer_bytes {
-        let message =
-            format!("a footer of {footer} bytes is over max_footer_bytes = {}", limits.max_footer_bytes);
-        return Err(DataError::new(DataErrorKind::Limit, message).with_path(source.name()));
-    }
-    if footer + 8 > length {
-        return Err(bad(format!("the footer should have {footer} bytes, the file has {length}")));
-    }
-    let start = length - 8 - footer;
-    if footer + 8 <= guess.len() as u64 {
-        let bytes = guess.slice(guess.len() - 8 - footer as usize..guess.len() - 8);
-        let from = length - guess.len() as u64;
-        return Ok((bytes, Some((from, guess))));
-    }
-    // What is missing before the bytes that are there.
-    let from = length - guess.len() as u64;
-    let missing = source.read_range(start..from)?;
-    let mut whole = BytesMut::with_capacity(missing.len() + guess.len());
-    whole.extend_from_slice(&missing);
-    whole.extend_from_slice(&guess);
-    let whole = whole.freeze();
-    Ok((whole.slice(..whole.len() - 8), Some((start, whole))))
-}
-
-/// The metadata with the file's number of rows as its row groups have it: the crate cuts its batches by the former, and
-/// some writers leave it at 0.
-fn with_row_count(metadata: ParquetMetaData) -> ParquetMetaData {
-    let rows = metadata.row_groups().iter().fold(0, |sum: i64, g| sum.saturating_add(g.num_rows()));
-    let file = metadata.file_metadata();
-    if file.num_rows() == rows {
-        return metadata;
-    }
-    let file = FileMetaData::new(
-        file.version(),
-        rows,
-        file.created_by().map(str::to_owned),
-        file.key_value_metadata().cloned(),
-        file.schema_descr_ptr(),
-        file.column_orders().cloned(),
-    );
-    ParquetMetaData::new(file, metadata.row_groups().to_vec())
-}
-
-/// Only the features survive of the file's schema metadata.
-fn kept_features(schema: &Schema) -> Schema {
-    let kept = schema.metadata().get(METADATA_KEY).map(|t| (METADATA_KEY.to_owned(), t.clone()));
-    let kept: std::collections::HashMap<_, _> = kept.into_iter().collect();
-    Schema::new_with_metadata(schema.fields().clone(), kept)
 }
 
 /// Calls the parquet crate: its errors and panics become `Decode` errors.

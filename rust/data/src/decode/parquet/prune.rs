@@ -245,7 +245,8 @@ impl ParquetReader {
                 let batches = self.decode(row_group, &columns, fetched.clone(), selection)?;
                 Ok((columns, batches))
             })
-            .collect::<Result<Vec<_>, DataError>>()?;
+            .collect::<Result<Vec<_>, DataError>>()
+            .inspect_err(|error| self.doubt(error))?;
         self.assemble(row_group, columns, parts)
     }
 

@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+mod end;
 mod room;
 mod segment;
 #[cfg(test)]
 mod tests;
 
+pub use end::KeptEnd;
 pub use segment::BLOCK;
 use segment::{BLOCKS, Segment, path_of};
 
@@ -114,7 +116,7 @@ impl Kept {
         }
         let segment = self.segment(block / BLOCKS);
         let room = segment.exists()
-            || room::make(self.layout.cache(), &self.layout.root(), segment.length(), self.limit);
+            || room::SEGMENTS.make(self.layout.cache(), &self.layout.root(), segment.length(), self.limit);
         if !room || segment.write(block % BLOCKS, bytes).is_err() {
             self.full.store(true, Ordering::Relaxed);
             return;

@@ -1,0 +1,168 @@
+//! Opening a Parquet file: its footer is found, checked and read.
+
+use std::sync::Arc;
+
+use arrow_schema::Schema;
+use bytes::{Buf, Bytes, BytesMut};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader};
+
+use super::{ParquetReader, caught, check, footer, widths};
+use crate::decode::headed::Kept;
+use crate::decode::nullable;
+use crate::error::{DataError, DataErrorKind};
+use crate::features::METADATA_KEY;
+use crate::limits::Limits;
+use crate::source::ByteSource;
+
+/// Bytes read for the footer before its length is known: a small part of the file, between these.
+const FOOTER_GUESS: std::ops::RangeInclusive<u64> = 16 << 10..=64 << 10;
+/// Of which part of the file.
+const FOOTER_SHARE: u64 = 4096;
+/// Length of the footer, and the mark.
+const TRAILER: u64 = 8;
+
+/// The end of a file: where it begins, and its bytes. The footer is in it; page indexes may be.
+struct End(u64, Bytes);
+
+impl ParquetReader {
+    /// Reads and checks the footer.
+    ///
+    /// # Errors
+    /// `Decode` for a broken file, `Limit` for a footer over the limit, `Io` from the source.
+    pub fn open(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
+        if let Some(kept) = End::kept(source.as_ref(), limits) {
+            match Self::of_end(&source, &kept, limits) {
+                Err(_) => source.forget_end(),
+                opened => return opened,
+            }
+        }
+        let end = End::read(source.as_ref(), limits)?;
+        let opened = Self::of_end(&source, &end, limits)?;
+        source.keep_end(end.0, &end.1);
+        Ok(opened)
+    }
+
+    fn of_end(source: &Arc<dyn ByteSource>, end: &End, limits: &Limits) -> Result<Self, DataError> {
+        let name = source.name();
+        let bytes = end.footer(source.as_ref(), limits)?.unwrap_or_default();
+        footer::check(&bytes, limits).map_err(|e| e.with_path(name))?;
+        check::footer(&bytes, name)?;
+        let metadata = caught(name, || {
+            let parsed = with_row_count(ParquetMetaDataReader::decode_metadata(&bytes)?);
+            ArrowReaderMetadata::try_new(Arc::new(parsed), ArrowReaderOptions::new())
+        })?;
+        widths::check_lists(metadata.schema(), limits).map_err(|e| e.with_path(name))?;
+        let schema = nullable::schema(&kept_features(metadata.schema()));
+        let source = if source.is_near() {
+            Arc::clone(source)
+        } else {
+            Kept::with(Arc::clone(source), end.0, end.1.clone())
+        };
+        Ok(Self { source, metadata, schema: Arc::new(schema), limits: limits.clone() })
+    }
+
+    /// Has the end of a file that made no sense fetched again by whoever opens it next: it may be kept with wrong bytes.
+    pub(super) fn doubt(&self, error: &DataError) {
+        if error.kind() == DataErrorKind::Decode {
+            self.source.forget_end();
+        }
+    }
+}
+
+impl End {
+    /// What an earlier reader left, if the footer is in it.
+    fn kept(source: &dyn ByteSource, limits: &Limits) -> Option<Self> {
+        let (start, bytes) = source.kept_end()?;
+        let end = Self(start, bytes);
+        let whole = start.checked_add(end.1.len() as u64) == Some(source.len());
+        (whole && matches!(end.footer(source, limits), Ok(Some(_)))).then_some(end)
+    }
+
+    /// Asks for a little, and for the rest where that was too little. Lengths are checked before anything is read for them.
+    fn read(source: &dyn ByteSource, limits: &Limits) -> Result<Self, DataError> {
+        let length = source.len();
+        if length < TRAILER + 4 {
+            let message = format!("{length} bytes are too few for a Parquet file");
+            return Err(DataError::new(DataErrorKind::Decode, message).with_path(source.name()));
+        }
+        let (least, most) = FOOTER_GUESS.into_inner();
+        let from = length - length.min((length / FOOTER_SHARE).clamp(least, most));
+        let guess = Self(from, source.read_range(from..length)?);
+        if guess.footer(source, limits)?.is_some() {
+            return Ok(guess);
+        }
+        // What is missing before the bytes that are there.
+        let start = length - TRAILER - guess.announced();
+        let missing = source.read_range(start..from)?;
+        let mut whole = BytesMut::with_capacity(missing.len() + guess.1.len());
+        whole.extend_from_slice(&missing);
+        whole.extend_from_slice(&guess.1);
+        Ok(Self(start, whole.freeze()))
+    }
+
+    /// The last bytes of the file.
+    fn trailer(&self) -> &[u8] {
+        let from = self.1.len().saturating_sub(TRAILER as usize);
+        self.1.get(from..).filter(|bytes| bytes.len() as u64 == TRAILER).unwrap_or(&[0; TRAILER as usize])
+    }
+
+    /// The length of the footer, as the file says.
+    fn announced(&self) -> u64 {
+        u64::from(self.trailer().get(..4).unwrap_or_default().get_u32_le())
+    }
+
+    /// The footer; None where it begins before these bytes.
+    fn footer(&self, source: &dyn ByteSource, limits: &Limits) -> Result<Option<Bytes>, DataError> {
+        let bad = |message: String| DataError::new(DataErrorKind::Decode, message).with_path(source.name());
+        let mark = self.trailer().get(4..).unwrap_or_default();
+        if mark != b"PAR1" {
+            if mark == b"PARE" {
+                let message = "an encrypted Parquet footer is not supported";
+                return Err(DataError::new(DataErrorKind::Unsupported, message).with_path(source.name()));
+            }
+            return Err(bad("not a Parquet file: it does not end in PAR1".into()));
+        }
+        let footer = self.announced();
+        if footer > limits.max_footer_bytes {
+            let message =
+                format!("a footer of {footer} bytes is over max_footer_bytes = {}", limits.max_footer_bytes);
+            return Err(DataError::new(DataErrorKind::Limit, message).with_path(source.name()));
+        }
+        let length = source.len();
+        if footer + TRAILER > length {
+            return Err(bad(format!("the footer should have {footer} bytes, the file has {length}")));
+        }
+        let end = self.1.len() - TRAILER as usize;
+        Ok(usize::try_from(footer)
+            .ok()
+            .and_then(|f| end.checked_sub(f))
+            .map(|start| self.1.slice(start..end)))
+    }
+}
+
+/// The metadata with the file's number of rows as its row groups have it: the crate cuts its batches by the former, and
+/// some writers leave it at 0.
+fn with_row_count(metadata: ParquetMetaData) -> ParquetMetaData {
+    let rows = metadata.row_groups().iter().fold(0, |sum: i64, g| sum.saturating_add(g.num_rows()));
+    let file = metadata.file_metadata();
+    if file.num_rows() == rows {
+        return metadata;
+    }
+    let file = FileMetaData::new(
+        file.version(),
+        rows,
+        file.created_by().map(str::to_owned),
+        file.key_value_metadata().cloned(),
+        file.schema_descr_ptr(),
+        file.column_orders().cloned(),
+    );
+    ParquetMetaData::new(file, metadata.row_groups().to_vec())
+}
+
+/// Only the features survive of the file's schema metadata.
+fn kept_features(schema: &Schema) -> Schema {
+    let kept = schema.metadata().get(METADATA_KEY).map(|t| (METADATA_KEY.to_owned(), t.clone()));
+    let kept: std::collections::HashMap<_, _> = kept.into_iter().collect();
+    Schema::new_with_metadata(schema.fields().clone(), kept)
+}
