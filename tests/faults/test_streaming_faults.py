@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import json
 import os
 import signal
@@ -13,51 +12,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from crucible_datasets import Features, Value, load_dataset
+import streamed
 from faulthub import FaultHub, faults
 from hfhub import HfApi
 from hfhub.errors import RevisionNotFoundError
+from streamed import MAKERS, all_answered, numbers, rows_of
 
 ID = "org/stream"
 ROWS = 800
-FEATURES = Features({"i": Value("int64"), "t": Value("string")})
 
 
-def rows_of(first: int) -> list[dict[str, Any]]:
-    return [{"i": i, "t": os.urandom(1500).hex()} for i in range(first, first + ROWS)]
-
-
-def parquet(rows: list[dict[str, Any]]) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), out, row_group_size=100, compression="none", use_dictionary=False)
-    return out.getvalue()
-
-
-def jsonl(rows: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
-
-
-MAKERS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {"parquet": parquet, "jsonl": jsonl}
-
-
-@pytest.fixture(params=sorted(MAKERS))
+@pytest.fixture(params=["parquet", "jsonl"])
 def kind(request: pytest.FixtureRequest, fault_hub: FaultHub, fault_env: Path) -> str:
     """A dataset of one file of some megabytes, in this format."""
-    made = MAKERS[request.param](rows_of(0))
+    made = MAKERS[request.param](rows_of(0, ROWS, 1500))
     fault_hub.repo("dataset", ID).commit({f"0.{request.param}": made}, lfs=("*",))
     return str(request.param)
 
 
 def stream_of(kind: str) -> Any:
-    return load_dataset(ID, split="train", streaming=True, features=None if kind == "parquet" else FEATURES)
-
-
-def numbers(rows: Any) -> list[int]:
-    return [row["i"] for row in rows]
+    return streamed.stream_of(ID, kind)
 
 
 def test_an_outage_costs_its_time_and_not_the_run(
@@ -77,7 +53,7 @@ def test_a_branch_that_moves_does_not_move_the_stream(kind: str, fault_hub: Faul
     stream = stream_of(kind)
     rows = iter(stream)
     assert next(rows)["i"] == 0
-    fault_hub.repos["dataset", ID].commit({f"0.{kind}": MAKERS[kind](rows_of(5000))}, lfs=("*",))
+    fault_hub.repos["dataset", ID].commit({f"0.{kind}": MAKERS[kind](rows_of(5000, ROWS, 1500))}, lfs=("*",))
     assert numbers(rows) == list(range(1, ROWS))
     assert numbers(stream) == list(range(ROWS))
     assert numbers(stream_of(kind)) == list(range(5000, 5000 + ROWS))
@@ -89,7 +65,7 @@ def test_a_state_of_another_commit_is_refused(kind: str, fault_hub: FaultHub) ->
     for _ in range(150):
         next(rows)
     state = json.loads(json.dumps(stream.state_dict()))
-    fault_hub.repos["dataset", ID].commit({f"0.{kind}": MAKERS[kind](rows_of(5000))}, lfs=("*",))
+    fault_hub.repos["dataset", ID].commit({f"0.{kind}": MAKERS[kind](rows_of(5000, ROWS, 1500))}, lfs=("*",))
     moved = stream_of(kind)
     moved.load_state_dict(state)
     with pytest.raises(ValueError, match=f"other data: .*0.{kind} has changed") as caught:
@@ -119,7 +95,7 @@ def test_a_commit_that_is_gone_is_named(kind: str, fault_hub: FaultHub) -> None:
 
 def test_a_consumer_bounds_what_is_asked(kind: str, fault_hub: FaultHub) -> None:
     rows, groups = 2400, 24
-    data = MAKERS[kind]([{"i": i, "t": os.urandom(1500).hex()} for i in range(rows)])
+    data = MAKERS[kind](rows_of(0, rows, 1500))
     fault_hub.repos["dataset", ID].commit({f"0.{kind}": data}, lfs=("*",))
     for i, _ in enumerate(stream_of(kind)):
         done = (i // 100 + 1) / groups * len(data) if kind == "parquet" else (i + 1) / rows * len(data)
@@ -164,7 +140,7 @@ def test_a_broken_off_stream_leaves_nothing(kind: str, fault_hub: FaultHub, read
     for _ in range(2):
         for _ in range(3):
             assert HfApi().list_repo_files(ID, repo_type="dataset")
-        assert fault_hub.wait_until(lambda: all(line.finished or line.status for line in fault_hub.log))
+        assert all_answered(fault_hub)
         asked.append(len(fault_hub.requests(rf"0.{kind}")))
     assert asked[0] == asked[1]
     assert connections_to(fault_hub) <= 8
