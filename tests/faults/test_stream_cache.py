@@ -2,74 +2,79 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import os
 import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from crucible_datasets import Features, Value, load_dataset
+import streamed
+from crucible_datasets import load_dataset
 from faulthub import FaultHub, Request, Response, faults
 from faulthub.clean import faults_of
 from hfhub import cache_stats, prune, scan_cache_dir, try_to_load_from_cache
 from hfhub.errors import IntegrityError
+from streamed import MAKERS, all_answered, jsonl, kept, numbers, rows_of
 
 ID = "org/kept"
 ROWS = 1200
-FEATURES = Features({"i": Value("int64"), "t": Value("string")})
-
-
-def rows_of(first: int) -> list[dict[str, Any]]:
-    return [{"i": i, "t": os.urandom(1000).hex()} for i in range(first, first + ROWS)]
-
-
-def parquet(rows: list[dict[str, Any]]) -> bytes:
-    out = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), out, row_group_size=100, compression="none", use_dictionary=False)
-    return out.getvalue()
-
-
-def jsonl(rows: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
-
-
-MAKERS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
-    "parquet": parquet,
-    "jsonl": jsonl,
-    "jsonl.gz": lambda rows: gzip.compress(jsonl(rows), 1),
-}
 
 
 @pytest.fixture(params=sorted(MAKERS))
 def kind(request: pytest.FixtureRequest, fault_hub: FaultHub, fault_env: Path) -> str:
     """A dataset of two files of this format, some megabytes each."""
-    files = {f"{n}.{request.param}": MAKERS[request.param](rows_of(n * ROWS)) for n in range(2)}
+    files = {f"{n}.{request.param}": MAKERS[request.param](rows_of(n * ROWS, ROWS, 1000)) for n in range(2)}
     fault_hub.repo("dataset", ID).commit(files, lfs=("*",))
     return str(request.param)
 
 
 def stream_of(kind: str, cache: bool | int = True, **more: Any) -> Any:
-    features = None if kind == "parquet" else FEATURES
-    return load_dataset(ID, split="train", streaming=True, features=features, cache=cache, **more)
+    return streamed.stream_of(ID, kind, cache=cache, **more)
 
 
-def numbers(rows: Any) -> list[int]:
-    return [row["i"] for row in rows]
+def settled(hub: FaultHub, home: Path) -> None:
+    """Waits until what is read ahead is there and written: nothing else is asked for while nobody takes rows."""
+    assert all_answered(hub)
+    before, looked = -1, threading.Event()
+    while before != kept(home):
+        before = kept(home)
+        looked.wait(0.1)
 
 
-def kept(home: Path) -> int:
-    """Bytes of the blocks that streams keep."""
-    return sum(path.stat().st_size for path in home.glob("hub/*/streams/*/*"))
+def test_blocks_are_fetched_once(kind: str, fault_hub: FaultHub) -> None:
+    """Row groups and pieces are read side by side, and meet in blocks."""
+    size = sum(len(b.data) for b in fault_hub.repos["dataset", ID].resolve("main").files.values())  # type: ignore[union-attr]
+    assert numbers(stream_of(kind)) == list(range(2 * ROWS))
+    assert fault_hub.served(r"\d\.") == size
+
+
+def test_several_row_groups_are_read_ahead(fault_hub: FaultHub, fault_env: Path) -> None:
+    """As without a cache: while one waits for its bytes, others are on their way."""
+    data = MAKERS["parquet"](rows_of(0, ROWS, 3000))  # row groups of 600 kB
+    fault_hub.repo("dataset", ID).commit({"0.parquet": data}, lfs=("*",))
+    rows = iter(stream_of("parquet"))
+    assert numbers(next(rows) for _ in range(230)) == list(range(230))
+    assert fault_hub.wait_until(lambda: fault_hub.served(r"0\.") > len(data) * 4.5 / 12)
+    assert numbers(rows) == list(range(230, ROWS))
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"], indirect=True)
+def test_a_forked_child_goes_on(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
+    rows = iter(stream_of(kind))
+    assert numbers(next(rows) for _ in range(230)) == list(range(230))
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        os._exit(0 if numbers(rows) == list(range(230, 2 * ROWS)) else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert numbers(rows) == list(range(230, 2 * ROWS))
+    assert faults_of(fault_env / "hub") == []
 
 
 def test_the_second_epoch_asks_for_no_data(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
@@ -115,7 +120,8 @@ def test_what_was_downloaded_is_not_streamed(kind: str, fault_hub: FaultHub) -> 
 
 def test_a_stream_that_is_broken_off_keeps_what_it_had(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
     rows = iter(stream_of(kind))
-    assert numbers(next(rows) for _ in range(130)) == list(range(130))
+    assert numbers(next(rows) for _ in range(40)) == list(range(40))
+    settled(fault_hub, fault_env)
     del rows
     had = fault_hub.served(r"0\.")
     assert kept(fault_env) > 0
@@ -160,7 +166,8 @@ def test_several_processes_keep_the_same_files(kind: str, fault_hub: FaultHub, f
 
 def test_a_damaged_block_is_fetched_again(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
     rows = iter(stream_of(kind))
-    assert numbers(next(rows) for _ in range(130)) == list(range(130))
+    assert numbers(next(rows) for _ in range(40)) == list(range(40))
+    settled(fault_hub, fault_env)
     del rows
     segments = list(fault_env.glob("hub/*/streams/*/*"))
     assert segments
@@ -193,9 +200,10 @@ def test_no_room_keeps_nothing(kind: str, fault_hub: FaultHub, fault_env: Path) 
     assert kept(fault_env) == 0
 
 
-def test_the_cache_tools_know_it(kind: str, fault_env: Path) -> None:
+def test_the_cache_tools_know_it(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
     rows = iter(stream_of(kind))
-    assert numbers(next(rows) for _ in range(130)) == list(range(130))
+    assert numbers(next(rows) for _ in range(40)) == list(range(40))
+    settled(fault_hub, fault_env)
     segments = sorted(fault_env.glob("hub/*/streams/*/*"))
     (fault_env / "hub" / "datasets--org--kept" / "snapshots").mkdir(exist_ok=True)
     assert 0 < cache_stats().streams_size <= kept(fault_env)
@@ -206,7 +214,7 @@ def test_the_cache_tools_know_it(kind: str, fault_env: Path) -> None:
     assert report.freed > 0
     assert cache_stats().streams_size == 0
     assert not list(fault_env.glob("hub/*/streams"))
-    assert numbers(rows) == list(range(130, 2 * ROWS))
+    assert numbers(rows) == list(range(40, 2 * ROWS))
 
 
 def another_letter(_: Request, response: Response) -> None:
@@ -215,7 +223,7 @@ def another_letter(_: Request, response: Response) -> None:
 
 
 def test_wrong_bytes_are_not_kept(fault_hub: FaultHub, fault_env: Path) -> None:
-    fault_hub.repo("dataset", ID).commit({"0.jsonl": jsonl(rows_of(0))}, lfs=("*",))
+    fault_hub.repo("dataset", ID).commit({"0.jsonl": jsonl(rows_of(0, ROWS, 1000))}, lfs=("*",))
     wrong = fault_hub.fault(r"0\.", another_letter, method="GET", times=1, statuses=(200, 206))
     with pytest.raises(IntegrityError, match=r"0\.jsonl"):
         list(stream_of("jsonl"))

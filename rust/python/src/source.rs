@@ -55,8 +55,9 @@ impl ByteSource for HubSource {
     fn start_range(&self, range: Range<u64>) -> Option<Box<dyn Coming>> {
         let engine = engine().ok()?;
         let file = self.here(engine).ok()?;
-        let task = engine.io.spawn(async move { file.read_range(range).await });
-        Some(Box::new(HubRange { task, pid: std::process::id(), name: self.name.clone() }))
+        let name = self.name.clone();
+        let read = async move { file.read_range(range).await.map_err(|e| failed(&name, e)) };
+        Some(Box::new(HubRange::new(engine.io.spawn(read))))
     }
 
     fn start_ranges(&self, ranges: Vec<Range<u64>>, then: Then) -> Option<Stopper> {
@@ -65,7 +66,7 @@ impl ByteSource for HubSource {
         let name = self.name.clone();
         let work = async move { then(file.read_ranges(&ranges).await.map_err(|e| failed(&name, e))) };
         let task = engine.io.spawn(work).abort_handle();
-        Some(Box::new(HubStopper { task, pid: std::process::id() }))
+        Some(Box::new(HubStopper::new(task)))
     }
 
     fn kept_end(&self) -> Option<(u64, Bytes)> {
@@ -102,7 +103,7 @@ impl HubSource {
     }
 
     /// The file over the connections of this process.
-    fn here(&self, engine: &Engine) -> Result<RemoteFile, HubError> {
+    pub(crate) fn here(&self, engine: &Engine) -> Result<RemoteFile, HubError> {
         let pid = std::process::id();
         if pid == self.pid {
             return Ok(self.file.clone());
@@ -126,8 +127,7 @@ impl HubSource {
     where
         F: Future<Output = Result<T, HubError>>,
     {
-        let engine =
-            engine().map_err(|_| DataError::new(DataErrorKind::Internal, "the engine cannot start"))?;
+        let engine = engine().map_err(|_| no_engine())?;
         let file = self.here(engine).map_err(|e| failed(&self.name, e))?;
         door::block(engine, work(file))?.map_err(|e| failed(&self.name, e))
     }
@@ -148,17 +148,32 @@ fn failed(name: &str, error: HubError) -> DataError {
     DataError::new(DataErrorKind::Io, "reading from the hub failed").with_path(name).with_source(error)
 }
 
+pub(crate) fn no_engine() -> DataError {
+    DataError::new(DataErrorKind::Internal, "the engine cannot start")
+}
+
 /// A range on its way.
-struct HubRange {
-    task: tokio::task::JoinHandle<Result<Bytes, HubError>>,
+pub(crate) struct HubRange {
+    task: tokio::task::JoinHandle<Result<Bytes, DataError>>,
     pid: u32,
-    name: String,
+}
+
+impl HubRange {
+    pub(crate) fn new(task: tokio::task::JoinHandle<Result<Bytes, DataError>>) -> Self {
+        Self { task, pid: std::process::id() }
+    }
 }
 
 /// Stops a task of this process when it is dropped.
-struct HubStopper {
+pub(crate) struct HubStopper {
     task: tokio::task::AbortHandle,
     pid: u32,
+}
+
+impl HubStopper {
+    pub(crate) fn new(task: tokio::task::AbortHandle) -> Self {
+        Self { task, pid: std::process::id() }
+    }
 }
 
 impl Drop for HubStopper {
@@ -180,7 +195,7 @@ impl Coming for HubRange {
         }
         let engine = engine().ok()?;
         match door::block(engine, async { (&mut self.task).await }) {
-            Ok(came) => came.ok().map(|bytes| bytes.map_err(|e| failed(&self.name, e))), // not ok: it was stopped
+            Ok(came) => came.ok(), // not ok: it was stopped
             Err(stopped) => Some(Err(stopped)),
         }
     }
