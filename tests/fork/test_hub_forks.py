@@ -24,6 +24,8 @@ SECONDS = 60
 pytestmark = [
     pytest.mark.usefixtures("hf_env"),
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*multithreaded code, and JAX:RuntimeWarning"),  # where other tests import it
+    pytest.mark.filterwarnings("ignore:This DataLoader will create"),  # more workers than this machine has cores
 ]
 
 
