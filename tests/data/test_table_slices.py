@@ -117,3 +117,53 @@ def test_slices_share_memory(file: str) -> None:
     dataset = crucible_datasets.load_dataset("parquet", data_files=file, split="train").with_format("arrow")
     addresses = {dataset[start : start + 2].column("a").chunk(0).buffers()[1].address for start in (0, 2, 4)}
     assert len(addresses) == 1
+
+
+@pytest.mark.parametrize("size", [1, 4, 7, 10])
+@pytest.mark.parametrize("orders", ["in order", "shuffled"])
+def test_streams(pair: tuple[Any, Any], orders: str, size: int) -> None:
+    ours, theirs = (ds if orders == "in order" else ds.shuffle(seed=5) for ds in pair)
+    kind = ours.format["type"]
+    for a, b in zip(
+        ours.with_format(None).to_iterable_dataset(3).with_format(kind).iter(size),
+        theirs.with_format(None).to_iterable_dataset(3).with_format(kind).iter(size),
+        strict=True,
+    ):
+        assert str(plain(a)[-1]) == str(plain(b)[-1])
+
+
+def test_a_stream_goes_on_in_the_middle_of_a_batch(file: str) -> None:
+    stream = crucible_datasets.load_dataset("parquet", data_files=file, split="train", streaming=True).with_format(
+        "arrow"
+    )
+    rows = [row.to_pylist()[0] for row in stream]
+    assert [row["a"] for row in rows] == list(range(ROWS))
+    for done in (1, 6, 7, 8, 20):
+        begun = iter(stream)
+        for _ in range(done):
+            next(begun)
+        state = stream.state_dict()
+        again = crucible_datasets.load_dataset("parquet", data_files=file, split="train", streaming=True)
+        again = again.with_format("arrow")
+        again.load_state_dict(state)
+        assert [row.to_pylist()[0] for row in again] == rows[done:]
+
+
+def test_map_by_rows_of_tables(pair: tuple[Any, Any]) -> None:
+    kept = [ds.with_format(ds.format["type"], columns=["a", "t"]).select_columns(["a", "t"]) for ds in pair]
+    ours, theirs = (ds.map(lambda row: row, load_from_cache_file=False) for ds in kept)
+    same(ours[:], theirs[:])
+
+
+def test_map_by_rows_of_tables_whose_columns_differ(pair: tuple[Any, Any]) -> None:
+    ours, theirs = (ds.with_format("arrow") for ds in pair)
+
+    def fewer(row: pa.Table, index: int) -> pa.Table:
+        return row if index < 9 else row.drop_columns(["t"])
+
+    with pytest.raises(Exception, match="t"):
+        theirs.map(fewer, with_indices=True, load_from_cache_file=False)
+    with pytest.raises(crucible_datasets.errors.SchemaError, match="'t'"):
+        ours.map(fewer, with_indices=True, load_from_cache_file=False)
+    with pytest.raises(ValueError, match="single-row"):
+        ours.map(lambda row: pa.concat_tables([row, row]), load_from_cache_file=False)

@@ -11,7 +11,7 @@ import numpy as np
 from crucible_datasets.dataset._call import Block, Call, batch_blocks, row_blocks, true_rows
 from crucible_datasets.dataset._jobs import SUFFIX, FilterJob, MapJob, filter_result, map_result
 from crucible_datasets.dataset._keep import KeepMixin
-from crucible_datasets.dataset._merge import as_table, merged_batch, merged_rows, output_kind
+from crucible_datasets.dataset._merge import merged_batch, merged_rows, output_kind, tables_of
 from crucible_datasets.dataset._writer import BlockWriter
 from crucible_datasets.features import Feature, Features, Image, LargeList, List, Value
 from crucible_datasets.fingerprint import is_caching_enabled, validate_fingerprint
@@ -161,11 +161,7 @@ class MapMixin(KeepMixin):
         return kind not in {None, "none"}
 
     def _write_tables(self, writer: BlockWriter, block: Block, *, single: bool) -> None:
-        for value in block.results:
-            table = as_table(value)
-            if single and table.num_rows != 1:
-                msg = f"Only single-row pyarrow tables are allowed but got table with {table.num_rows} rows."
-                raise ValueError(msg)
+        for table in tables_of(block.results, single=single):
             writer.add_table(table)
 
     def _write_columns(self, writer: BlockWriter, block: Block, remove: list[str], *, batched: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,14 +61,41 @@ def _kind_of(kind: type) -> str:
     raise TypeError(_WRONG.format(kind=kind))
 
 
-def as_table(value: Any) -> Table:
-    """A returned table or data frame."""
+def tables_of(results: Sequence[Any], *, single: bool) -> Iterator[Table]:
+    """Returned tables or data frames. Those that follow each other and have the same columns become one table.
+
+    Args:
+        results: what the function returned.
+        single: whether each must be one row.
+
+    Raises:
+        ValueError: a table of more or fewer rows, where each must be one.
+    """
+    together: list[Any] = []
+    for value in results:
+        table = _as_arrow(value)
+        if single and table.num_rows != 1:
+            msg = f"Only single-row pyarrow tables are allowed but got table with {table.num_rows} rows."
+            raise ValueError(msg)
+        if together and not table.schema.equals(together[0].schema, check_metadata=True):
+            yield _one_table(together)
+            together = []
+        together.append(table)
+    if together:
+        yield _one_table(together)
+
+
+def _as_arrow(value: Any) -> Any:
     frame = loaded("pandas", "DataFrame")
     if frame is not None and isinstance(value, frame):
-        value = require("pyarrow", extra="arrow", why="map returned a pandas.DataFrame").Table.from_pandas(value)
-    if hasattr(value, "to_arrow"):
-        value = value.to_arrow()  # polars: its text as large_string
-    return Table.from_arrow(value)
+        return require("pyarrow", extra="arrow", why="map returned a pandas.DataFrame").Table.from_pandas(value)
+    return value.to_arrow() if hasattr(value, "to_arrow") else value  # polars: its text as large_string
+
+
+def _one_table(tables: list[Any]) -> Table:
+    if len(tables) == 1:
+        return Table.from_arrow(tables[0])
+    return Table.from_arrow(require("pyarrow", extra="arrow", why="map returned tables").concat_tables(tables))
 
 
 def merged_rows(source: RowsMixin, block: Block, remove: list[str]) -> Merged:

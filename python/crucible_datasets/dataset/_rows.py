@@ -100,7 +100,7 @@ class RowsMixin(FormatMixin):
     def __getitems__(self, keys: list[int]) -> list[dict[str, Any]]:
         """Rows as a list of dicts, read as one batch (torch's fetcher calls this)."""
         table = self._view(self._numbers(keys))
-        if self._format.type == "custom" or self._format.arrays is not None:
+        if self._format.type in ("custom", "pandas") or self._format.arrays is not None:
             batch = self._format_batch(table)
             return [{name: values[i] for name, values in batch.items()} for i in range(table.num_rows)]
         return list(self._iterate(table))

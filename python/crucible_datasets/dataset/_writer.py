@@ -48,6 +48,7 @@ class BlockWriter:
         self._try = try_original_type
         self._mixed = on_mixed_types
         self._fixed: Features | None = None
+        self._target: tuple[Features, str] | None = None
         self._budget = None if keep_in_memory else settings().memory_budget
         self._segments: list[Segment] = []
         self._blocks = 0
@@ -123,7 +124,9 @@ class BlockWriter:
             target = Features({name: self._named(name, feature) for name, feature in found.items()})
         self._same_columns(table.column_names, target)
         if table.num_rows:
-            part = table.with_features(target.to_text())
+            if self._target is None or self._target[0] is not target:
+                self._target = (target, target.to_text())
+            part = table.with_features(self._target[1])
             self._put(None, [part], target, table.num_rows)
 
     def finish(self) -> tuple[Table, Features] | None:

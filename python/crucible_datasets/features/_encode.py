@@ -6,10 +6,23 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from _crucible._native import are_stored
 from crucible_datasets.features._image import Image
 from crucible_datasets.features._types import ClassLabel, Feature, LargeList, List, Value
 
 _EXACT: dict[str, type] = {"bool": bool, "string": str, "large_string": str, "string_view": str, "float64": float}
+
+_KINDS = {
+    "bool": "bool",
+    "float16": "float",
+    "float32": "float",
+    "float64": "float",
+    "string": "text",
+    "large_string": "text",
+    "string_view": "text",
+    "binary": "bytes",
+    "large_binary": "bytes",
+}
 
 
 def encode(feature: Feature, value: Any, level: int = 0) -> Any:
@@ -57,6 +70,10 @@ def encode_column(feature: Feature, column: Any) -> Any:
     """The stored form of a column's values."""
     if isinstance(feature, Value) and _fits(feature.dtype, column):
         return column
+    if isinstance(column, list):
+        kind = _kind(feature)
+        if kind is not None and are_stored(column, kind):
+            return column
     return [encode(feature, value, 1) for value in plain_column(column)]
 
 
@@ -68,6 +85,22 @@ def _fits(dtype: str, column: Any) -> bool:
         return False
     exact = int if dtype.startswith(("int", "uint")) else _EXACT.get(dtype)
     return exact is not None and set(map(type, column)) <= {exact, type(None)}
+
+
+def _kind(feature: Feature) -> Any:
+    """What `are_stored` calls the values of a feature that are stored as they are; None where there are none."""
+    if isinstance(feature, dict):
+        fields = {name: _kind(inner) for name, inner in feature.items()}
+        return None if None in fields.values() else fields
+    if isinstance(feature, List | LargeList):
+        inner = _kind(feature.feature)
+        return None if inner is None else [inner]
+    if isinstance(feature, ClassLabel):
+        return feature._classes()
+    if not isinstance(feature, Value):
+        return None
+    dtype = feature.dtype
+    return "int" if dtype.startswith(("int", "uint")) else _KINDS.get(dtype)
 
 
 def plain_column(column: Any) -> Any:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from _crucible._native import Table
     from crucible_datasets.formatting._format import Format
 
+_KEPT = 256
+"""Record batches whose crossing is remembered: a table of pyarrow is some kilobytes besides the shared memory."""
 _FRAME = 8192
 """Rows that become one polars frame: that takes hardly longer than a single row does."""
 
@@ -22,7 +24,7 @@ class Slices:
     """Some rows of a table at a time, in a table format.
 
     A record batch crosses into pyarrow once, when its first rows are asked for, and is sliced there: a crossing takes as
-    long as a dozen slices. The last batch is kept.
+    long as a dozen slices.
     """
 
     def __init__(self, table: Table, shows: Format, decoders: Mapping[str, Any], *, onward: bool = False) -> None:
@@ -39,6 +41,7 @@ class Slices:
         self._kind = shows.type
         self._decoders = decoders
         self._onward = onward
+        self._parts: dict[tuple[int, int], Any] = {}
         self._arrow: tuple[int, int, Any] = (0, 0, None)
         self._frame: tuple[int, int, Any] = (0, 0, None)
 
@@ -89,6 +92,11 @@ class Slices:
         if part is None or part[1] < stop:
             return to_arrow(self._table.slice(start, stop), self._kind)
         first, end = part
-        held = to_arrow(self._table.slice(first, end), self._kind)
+        held = self._parts.get(part)
+        if held is None:
+            held = to_arrow(self._table.slice(first, end), self._kind)
+            if len(self._parts) >= _KEPT:
+                self._parts.clear()
+            self._parts[part] = held
         self._arrow = (first, end, held)
         return held.slice(start - first, stop - start)

@@ -13,9 +13,10 @@ import numpy as np
 
 from _crucible._native import Table
 from crucible_datasets.features import Features
-from crucible_datasets.formatting import TABLES, Format, format_batch
+from crucible_datasets.formatting import TABLES, Format
 from crucible_datasets.info import DatasetInfo, InfoMixin
 from crucible_datasets.iterable._call import as_batch
+from crucible_datasets.iterable._in_format import InFormat
 from crucible_datasets.iterable._plan import OrderFrozenError, Plan, Run, pull_exactly
 from crucible_datasets.iterable._readers import Node, Worker
 from crucible_datasets.iterable._rows import Rows, Tables, TypedRows, in_features, row_format
@@ -353,17 +354,12 @@ def _released(run: Run) -> Iterator[Any]:
 
 
 def _table_batches(run: Run, features: Features | None, format: Format, size: int, *, drop_last: bool) -> Iterator[Any]:
-    text = None if features is None else features.to_text()
-    known, said = features or Features(), text
+    shown = InFormat(features, format)
     try:
         while (table := pull_exactly(run, size)) is not None:
             if drop_last and table.num_rows < size:
                 return
-            shown = in_features(table, features, text)
-            if features is None and shown.features != said:  # parsed once, not for every batch
-                said = shown.features
-                known = Features.from_text(said)
-            yield format_batch(shown, known, format)
+            yield shown(table)
     finally:
         run.release()
 

@@ -76,6 +76,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(data::image::decode, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::decode_many, module)?)?;
     module.add_function(wrap_pyfunction!(data::image::encode_png, module)?)?;
+    module.add_function(wrap_pyfunction!(objects::stored::are_stored, module)?)?;
     module.add_function(wrap_pyfunction!(testing::_test_panic, module)?)?;
     module.add_function(wrap_pyfunction!(testing::_test_sleep, module)?)?;
     module.add_function(wrap_pyfunction!(testing::_test_spin, module)?)?;

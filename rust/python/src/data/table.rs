@@ -15,6 +15,7 @@ use crate::buffer::Buffer;
 use crate::door;
 use crate::errors::{Error, data};
 use crate::limits::limits;
+use crate::objects::gc::Paused;
 use crate::objects::to_py::BatchMaker;
 
 /// Immutable columns and the order of their rows.
@@ -219,6 +220,12 @@ impl Table {
         self.view.part_around(index).map(|rows| (rows.start, rows.end))
     }
 
+    /// The row of another view of the same table that these rows start with; None unless both are in order.
+    fn start_in(&self, other: PyRef<'_, Self>) -> Option<usize> {
+        let ((start, _), (first, _)) = (self.view.range()?, other.view.range()?);
+        if Arc::ptr_eq(self.view.table(), other.view.table()) { start.checked_sub(first) } else { None }
+    }
+
     /// The row of the whole table that is row `index` here.
     fn row_number(&self, index: usize) -> PyResult<usize> {
         self.check(index, index.saturating_add(1))?;
@@ -248,8 +255,10 @@ impl Table {
     fn rows<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
         door::inline(|| {
             self.check(start, stop)?;
+            let _many = Paused::new(py);
             let rows = (start..stop)
                 .map(|i| {
+                    answer_signals(py, i)?;
                     let (maker, row) = self.place(py, i)?;
                     maker.row(py, row)
                 })
@@ -347,6 +356,14 @@ impl Table {
     }
 }
 
+/// Rows between two looks for Ctrl-C.
+const SIGNALS: usize = 1 << 14;
+
+/// Looks for Ctrl-C now and then while many objects are made with the GIL held.
+fn answer_signals(py: Python<'_>, row: usize) -> PyResult<()> {
+    if row.is_multiple_of(SIGNALS) { py.check_signals() } else { Ok(()) }
+}
+
 /// Whether the columns are those of a schema already, but for what is said about them.
 fn has_types_of(schema: &Schema, target: &Schema) -> bool {
     schema.fields().len() == target.fields().len()
@@ -374,12 +391,21 @@ impl Table {
         start: usize,
         stop: usize,
     ) -> PyResult<Bound<'py, PyList>> {
+        let _many = Paused::new(py);
         if start < stop && self.view.is_one_slice(start, stop - start) {
             let (maker, row) = self.place(py, start)?;
-            return maker.values(py, column, row, row + stop - start);
+            let end = row + stop - start;
+            let made = maker.values(py, column, row, end.min(row + SIGNALS))?;
+            for next in (row + SIGNALS..end).step_by(SIGNALS) {
+                py.check_signals()?;
+                let more = maker.values(py, column, next, end.min(next + SIGNALS))?;
+                made.as_sequence().in_place_concat(more.as_sequence())?;
+            }
+            return Ok(made);
         }
         let values = (start..stop)
             .map(|i| {
+                answer_signals(py, i)?;
                 let (maker, row) = self.place(py, i)?;
                 maker.value(py, column, row)
             })

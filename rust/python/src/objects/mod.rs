@@ -2,8 +2,10 @@
 
 pub(crate) mod eater;
 pub(crate) mod from_py;
+pub(crate) mod gc;
 mod numpy;
 mod same;
+pub(crate) mod stored;
 mod ticks;
 pub(crate) mod to_py;
 pub(crate) mod values;
