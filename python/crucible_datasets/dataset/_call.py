@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from _crucible._native import Count, LazyRow, true_numbers
+from crucible_datasets.formatting import TABLES
 from crucible_datasets.utils import Meter
 
 if TYPE_CHECKING:
@@ -255,7 +256,11 @@ def _batch_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple
     part = source._table.slice(start, stop)
     if plain:
         return None, tuple(source._python_column(part, name) for name in call.input_columns or [])
-    batch = source._all_columns()._format_batch(part)
+    shown = source._all_columns()
+    if shown._format.type in TABLES and start < stop:
+        batch = shown._rows_as_table(range(start, stop))
+    else:
+        batch = shown._format_batch(part)
     if call.input_columns is None:
         return batch, (batch,)
     return None, tuple(batch[name] for name in call.input_columns)
