@@ -31,6 +31,7 @@ def _check(datasets: Sequence[Any], verb: str) -> bool:
     if not datasets:
         msg = f"Unable to {verb} an empty list of datasets."
         raise ValueError(msg)
+    streams = False
     for place, dataset in enumerate(datasets):
         if isinstance(dataset, DatasetDict | IterableDatasetDict):
             msg = (
@@ -38,15 +39,22 @@ def _check(datasets: Sequence[Any], verb: str) -> bool:
                 f"the other datasets, for example: dataset['{next(iter(dataset), 'train')}']"
             )
             raise ValueError(msg)  # as the official library
-        kind = IterableDataset if isinstance(datasets[0], IterableDataset) else Dataset
-        if not isinstance(dataset, kind):
-            found = type(dataset).__name__
+        found = type(dataset).__name__
+        if not isinstance(dataset, Dataset | IterableDataset):
             msg = (
-                f"Unable to {verb} a {type(datasets[0]).__name__} (at position 0) with a {found} (at position "
-                f"{place}). Expected a list of Dataset objects or a list of IterableDataset objects."
+                "Expected a list of Dataset objects or a list of IterableDataset objects, but element at position "
+                f"{place} is a {found}."
             )
             raise ValueError(msg)  # as the official library
-    return isinstance(datasets[0], IterableDataset)
+        if place == 0:
+            streams = isinstance(dataset, IterableDataset)
+        elif isinstance(dataset, IterableDataset) != streams:
+            msg = (
+                f"Unable to {verb} a {type(datasets[0]).__name__} (at position 0) with a {found} (at position {place}). Expected a "
+                "list of Dataset objects or a list of IterableDataset objects."
+            )
+            raise ValueError(msg)  # as the official library
+    return streams
 
 
 def concatenate_datasets(
@@ -94,7 +102,7 @@ def concatenate_datasets(
 
 
 def _in_features(dataset: Dataset, features: Features, text: str) -> Table:
-    same = list(features) == dataset.column_names and dataset._features == features
+    same = dataset._features == features and dataset._features.to_text() == text  # the order of a struct's fields too
     return dataset._table if same else dataset._table.with_features(text)
 
 

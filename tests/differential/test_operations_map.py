@@ -360,7 +360,6 @@ DECLARED: list[tuple[dict[str, Any], Any]] = [
     ({"i": "int64", "x": "int8"}, lambda r: {"x": "7"}),
     ({"i": "int64", "x": "float32"}, lambda r: {"x": 1}),
     ({"i": "int64"}, lambda r: {"x": 1}),
-    ({"i": "int64", "x": "int8", "y": "string"}, lambda r: {"x": 1}),
     ({"i": "string", "x": "int8"}, lambda r: {"x": None}),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -107,10 +108,12 @@ class ArrangeMixin(MapMixin):
 
         Raises:
             ValueError: `num_times` is None.
+            TypeError: `num_times` is no integer.
         """
         if num_times is None:
             msg = "Map style datasets do not support indefinite repetition."
             raise ValueError(msg)
+        num_times = operator.index(num_times)
         if num_times <= 0:
             return self.select(range(0))
         return self if num_times == 1 else self._with(Table.concat([self._table] * num_times))

@@ -111,16 +111,30 @@ class Block:
 
 
 def row_blocks(
-    source: RowsMixin, call: Call, block_rows: int, *, what: str, remove: list[str] | None = None
+    source: RowsMixin,
+    call: Call,
+    block_rows: int,
+    *,
+    what: str,
+    remove: list[str] | None = None,
+    scalars: bool = False,
 ) -> Iterator[Block]:
-    """Calls the function on each row; a block at a time. `remove`: columns left out where results are merged."""
+    """Calls the function on each row; a block at a time.
+
+    `remove`: columns left out where results are merged. `scalars`: rows of data frames are dicts of values, as `filter`
+    passes them, not frames of one row.
+    """
     if remove is not None and _is_lazy(source, call) and not call.is_async:
         yield from _merged_blocks(source, call, block_rows, what, set(remove))
         return
     called, run = _called(call), _runner(call)
     for start in range(0, len(source), block_rows):
         stop = min(start + block_rows, len(source))
-        inputs, passed = _row_inputs(source, call, start, stop)
+        kind = source._format.type
+        if scalars and (kind == "pandas" or (kind in TABLES and call.input_columns is not None)):
+            inputs, passed = None, _values_of_rows(source, call, start, stop)
+        else:
+            inputs, passed = _row_inputs(source, call, start, stop)
         passed += _numbers(call, start, stop)
         results = run(map(called, *passed), partial(_row_place, what, start + call.offset), stop - start)
         yield Block(start, stop, inputs, results)
@@ -147,7 +161,7 @@ def true_rows(source: RowsMixin, call: Call, block_rows: int, *, what: str) -> n
         with _counted(call, partial(_row_place, what, call.offset), rows) as done:
             return np.frombuffer(calls.true_rows(done), dtype=np.int64)
     parts = []
-    for block in row_blocks(source, call, block_rows, what=what):
+    for block in row_blocks(source, call, block_rows, what=what, scalars=True):
         parts.append(np.frombuffer(true_numbers(iter(block.results), Count()), dtype=np.int64) + block.start)
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
@@ -246,6 +260,16 @@ def _row_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple[l
     shown = source._all_columns()
     formatted = [shown._format_row(index) for index in range(start, stop)]
     return None, [[row[name] for row in formatted] for name in call.input_columns]
+
+
+def _values_of_rows(source: RowsMixin, call: Call, start: int, stop: int) -> list[Iterable[Any]]:
+    """Rows of a table format as `filter` passes them: dicts of values, or the values of some columns."""
+    batch = source._all_columns()._format_batch(source._table.slice(start, stop))
+    names = source.column_names if call.input_columns is None else call.input_columns
+    columns = {name: [batch[name][row] for row in range(stop - start)] for name in names}
+    if call.input_columns is not None:
+        return list(columns.values())
+    return [[dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]]
 
 
 def _batch_inputs(source: RowsMixin, call: Call, start: int, stop: int) -> tuple[Any, tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from _crucible._native import Table
+from crucible_datasets.dataset._foreign import known_column
 from crucible_datasets.dataset._given import given_table, plain_arrow
 from crucible_datasets.dataset._mixed import columns_table
 from crucible_datasets.dataset._write import WriteMixin
@@ -89,7 +90,8 @@ class Dataset(WriteMixin):
         """From columns.
 
         Args:
-            mapping: names to lists, tuples, numpy arrays or arrays of pyarrow, of equal length.
+            mapping: names to lists, tuples, numpy arrays, arrays of pyarrow, or Series of pandas or polars, of equal
+                length.
             features: types to cast to; inferred when absent.
             info: description and the like.
             split: name of the split.
@@ -113,6 +115,7 @@ class Dataset(WriteMixin):
     def _of_columns_given(
         cls, columns: dict[str, Any], features: Features | None, split: str | None, on_mixed_types: str | None
     ) -> Self:
+        columns = {name: known_column(values) for name, values in columns.items()}
         if features is None:
             encoded = images_encoded(columns)
             if encoded is not None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any
 
 from crucible_datasets.dataset._data import ArrowData
 from crucible_datasets.dataset._dataset import Dataset
@@ -17,7 +18,9 @@ class DictSourcesMixin(dict[str, Dataset]):
     """Constructors of `DatasetDict`."""
 
     @classmethod
-    def _loaded(cls, kind: str, paths: Paths, features: Features | None, options: dict[str, Any]) -> Self:
+    def _loaded(cls, kind: str, paths: Any, features: Features | None, options: dict[str, Any]) -> Any:
+        if not isinstance(paths, Mapping):
+            return Dataset._loaded(kind, paths, None, features, options)  # as in `datasets`: no dict of splits
         return cls({name: Dataset._loaded(kind, files, name, features, options) for name, files in paths.items()})
 
     @classmethod
@@ -28,7 +31,7 @@ class DictSourcesMixin(dict[str, Dataset]):
         cache_dir: str | None = None,
         keep_in_memory: bool = False,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """From CSV files by split; other arguments as `Dataset.from_csv`."""
         options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, **kwargs}
         return cls._loaded("csv", path_or_paths, features, options)
@@ -41,7 +44,7 @@ class DictSourcesMixin(dict[str, Dataset]):
         cache_dir: str | None = None,
         keep_in_memory: bool = False,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """From JSON files by split; other arguments as `Dataset.from_json`."""
         options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, **kwargs}
         return cls._loaded("json", path_or_paths, features, options)
@@ -55,7 +58,7 @@ class DictSourcesMixin(dict[str, Dataset]):
         keep_in_memory: bool = False,
         columns: list[str] | None = None,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """From Parquet files by split; other arguments as `Dataset.from_parquet`."""
         options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, "columns": columns, **kwargs}
         return cls._loaded("parquet", path_or_paths, features, options)
@@ -68,7 +71,7 @@ class DictSourcesMixin(dict[str, Dataset]):
         cache_dir: str | None = None,
         keep_in_memory: bool = False,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """From text files by split; other arguments as `Dataset.from_text`."""
         options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, **kwargs}
         return cls._loaded("text", path_or_paths, features, options)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from _crucible._native import Table
+from _crucible._optional import require
 from crucible_datasets.dataset._align import joined
 from crucible_datasets.dataset._arrange import ArrangeMixin
+from crucible_datasets.dataset._foreign import known_column
+from crucible_datasets.dataset._mixed import columns_table
 from crucible_datasets.dataset._writer import value_kind
 from crucible_datasets.errors import CastError, UnsupportedError
 from crucible_datasets.features import ClassLabel, Feature, Features, Image, LargeList, List, Value
@@ -37,7 +41,7 @@ class EditMixin(ArrangeMixin):
 
         Args:
             name: its name.
-            column: a value for each row: list, numpy array, Arrow array, or `Column`.
+            column: a value for each row: list, numpy array, Arrow array, Series, or `Column`.
             new_fingerprint: fingerprint of the result.
             feature: its feature; inferred when absent.
 
@@ -48,16 +52,19 @@ class EditMixin(ArrangeMixin):
         if name in self._features:
             msg = f"The table can't have duplicated columns but columns {[name]} are duplicated."
             raise ValueError(msg)
-        values: Any = column
-        if hasattr(column, "to_pylist"):
-            values = column.to_pylist()
-        elif not isinstance(column, list | np.ndarray):
-            values = list(column)
+        values: Any = known_column(column)
+        if feature is None and type(column).__module__.partition(".")[0] in {"pandas", "pyarrow"}:
+            arrow = require("pyarrow", extra="arrow", why="add_column with an array of another package")
+            values = arrow.array(column) if hasattr(column, "isna") else column  # missing values are null
+        elif hasattr(values, "to_pylist"):
+            values = values.to_pylist()
+        elif not isinstance(values, list | np.ndarray):
+            values = list(values)
         if self.column_names and len(values) != len(self):
             msg = f"The column {name!r} has {len(values)} values, the dataset {len(self)} rows"
             raise ValueError(msg)
         text = None if feature is None else Features({name: feature}).to_text()
-        table = Table.from_columns({name: values}, text)
+        table = columns_table({name: values}, None) if text is None else Table.from_columns({name: values}, text)
         found = Features.from_text(table.features)[name] if feature is None else feature
         return self._replaced(name, table, found)._named(new_fingerprint)
 
@@ -114,7 +121,7 @@ class EditMixin(ArrangeMixin):
             ValueError: an unknown column.
             UnsupportedError: a column of lists or structs.
         """
-        if column not in self._features:
+        if column not in self.column_names:
             msg = f"Column ({column}) not in table columns ({self.column_names})."
             raise ValueError(msg)
         if isinstance(self._features[column], List | LargeList | dict | Image):
@@ -133,7 +140,7 @@ class EditMixin(ArrangeMixin):
         Raises:
             ValueError: an unknown column, or one that holds no scalars.
         """
-        if column not in self._features:
+        if column not in self.column_names:
             msg = f"Column ({column}) not in table columns ({self.column_names})."
             raise ValueError(msg)
         source = self._features[column]
@@ -212,6 +219,7 @@ class EditMixin(ArrangeMixin):
 
         Raises:
             ValueError: neither is given.
+            TypeError: `batch_size` is no integer.
             NotImplementedError: `by_column` with `num_proc`.
         """
         if batch_size is None and by_column is None:
@@ -224,7 +232,8 @@ class EditMixin(ArrangeMixin):
                 raise NotImplementedError(msg)
             ends = self._group_ends([by_column] if isinstance(by_column, str) else list(by_column))
         else:
-            size = batch_size if batch_size is not None and batch_size > 0 else max(rows, 1)
+            size = max(rows, 1) if batch_size is None else operator.index(batch_size)
+            size = size if size > 0 else max(rows, 1)
             ends = np.arange(size, rows + 1, size, dtype=np.int64)
             if rows % size and not drop_last_batch:
                 ends = np.append(ends, rows)

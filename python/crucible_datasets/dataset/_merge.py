@@ -10,6 +10,7 @@ import numpy as np
 from _crucible._native import LazyRow, Table, merge_rows
 from _crucible._optional import require
 from crucible_datasets.dataset._call import Block, Merged, loaded
+from crucible_datasets.dataset._foreign import frame_values, series_values
 
 if TYPE_CHECKING:
     from crucible_datasets.dataset._rows import RowsMixin
@@ -173,6 +174,10 @@ def _listed(value: Any) -> Any:
         return value
     if hasattr(value, "detach"):
         return value.detach().cpu().numpy()
+    if hasattr(value, "null_count") and hasattr(value, "to_arrow"):
+        return series_values(value)
+    if hasattr(value, "isna"):
+        return frame_values(value)
     if hasattr(value, "to_list"):
         return value.to_list()
     return np.asarray(value)

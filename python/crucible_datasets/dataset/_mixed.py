@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from _crucible._native import Table
 from _crucible._optional import require
+from crucible_datasets.dataset._foreign import known_values
 from crucible_datasets.errors import CastError, SchemaError
 from crucible_datasets.features import Feature, Features, Json, LargeList, List
 
@@ -26,6 +28,7 @@ def column_table(name: str, values: Any, on_mixed_types: str | None) -> Table:
     Raises:
         CastError: values that fit no common type.
     """
+    values = known_values(values)
     if type(values).__module__.startswith("pyarrow"):
         return Table.from_arrow(require("pyarrow", extra="arrow", why="arrays of pyarrow").table({name: values}))
     try:
@@ -33,6 +36,9 @@ def column_table(name: str, values: Any, on_mixed_types: str | None) -> Table:
     except SchemaError as error:
         if on_mixed_types != "use_json":
             raise CastError(str(error)) from error
+        known = _without_na(values)
+        if known is not None:
+            return column_table(name, known, on_mixed_types)
         made = _as_json(name, values, scalars=True)
         if made is None:
             raise CastError(str(error)) from error
@@ -42,6 +48,14 @@ def column_table(name: str, values: Any, on_mixed_types: str | None) -> Table:
         if made is not None:
             return made
     return table
+
+
+def _without_na(values: Any) -> list[Any] | None:
+    """The values with None for each `pandas.NA`, as `map` takes them; None if there is none of these."""
+    missing = getattr(sys.modules.get("pandas"), "NA", None)
+    if missing is None or not any(value is missing for value in values):
+        return None
+    return [None if value is missing else value for value in values]
 
 
 def _as_json(name: str, values: Any, *, scalars: bool) -> Table | None:
@@ -72,9 +86,11 @@ def _mixed(rows: list[Any], *, scalars: bool) -> list[Path]:
                 continue
             for key in first:
                 waiting.append(((*path, key), [value[key] for value in values if value[key] is not None]))
-        elif all(isinstance(value, list) for value in values):
+        elif all(isinstance(value, list | tuple) for value in values):
             waiting.append(((*path, ITEM), [item for value in values for item in value if item is not None]))
-        elif any(isinstance(value, dict | list) for value in values) or (scalars and len(set(map(_kind, values))) > 1):
+        elif any(isinstance(value, dict | list | tuple) for value in values) or (
+            scalars and len(set(map(_kind, values))) > 1
+        ):
             found.append(path)
     return found
 
@@ -95,7 +111,7 @@ def _encoded(value: Any, path: Path) -> Any:
     if not path:
         return Json().encode_example(value)
     step, rest = path[0], path[1:]
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_encoded(item, rest) for item in value]
     return {**value, step: _encoded(value.get(step), rest)}
 

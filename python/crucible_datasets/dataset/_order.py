@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from crucible_datasets.dataset._index_files import IndexFile, state_of
+from crucible_datasets.dataset._numbers import as_numbers
 from crucible_datasets.dataset._permutation import as_array, permutation
 from crucible_datasets.dataset._rows import RowsMixin
 from crucible_datasets.features import Features
@@ -44,7 +45,8 @@ class OrderMixin(RowsMixin):
             new_fingerprint: fingerprint of the result.
 
         Raises:
-            IndexError: a number out of range.
+            IndexError: a number out of range, or a float.
+            TypeError: something that is no integer; a mask of booleans too.
             ValueError: a file and `keep_in_memory`.
         """
         del writer_batch_size
@@ -63,7 +65,7 @@ class OrderMixin(RowsMixin):
             return self._with(self._view(rows))._named(new_fingerprint)
         if isinstance(rows, range):
             rows = np.arange(rows.start, rows.stop, rows.step, dtype=np.int64)
-        numbers = np.asarray(rows, dtype=np.int64) if len(rows) > 0 else np.empty(0, dtype=np.int64)
+        numbers = as_numbers(rows, f"Index {{}} out of range for dataset of size {size}.", lenient=False)
         if len(numbers) and not (-size <= numbers.min() and numbers.max() < size):
             bad = int(numbers.max() if numbers.max() >= size else numbers.min())
             msg = f"Index {bad} out of range for dataset of size {size}."
@@ -157,7 +159,14 @@ class OrderMixin(RowsMixin):
         return self.select(range(max(0, min(n, len(self)))))
 
     def skip(self, n: int) -> Self:
-        """The rows after the first `n`."""
+        """The rows after the first `n`.
+
+        Raises:
+            IndexError: `n` is negative.
+        """
+        if n < 0:
+            msg = f"Index {n} out of range for dataset of size {len(self)}."
+            raise IndexError(msg)
         return self.select(range(max(0, min(n, len(self))), len(self)))
 
     def shard(
@@ -204,7 +213,8 @@ class OrderMixin(RowsMixin):
 
     def _of_columns(self, names: list[str]) -> Self:
         features = Features({name: self._features[name] for name in names})
-        made = self._with(self._table.select_columns(names), features)
+        table = self._table.select_columns(names)
+        made = self._with(table if names else table.slice(0, 0), features)  # no columns, no rows: as in `datasets`
         if self._format.columns is not None:
             kept = sorted(name for name in self._format.columns if name in features)
             made._format = replace(self._format, columns=tuple(kept))
@@ -260,7 +270,7 @@ class OrderMixin(RowsMixin):
         Raises:
             ValueError: an unknown column, an empty name, or a name that comes twice.
         """
-        self._checked(list(column_mapping))
+        self._checked(list(column_mapping.keys()))
         names = [column_mapping.get(name, name) for name in self.column_names]
         if len(set(names)) < len(names) or not all(names):
             msg = f"New column names must be distinct and not empty, got {names}"

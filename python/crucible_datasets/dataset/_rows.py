@@ -10,6 +10,7 @@ import numpy as np
 
 from crucible_datasets.dataset._column import Column
 from crucible_datasets.dataset._formats import FormatMixin
+from crucible_datasets.dataset._numbers import as_numbers
 from crucible_datasets.formatting import TABLES
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ class RowsMixin(FormatMixin):
     def _numbers(self, key: Any) -> np.ndarray[Any, Any]:
         """Row numbers of a collection, checked; negative ones count from the end."""
         listed = key if isinstance(key, np.ndarray) else list(key)
-        numbers = np.asarray(listed, dtype=np.int64) if len(listed) else np.empty(0, dtype=np.int64)
         rows = len(self)
+        numbers = as_numbers(listed, f"Invalid key: {{}} is out of bounds for size {rows}", lenient=True)
         if len(numbers):
             low, high = int(numbers.min()), int(numbers.max())
             for bad in (high if high >= rows else None, low if low < -rows else None):

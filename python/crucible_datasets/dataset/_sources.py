@@ -69,10 +69,14 @@ class SourcesMixin(DiskMixin):
         Raises:
             DatasetGenerationError: the generator failed (its exception is the cause), gave something that is no dict,
                 or nothing.
+            TypeError: `generator` is no function.
             ValueError: `num_proc` below 1.
             RuntimeError: `num_proc` and lists of several lengths.
         """
         del kwargs
+        if not callable(generator):
+            msg = f"generator must be callable, but got {type(generator).__name__}"
+            raise TypeError(msg)
         jobs = [GeneratorJob(generator, part, features) for part in shards(gen_kwargs or {}, num_proc)]
         if fingerprint is not None:
             validate_fingerprint(fingerprint)
@@ -220,11 +224,12 @@ class SourcesMixin(DiskMixin):
         if load is None:
             msg = "crucible_datasets.load did not register its loader"
             raise RuntimeError(msg)
-        listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-        name = "train" if split is None else str(split)
-        files = {name: [os.fspath(path) for path in listed]}
         given = {key: value for key, value in options.items() if value is not None}
-        return load(kind, data_files=files, split=name, features=features, **given)
+        if isinstance(paths, Mapping):  # as in `datasets`: the splits of the files, or one of them
+            files = {str(name): _listed(listed) for name, listed in paths.items()}
+            return load(kind, data_files=files, split=split, features=features, **given)
+        name = "train" if split is None else str(split)
+        return load(kind, data_files={name: _listed(paths)}, split=name, features=features, **given)
 
     @classmethod
     def from_csv(
@@ -337,3 +342,7 @@ class SourcesMixin(DiskMixin):
         options = {"cache_dir": cache_dir, "keep_in_memory": keep_in_memory or None, "num_proc": num_proc, **kwargs}
         options.update(keep_linebreaks=keep_linebreaks, sample_by=sample_by)
         return cls._loaded("text", path_or_paths, split, features, options)
+
+
+def _listed(paths: Paths) -> list[str]:
+    return [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]

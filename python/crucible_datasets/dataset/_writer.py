@@ -8,6 +8,8 @@ from typing import Any
 
 from _crucible._native import GrowingFile, Table
 from _crucible._settings import settings
+from crucible_datasets.dataset._foreign import known_values
+from crucible_datasets.dataset._given import plain_arrow
 from crucible_datasets.dataset._kept import KeptFile
 from crucible_datasets.dataset._mixed import column_table
 from crucible_datasets.dataset._spill import Segment
@@ -89,6 +91,8 @@ class BlockWriter:
         target = self._declared if self._declared is not None else self._fixed
         if target is not None:
             self._same_columns(order, target)
+            if self._declared is not None:  # as in `datasets`: what nobody gives is null
+                columns = {**columns, **{name: [None] * rows for name in target if name not in names}}
             order = list(target)
         fitted: dict[str, Feature] = {}
         tables = []
@@ -201,9 +205,8 @@ class BlockWriter:
             if name not in target:
                 raise KeyError(name)
         missing = [name for name in target if name not in names]
-        if missing:
-            what = "features" if self._declared is not None else "first block"
-            msg = f"the columns {missing} of the {what} are missing in the block at row {self._rows}"
+        if missing and self._declared is None:
+            msg = f"the columns {missing} of the first block are missing in the block at row {self._rows}"
             raise SchemaError(msg)
 
     def _kept(self, kept: Table, target: Features | None) -> tuple[Table, bool]:
@@ -250,6 +253,7 @@ class BlockWriter:
         if known is not feature:
             text = Features({name: feature}).to_text()
             self._texts[name] = (feature, text)
+        values = plain_arrow(known_values(values))
         if _encodes(feature):
             return Table.from_columns({name: _encoded(feature, values)}, text)
         table = Table.from_columns({name: values})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crucible_datasets.features._align import (
     _align_features,
     _check_if_features_can_be_aligned,
+    is_null_feature,
     require_decoding,
     require_storage_cast,
     require_storage_embed,
@@ -49,6 +50,7 @@ __all__ = [
     "encode_column",
     "images_encoded",
     "images_in_rows",
+    "is_null_feature",
     "needs_encoding",
     "require_decoding",
     "require_storage_cast",
