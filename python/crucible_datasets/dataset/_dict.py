@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,7 +38,22 @@ class DatasetDict(DictSourcesMixin):
             msg = f"Invalid key: {key}. Please first select a split. For example: `my_dataset_dictionary['{first}'][{key}]`. Available splits: {sorted(self)}"
         raise KeyError(msg)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Lets go of the tables, as `Dataset` does."""
+        for dataset in self.values():
+            dataset.__exit__(*exc_info)
+
+    def _check_values(self) -> None:
+        for dataset in self.values():
+            if not isinstance(dataset, Dataset):
+                msg = f"Values in `DatasetDict` should be of type `Dataset` but got type '{type(dataset)}'"
+                raise TypeError(msg)  # as the official library
+
     def _each(self, work: Callable[[Dataset], Any]) -> DatasetDict:
+        self._check_values()
         return type(self)({name: work(dataset) for name, dataset in self.items()})
 
     @property
@@ -84,6 +99,7 @@ class DatasetDict(DictSourcesMixin):
 
         Raises:
             ValueError: both `seed` and `seeds` are given.
+            KeyError: a split without seed or generator.
         """
         del writer_batch_size
         files = indices_cache_file_names or {}
@@ -95,8 +111,8 @@ class DatasetDict(DictSourcesMixin):
         return type(self)(
             {
                 name: dataset.shuffle(
-                    seed if seeds is None else seeds.get(name),
-                    None if generators is None else generators.get(name),
+                    seed if seeds is None else seeds[name],
+                    None if generators is None else generators[name],
                     keep_in_memory,
                     load_from_cache_file,
                     files.get(name),
@@ -361,6 +377,7 @@ class DatasetDict(DictSourcesMixin):
             try_original_type: as in `Dataset.map`.
             on_mixed_types: as in `Dataset.map`; here None is the default.
         """
+        self._check_values()
         names = cache_file_names or {}
         made = {}
         for split, dataset in self.items():
@@ -407,6 +424,7 @@ class DatasetDict(DictSourcesMixin):
         desc: str | None = None,
     ) -> DatasetDict:
         """`Dataset.filter` of each split; arguments as there, `cache_file_names` by split."""
+        self._check_values()
         names = cache_file_names or {}
         return type(self)(
             {

@@ -258,6 +258,9 @@ class OrderMixin(RowsMixin):
         Raises:
             ValueError: an unknown column, or a name that is taken.
         """
+        if original_column_name in self.column_names and new_column_name in self.column_names:
+            msg = f"New column name {new_column_name} already in the dataset. Please choose a column name which is not already in the dataset. Current columns in the dataset: {self.column_names}"
+            raise ValueError(msg)  # as the official library
         return self.rename_columns({original_column_name: new_column_name}, new_fingerprint)
 
     def rename_columns(self, column_mapping: dict[str, str], new_fingerprint: str | None = None) -> Self:

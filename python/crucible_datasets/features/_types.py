@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from crucible_datasets.features._arrow import ARGUMENT, Typed, array_of, integers, strings
 from crucible_datasets.features._dtypes import checked_dtype
+from crucible_datasets.features._json_text import json_text
 
 Feature: TypeAlias = Any
 """A `Value`, `ClassLabel`, `List`, `LargeList`, `Array2D`, `Translation`, `Image`, …, or a dict of these."""
@@ -188,10 +189,6 @@ class ClassLabel(Typed):
         return storage.cast("int64")
 
 
-def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 @dataclass
 class Json(Typed):
     """Values of any type, stored as JSON text and shown as what the text says.
@@ -206,16 +203,19 @@ class Json(Typed):
     _type: str = field(default="Json", init=False, repr=False)
 
     def encode_example(self, example_data: Any) -> str | None:
-        """The text of a value; a string that is JSON already stays as it is."""
-        if example_data is None:
-            return None
+        """The text of a value; a string that is JSON already stays as it is. None, NaN and the like are null.
+
+        Raises:
+            TypeError: a value that has no JSON form.
+        """
         if isinstance(example_data, str):
             try:
                 json.loads(example_data)
             except ValueError:
-                return _json_text(example_data)
+                return json_text(example_data)
             return example_data
-        return _json_text(example_data)
+        text = json_text(example_data)
+        return None if text == "null" else text
 
     def decode_example(self, example_data: Any, token_per_repo_id: Any = None) -> Any:  # noqa: ARG002  # the official signature
         """What a stored text says.
