@@ -128,3 +128,47 @@ def test_errors_of_mapped_functions_pass(repo: str) -> None:
         list(stream.map(lambda row: [row]))
     with pytest.raises(ValueError, match="batch_size"):
         stream.batch(0)
+
+
+def test_filters_keep_what_the_files_say(repo: str) -> None:
+    """The features of Parquet files are known behind a `filter`, of rows and of tables."""
+    stream = ours.load_dataset(repo, split="train", streaming=True)
+    for kept in (
+        stream.filter(odd),
+        stream.filter(odd).shuffle(1).skip(1),
+        stream.with_format("arrow").filter(lambda table: [True] * len(table), batched=True),
+    ):
+        assert kept.column_names == ["i", "s"]
+        assert kept.features == stream.features
+    cast = stream.filter(odd).cast_column("i", ours.Value("string"))
+    assert next(iter(cast))["i"] == "1"
+
+
+def test_peek_has_the_format_of_the_iteration(repo: str) -> None:
+    stream = ours.load_dataset(repo, split="train", streaming=True)
+    for kind in ("arrow", "pandas", "polars"):
+        shown = stream.with_format(kind)
+        row = shown.peek(51)
+        assert type(row) is type(next(iter(shown)))
+        assert row["i"].to_list() == [51] if kind != "arrow" else row["i"].to_pylist() == [51]
+        assert len(shown.peek(slice(3, 6))) == 3
+    assert stream.with_format("numpy").peek(3)["i"].dtype == "int64"
+
+
+def test_batches_of_lists_of_unequal_lengths() -> None:
+    """What flows as rows is stacked only where the shapes fit."""
+    stream = ours.IterableDataset.from_dict({"l": [[1], [2, 3], [4, 5]], "i": [0, 1, 2]}).filter(lambda row: True)
+    batch = next(stream.with_format("numpy").iter(3))
+    assert [values.tolist() for values in batch["l"]] == [[1], [2, 3], [4, 5]]
+    assert batch["i"].tolist() == [0, 1, 2]
+    seen: list[Any] = []
+    list(stream.with_format("numpy").map(lambda rows: (seen.append(rows["l"]), {})[1], batched=True))
+    assert [values.tolist() for values in seen[0]] == [[1], [2, 3], [4, 5]]
+    kept = stream.with_format("numpy").filter(lambda rows: [len(each) > 1 for each in rows["l"]], batched=True)
+    assert [row["i"] for row in kept] == [1, 2]
+
+
+def test_batches_of_text_are_arrays_of_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x\ny\nz\n")
+    stream = ours.IterableDataset.from_text(str(tmp_path / "a.txt")).with_format("numpy")
+    assert [batch["text"].dtype.kind for batch in stream.iter(2)] == ["U", "U"]

@@ -158,3 +158,27 @@ def test_errors(library: Any) -> None:
         library.concatenate_datasets([])
     with pytest.raises(ValueError, match="at position 1"):
         library.concatenate_datasets([a, library.Dataset.from_dict({"i": [1]})])
+
+
+def test_a_function_after_streams_one_after_the_other_may_be_broken_off() -> None:
+    """Whoever begins anew, as `skip` does, goes back over the border of two streams: no row of the second is lost."""
+    found = []
+    for library in (ours, theirs):
+        joined = library.concatenate_datasets(streams(library, "tables", (3, 20, 2)))
+        chain = joined.map(lambda row: {"j": row["i"]})
+        found.append([list(chain.skip(n)) for n in range(6)])
+        found[-1].append(list(library.interleave_datasets([chain.skip(5), chain])))
+    assert found[0] == found[1]
+    chain = ours.concatenate_datasets(streams(ours, "tables", (3, 20, 2)))
+    assert [chain.map(lambda row: row).skip(2).peek(n)["i"] for n in (0, 1, 2, 21)] == [2, 100, 101, 200]
+
+
+def test_groups_are_shuffled_as_tables() -> None:
+    columns = {"g": [k // 3 for k in range(60)], "i": list(range(60))}
+    for shards, buffer in ((1, 5), (3, 10), (4, 40)):
+        found = []
+        for library in (ours, theirs):
+            grouped = library.Dataset.from_dict(columns).to_iterable_dataset(num_shards=shards).batch(by_column="g")
+            shuffled = grouped.shuffle(3, buffer_size=buffer, max_buffer_input_shards=3)
+            found.append([row["i"] for row in shuffled])
+        assert found[0] == found[1]

@@ -133,7 +133,8 @@ class Base(InfoMixin):
     def peek(self, index: int | slice) -> Any:
         """A row, or a list of rows, without reading what is before them where the files allow (Parquet).
 
-        It leaves the place of an iteration as it is. Rows are in the order in which this iteration would give them.
+        It leaves the place of an iteration as it is. Rows are those that this iteration would give, in its order and
+        format: tables of one row in the arrow, pandas and polars formats.
 
         Args:
             index: a row number from 0, or a slice of such; negative ones count from the end where the number of rows
@@ -176,6 +177,10 @@ class Base(InfoMixin):
         if plan is None or start >= stop:
             return []
         part = plan.window(start, stop) or Take(Skip(plan, start), stop - start)
+        if self._format is not None and self._format.type in TABLES:
+            tables = self._as_tables(part)
+            known = self._features if self._features is not None else tables.features
+            return list(_table_batches(tables.open(), known, self._format, 1, drop_last=False))
         run = self._in_rows(part, self._format).open()
         try:
             return list(run.rows())
@@ -274,7 +279,7 @@ class Base(InfoMixin):
         plan = self._placed()
         if plan is None:
             return iter(())
-        tables = self._format is not None and self._format.type in TABLES
+        tables = self._format is not None and (self._format.type in TABLES or (plan.arrow and plan.by_tables))
         if tables or (plan.arrow and (self._features is not None or plan.typed)):
             return self._tables(self._as_tables(plan), batch_size, drop_last=drop_last_batch)
         return self._row_batches(self._in_rows(plan, self._format), batch_size, drop_last=drop_last_batch)
@@ -305,7 +310,7 @@ class Base(InfoMixin):
 
     def _row_batches(self, plan: Plan, size: int, *, drop_last: bool) -> Iterator[Any]:
         run = self._run(plan)
-        shown = row_format(self._known(), self._format or Format())
+        shown = row_format(None, self._format or Format())  # of a batch of shown rows: no value of a feature any more
         return _batches_of_rows(run, shown, size, drop_last=drop_last)
 
     # ------------------------------------------------------------------------------------------------------- place

@@ -123,7 +123,9 @@ class _ConcatRun(SeveralRun):
 
     def __init__(self, plan: Several) -> None:
         super().__init__(plan)
-        self._at = 0
+        self._plans = plan.parts
+        self._at = self._begun = 0
+        """The stream that is read, and the last one that was begun."""
 
     def rows(self) -> Iterator[Row]:
         while self._at < len(self._runs):
@@ -149,6 +151,7 @@ class _ConcatRun(SeveralRun):
     def _leave(self) -> None:
         self._runs[self._at].release()
         self._at += 1
+        self._begun = max(self._begun, self._at)
 
     def state(self) -> State:
         place = self._runs[self._at].state() if self._at < len(self._runs) else None
@@ -159,6 +162,10 @@ class _ConcatRun(SeveralRun):
             msg = f"the state does not fit a stream of {len(self._runs)} streams: {state!r:.200}"
             raise StateError(msg)
         self._at = state["at"]
+        for later in range(self._at + 1, min(self._begun + 1, len(self._runs))):  # a way back: to their starts
+            self._runs[later].release()
+            self._runs[later] = self._plans[later].open()
+        self._begun = self._at
         if state["place"] is not None:
             self._runs[self._at].load(state["place"])
 

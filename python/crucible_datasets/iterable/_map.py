@@ -104,7 +104,7 @@ class _MapBatchesRun(CallRun):
         self._text = None if plan.shown is None else plan.shown.to_text()
         self._decoders = None if plan.shown is None else decoders_of(plan.shown, plan.format)
         self._numpy = plan.format
-        self._format = row_format(plan.shown, plan.format)
+        self._format = row_format(None, plan.format)  # of batches of shown rows: no values of a feature any more
 
     def _batches(self) -> Iterator[tuple[dict[str, Any], int]]:
         if self._arrow:
@@ -155,7 +155,7 @@ class _FilterRun(CallRun):
     def __init__(self, plan: FilterRows) -> None:
         super().__init__(plan.before.open(), plan.call, "filter")
         self._batched, self._size = plan.batched, plan.size or _ALL
-        self._format = row_format(plan.before.features, plan.format)
+        self._format = row_format(None, plan.format)
 
     def rows(self) -> Iterator[Row]:
         return super().rows() if self._call.is_async or self._batched else self._quick()
@@ -239,6 +239,10 @@ class GroupRows(_Lists):
     """Rows of lists: neighbouring rows with equal values in some columns."""
 
     names: tuple[str, ...]
+
+    @property
+    def by_tables(self) -> bool:
+        return True
 
     def open(self) -> Run:
         return _GroupRun(self.before.open(), self.names)

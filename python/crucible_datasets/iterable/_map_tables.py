@@ -59,6 +59,13 @@ class MapTables(Declared, Wrap):
     def by_tables(self) -> bool:
         return True
 
+    @property
+    def typed(self) -> bool:
+        return self.declared is not None or (self.filters and self.before.typed)
+
+    def read_features(self) -> Features | None:
+        return self.before.read_features() if self.filters and self.declared is None else self.declared
+
     def by_rows(self) -> Plan:
         return self
 

@@ -56,7 +56,7 @@ def decoders_of(features: Features, format: Format) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Rows(Declared, Wrap):
+class Rows(Wrap):
     """Rows of tables: cast, decoded, in a format.
 
     Attributes:
@@ -71,6 +71,21 @@ class Rows(Declared, Wrap):
     @property
     def arrow(self) -> bool:
         return False
+
+    @property
+    def by_tables(self) -> bool:
+        return False
+
+    @property
+    def features(self) -> Features | None:
+        return self.before.features if self.declared is None else self.declared
+
+    @property
+    def typed(self) -> bool:
+        return self.declared is not None or self.before.typed
+
+    def read_features(self) -> Features | None:
+        return self.before.read_features() if self.declared is None else self.declared
 
     def open(self) -> Run:
         return RowsRun(self.before.open(), self.declared, self.format)

@@ -13,6 +13,7 @@ import copy
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -108,7 +109,7 @@ class Inputs:
     def next(self, need: int) -> list[Any]:
         """The next chunks, up to the one that makes `need` rows or more: tables, or rows. Fewer at the end."""
         if not self._arrow:
-            return self._next_rows(max(1, need))
+            return self._next_rows(max(1, need)) if self._chunk == 1 else self._next_chunks(max(1, need))
         if self._chunk == 1:
             return self._next_singles(max(1, need))
         found: list[Any] = []
@@ -149,6 +150,19 @@ class Inputs:
                 continue
             found.append(row)
             self._pass(part)
+        return found
+
+    def _next_chunks(self, need: int) -> list[Row]:
+        """Chunks of rows, where the official library has tables."""
+        found: list[Row] = []
+        while len(found) < need and (part := self._advance()) is not None:
+            if part not in self._rows:
+                self._rows[part] = self._runs[part].rows()
+            rows = list(islice(self._rows[part], self._chunk))
+            self._ended[part] = len(rows) < self._chunk
+            found += rows
+            if rows:
+                self._pass(part)
         return found
 
     def _next_singles(self, need: int) -> list[Table]:
