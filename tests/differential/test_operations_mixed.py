@@ -70,7 +70,7 @@ def test_text_of_values() -> None:
 
 def test_splits() -> None:
     a, b = (
-        library.DatasetDict({"x": rows, "y": rows})
+        library.DatasetDict({"x": rows, "y": rows.select([0])})
         for library, rows in zip((ours, theirs), pair({"a": [1, 2]}), strict=True)
     )
     both(a, b, lambda splits: splits.shuffle(seeds={"x": 1}))
