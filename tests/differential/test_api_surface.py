@@ -38,7 +38,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "save_faiss_index": INDEX,
         "search": INDEX,
         "search_batch": INDEX,
-        "to_tf_dataset": "TensorFlow is not supported",
+        "to_tf_dataset": "tf.data.Dataset.from_generator",
     },
     "DatasetDict": {"push_to_hub": PUSH},
     "IterableDataset": {

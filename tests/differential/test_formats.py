@@ -1,6 +1,6 @@
 """Formats over every kind of feature: rows, batches, columns and iteration, against the official library.
 
-torch and jax are compared where they are installed.
+torch, TensorFlow and jax are compared where they are installed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 
 import crucible_datasets as ours
 
-FORMATS = ["numpy", *(name for name in ("torch", "jax") if importlib.util.find_spec(name) is not None)]
+FORMATS = ["numpy", *(name for name in ("torch", "tensorflow", "jax") if importlib.util.find_spec(name) is not None)]
 
 
 def value(dtype: str) -> dict[str, str]:
@@ -110,7 +110,9 @@ def described(found: Any) -> Any:
     if isinstance(found, np.ndarray):
         items = [described(item) for item in found.ravel().tolist()] if found.dtype == object else repr(found.tolist())
         return ["ndarray", str(found.dtype), found.shape, items]
-    if kind.__module__.startswith(("torch", "jax")):
+    if kind.__name__ == "RaggedTensor":
+        return ["ragged", str(found.dtype), str(found.shape), str(found.row_splits.dtype), repr(found.to_list())]
+    if kind.__module__.startswith(("torch", "jax", "tensorflow")):
         array = np.asarray(found)
         return ["tensor", str(found.dtype), tuple(found.shape), repr(array.tolist())]
     return [kind.__name__, repr(found)]
@@ -220,3 +222,29 @@ def test_tensors_are_the_gathered_memory() -> None:
     assert batch.numpy().flags.writeable
     batch[0] = 7
     assert ds[0]["x"].item() == 0
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    "name", ["int32", "float64", "bool", "string", "list int", "list ragged", "list string", "struct", "array2d"]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_streams(name: str, kind: str) -> None:
+    """Rows and batches of a stream, one of them shorter than the others."""
+    a, b = (ds.to_iterable_dataset().with_format(kind) for ds in pair_of(name))
+    compared(a, b, list)
+    compared(a, b, lambda ds: list(ds.iter(3)))
+    compared(a, b, lambda ds: list(ds.iter(3, drop_last_batch=True)))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.filterwarnings("ignore")
+def test_map_of_shown_values(kind: str) -> None:
+    """A function gets and returns what the format shows; it is stored with the same types."""
+
+    def added(row: dict[str, Any]) -> dict[str, Any]:
+        return {"d": row["c"] + row["c"], "e": [row["c"], row["c"]]}
+
+    a, b = (ds.with_format(kind).map(added) for ds in pair_of("list int"))
+    assert a.features.to_dict() == b.features.to_dict()
+    assert a.with_format(None).to_list() == b.with_format(None).to_list()

@@ -38,7 +38,7 @@ _MODULES = {
     "utils.patching": _SCRIPTS,
     "utils.sharding": _STREAMS,
     "utils.stratify": "use train_test_split(stratify_by_column=…)",
-    "utils.tf_utils": "TensorFlow is not supported; tf.data.Dataset.from_generator takes a dataset",
+    "utils.tf_utils": "to_tf_dataset is not offered; tf.data.Dataset.from_generator takes a dataset",
     "utils.track": _STREAMS,
 }
 """Modules that are not there at all."""

@@ -197,7 +197,7 @@ class FormatMixin(Base):
         """Sets the format in place.
 
         Args:
-            type: None (Python objects), "numpy", "torch", "jax", "pandas", "polars" or "arrow".
+            type: None (Python objects), "numpy", "torch", "tensorflow", "jax", "pandas", "polars" or "arrow".
             columns: the columns shown; all when absent.
             output_all_columns: whether the other columns are shown too, as Python objects.
             **format_kwargs: `dtype` for arrays, `device` for torch and jax.

@@ -24,7 +24,7 @@ MISSING = {
     "save_faiss_index": _INDEX,
     "search": _INDEX,
     "search_batch": _INDEX,
-    "to_tf_dataset": "TensorFlow is not supported; tf.data.Dataset.from_generator(lambda: ds, …) reads a dataset",
+    "to_tf_dataset": "tf.data.Dataset.from_generator(lambda: ds.with_format('tensorflow'), …) reads a dataset",
 }
 """By name: of `Dataset` and `DatasetDict`."""
 

@@ -123,6 +123,9 @@ def plain(value: Any) -> Any:
     if torch is not None and isinstance(value, torch.Tensor):
         value = value.detach().cpu()
         return plain((value.float() if value.dtype == torch.bfloat16 else value).numpy())
+    tensorflow: Any = sys.modules.get("tensorflow")
+    if tensorflow is not None and isinstance(value, tensorflow.Tensor):
+        return plain(value.numpy())
     if hasattr(value, "to_pydatetime"):
         return value.to_pydatetime(warn=False) if not hasattr(value, "dtype") else value.tolist()
     if hasattr(value, "to_pytimedelta"):

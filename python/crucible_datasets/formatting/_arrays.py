@@ -1,4 +1,4 @@
-"""The array formats: what numpy, torch and jax show of stored values. dtypes and stacking are those of `datasets`.
+"""The array formats: what numpy, torch, TensorFlow and jax show of stored values. dtypes and stacking are those of `datasets`.
 
 Integers become int64 (jax: int32) and floats float32, unless `dtype` is given; lists of equal shapes are stacked; the
 rest are object arrays (numpy) or lists.
@@ -17,6 +17,10 @@ from crucible_datasets.formatting._extract import arrow_array, combined, decoded
 
 if TYPE_CHECKING:
     from _crucible._native import Table
+
+
+_TEXT = frozenset({"string", "large_string", "binary", "large_binary"})
+_SINGLE = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 def _decodes(feature: Feature) -> bool:
@@ -51,6 +55,8 @@ class Arrays:
 
     def shown(self, value: Any) -> Any:
         """What the format shows of a stored value, all that is in it too."""
+        if type(value) in _SINGLE:  # most of what is in nested values
+            return self.tensor(value)
         if isinstance(value, dict):
             return {name: self.shown(inner) for name, inner in value.items()}
         if isinstance(value, Pixels) or hasattr(value, "getbands"):
@@ -101,6 +107,8 @@ class Arrays:
         if _decodes(feature):
             decode: Any = decoder(feature, numpy=True)
             made: Any = [decoded_parts(decode(value), feature, _decodes) for value in values]
+        elif isinstance(feature, Value) and feature.dtype in _TEXT:
+            made = np.asarray(values)
         elif table.is_range or isinstance(feature, Value | ClassLabel):
             made = combined(arrow_array(values, feature))
         else:  # as in `datasets`, where each selected row is converted alone

@@ -15,6 +15,7 @@ _NAMES = {
     None: ("python",),
     "numpy": ("np",),
     "torch": ("pt", "pytorch"),
+    "tensorflow": ("tf",),
     "jax": (),
     "pandas": ("pd",),
     "polars": ("pl",),
@@ -22,9 +23,9 @@ _NAMES = {
     "custom": (),
 }
 _ALIASES = {name: kind for kind, others in _NAMES.items() for name in (kind, *others)}
-_LATER = {"tensorflow", "tf"}
 _NEEDS = {
     "torch": ("torch", "PyTorch needs to be installed to be able to return PyTorch tensors."),
+    "tensorflow": ("tensorflow", "Tensorflow needs to be installed to be able to return Tensorflow tensors."),
     "jax": ("jax", "JAX needs to be installed to be able to return JAX arrays."),
     "polars": ("polars", "Polars needs to be installed to be able to return Polars dataframes."),
     "pandas": ("pandas", "Pandas needs to be installed to be able to return Pandas dataframes."),
@@ -39,7 +40,7 @@ class Format:
     """How values are shown.
 
     Attributes:
-        type: None for Python objects, "numpy", "torch", "jax", "pandas", "polars", "arrow" or "custom".
+        type: None for Python objects, "numpy", "torch", "tensorflow", "jax", "pandas", "polars", "arrow" or "custom".
         columns: the columns shown, None for all.
         kwargs: options; `dtype` for arrays, `device` for torch and jax, `transform` for custom.
         output_all: whether the other columns are shown too, as Python objects.
@@ -75,9 +76,8 @@ def make_format(
         ValueError: an unknown format, one whose package is not installed, or an unknown column.
     """
     if kind not in _ALIASES:
-        why = "is not supported" if kind in _LATER else "is unknown"
         known = ["None (python)", *(repr(name) for name in _NAMES if name not in {None, "custom"})]
-        msg = f"Format {kind!r} {why}; the formats are {', '.join(known)}."
+        msg = f"Format {kind!r} is unknown; the formats are {', '.join(known)}."
         raise ValueError(msg)
     chosen = _ALIASES[kind]
     needed = _NEEDS.get(chosen or "")

@@ -401,7 +401,7 @@ class TransformsMixin(Base):
         """The rows in another format.
 
         Args:
-            type: None (Python objects), "numpy", "torch", "arrow", "pandas" or "polars".
+            type: None (Python objects), "numpy", "torch", "tensorflow", "jax", "arrow", "pandas" or "polars".
 
         Raises:
             ValueError: an unknown format, or one whose package is not installed.

@@ -1,8 +1,8 @@
-//! What numpy arrays and scalars (and torch tensors) say about their items, which the plain objects do not.
+//! What numpy arrays and scalars (and tensors) say about their items, which the plain objects do not.
 
 use arrow_schema::{DataType, TimeUnit};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 
 /// What is known of plain objects that come out of an array.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Width {
 pub(crate) fn unpacked<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, Hint)>> {
     let Ok(dtype) = value.getattr("dtype") else { return Ok(None) };
     if !value.hasattr("tolist")? {
-        return Ok(None);
+        return array_of(value);
     }
     let Ok(kind) = dtype.getattr("kind") else { return tensor(value, &dtype) };
     let size = dtype.getattr("itemsize").and_then(|s| s.extract::<usize>()).unwrap_or(0); // pandas has none
@@ -101,6 +101,18 @@ pub(crate) fn unpacked<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<(Bound
     }
     let hint = Width::of(&kind, size).map_or(Hint::Plain, Hint::Number);
     Ok(Some((value.call_method0("tolist")?, hint)))
+}
+
+/// A TensorFlow tensor, which is a numpy array when asked; text in it is bytes.
+fn array_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<(Bound<'py, PyAny>, Hint)>> {
+    if !value.hasattr("numpy")? {
+        return Ok(None);
+    }
+    let array = value.call_method0("numpy")?;
+    if array.hasattr("tolist")? {
+        return unpacked(&array);
+    }
+    Ok(array.is_instance_of::<PyBytes>().then_some((array, Hint::Plain)))
 }
 
 /// datetime64 and timedelta64 as integers.
