@@ -24,9 +24,22 @@ import pyarrow.parquet as pq
 from benches import streaming_peers
 from benches.data import make_data
 from benches.hub_suite import ROOT, Server, serving
-from benches.streaming_work import ALL, CHATS, CONTESTANTS, LINES, TASKS, TWO
+from benches.streaming_work import (
+    ALL,
+    CHATS,
+    CONTESTANTS,
+    LARGE,
+    LARGE_LINES,
+    LINES,
+    SMALL,
+    TASKS,
+    TWO,
+    repository,
+)
 
 DELAYS = {"loopback": "", "20 ms a request": '{"path": "", "action": "delay", "ms": 20}'}
+FILES = 6
+"""Parquet files of the large tasks; half as many of lines."""
 
 
 @dataclass
@@ -56,27 +69,42 @@ class Streamed:
 def streaming_data(rows: int) -> Path:
     """The chats as Parquet and as JSON lines, each a repository."""
     folder = make_data(rows)
-    lines = folder / "hub" / "datasets" / LINES
+    home = folder / "hub" / "datasets"
+    lines = home / LINES
     if not (lines / "train.jsonl").exists():
         lines.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / "chat.jsonl", lines / "part")
         (lines / "part").rename(lines / "train.jsonl")
+    chat = home / CHATS / "data" / "train-00000-of-00001.parquet"
+    for name, file, count in ((LARGE, chat, FILES), (LARGE_LINES, lines / "train.jsonl", FILES // 2)):
+        for number in range(count):  # the same rows in each: who reads them does not know
+            linked = home / name / "data" / f"train-{number:05}-of-{count:05}{file.suffix}"
+            linked.parent.mkdir(parents=True, exist_ok=True)
+            if not linked.exists():
+                linked.hardlink_to(file)
+    small = home / SMALL / "data" / "train-00000-of-00001.parquet"
+    if not small.exists():
+        small.parent.mkdir(parents=True, exist_ok=True)
+        part = pq.ParquetFile(chat).read_row_group(0)
+        pq.write_table(part, folder / "part", compression="zstd", row_group_size=50)
+        (folder / "part").rename(small)
     return folder
 
 
 def needed_bytes(folder: Path, task: str) -> int:
-    """Bytes of the file without which the task cannot be done: the footer and the chunks of its columns."""
+    """Bytes of the files without which the task cannot be done: footers and the chunks of its columns."""
+    files = sorted((folder / "hub" / "datasets" / repository(task)).rglob("*.*"))
     if task.endswith(("line", "lines")):
-        return 0 if task.startswith("first") else (folder / "chat.jsonl").stat().st_size
-    path = folder / "hub" / "datasets" / CHATS / "data" / "train-00000-of-00001.parquet"
-    footer = pq.read_metadata(path)
-    groups = range(footer.num_row_groups)
-    if task.startswith(("first", "resume")):
-        groups = range(1)
-    roots = TWO if task.startswith("two") else ALL
-    chunks = [footer.row_group(g).column(c) for g in groups for c in range(footer.num_columns)]
-    used = sum(c.total_compressed_size for c in chunks if c.path_in_schema.split(".")[0] in roots)
-    return int(used + footer.serialized_size + 8)
+        return 0 if task.startswith("first") else sum(path.stat().st_size for path in files)
+    needed = 0
+    for path in files:
+        footer = pq.read_metadata(path)
+        groups = range(1 if task.startswith(("first", "resume")) else footer.num_row_groups)
+        roots = TWO if task.startswith("two") else ALL
+        chunks = [footer.row_group(g).column(c) for g in groups for c in range(footer.num_columns)]
+        needed += sum(c.total_compressed_size for c in chunks if c.path_in_schema.split(".")[0] in roots)
+        needed += footer.serialized_size + 8
+    return needed
 
 
 def measure(result: Streamed, server: Server, environment: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from benches import streaming_peers
 from benches.harness import peak_rss_mb
 
 CHATS, LINES = "bench/chat", "bench/chat-lines"
+LARGE, LARGE_LINES, SMALL = "bench/chat-large", "bench/chat-lines-large", "bench/chat-small"
 TWO = ["id", "score"]
 ALL = ["id", "source", "score", "turns", "messages"]
 BATCH = 1000
@@ -31,15 +32,36 @@ TASKS = (
     "first line",
     "all lines",
     "resume at 50 %",
+    "small row groups, arrow",
+    "large: all rows",
+    "large: all batches, arrow",
+    "large: all lines",
 )
+TABLES = ("all batches, arrow", "two columns, arrow", "small row groups, arrow", "large: all batches, arrow")
 CONTESTANTS = {
     "crucible": TASKS,
-    "local file": ("all rows", "all batches, arrow", "two columns, arrow", "all lines"),
+    "local file": ("all rows", "all lines", "large: all rows", "large: all lines", *TABLES),
     "datasets": TASKS,
-    "polars": ("first row", "all batches, arrow", "two columns, arrow"),
+    "polars": ("first row", *TABLES),
 }
 """Who takes part in what. "local file" is the limit: this library on the same file without a network."""
 Work = Callable[[], int]
+
+
+def repository(task: str) -> str:
+    """The repository that a task reads."""
+    lines = task.endswith(("line", "lines"))
+    if task.startswith("large"):
+        return LARGE_LINES if lines else LARGE
+    if task.startswith("small"):
+        return SMALL
+    return LINES if lines else CHATS
+
+
+def files(task: str) -> list[Path]:
+    """Its files on the disk."""
+    folder = Path(os.environ["BENCH_DATA"], "hub", "datasets", repository(task))
+    return sorted([*folder.rglob("*.parquet"), *folder.rglob("*.jsonl")])
 
 
 def library(name: str) -> Any:
@@ -53,25 +75,25 @@ def library(name: str) -> Any:
 
 def stream(contestant: str, task: str, columns: list[str] | None = None) -> Any:
     """The stream of a task, as its user opens it."""
-    lines = task.endswith(("line", "lines"))
     module = library(contestant)
     if contestant == "local file":
-        path = Path(os.environ["BENCH_DATA"], "chat.jsonl" if lines else "chat-zstd.parquet")
-        kind = "json" if lines else "parquet"
-        made = module.load_dataset(kind, data_files=str(path), split="train", streaming=True)
+        kind = "json" if task.endswith("lines") else "parquet"
+        paths = [str(path) for path in files(task)]
+        made = module.load_dataset(kind, data_files=paths, split="train", streaming=True)
     else:
-        made = module.load_dataset(LINES if lines else CHATS, split="train", streaming=True)
+        made = module.load_dataset(repository(task), split="train", streaming=True)
     return made if columns is None else made.select_columns(columns)
 
 
 def polars_work(task: str) -> Work:
     import polars
 
-    address = f"{os.environ['HF_ENDPOINT']}/datasets/{CHATS}/resolve/main/data/train-00000-of-00001.parquet"
+    home = f"{os.environ['HF_ENDPOINT']}/datasets/{repository(task)}/resolve/main/data"
+    addresses = [f"{home}/{path.name}" for path in files(task)]
     if task == "first row":
-        return lambda: int(polars.scan_parquet(address).head(1).collect().height)
+        return lambda: int(polars.scan_parquet(addresses).head(1).collect().height)
     columns = TWO if task.startswith("two") else ALL
-    return lambda: int(polars.scan_parquet(address).select(columns).collect().height)
+    return lambda: int(polars.scan_parquet(addresses).select(columns).collect().height)
 
 
 def batches(made: Any) -> int:
