@@ -129,6 +129,29 @@ impl Drop for Reading {
     }
 }
 
+/// As `Reading`, for what a stream has under way: its pieces and tables come and go, and are smaller together.
+#[derive(Debug)]
+pub struct Streaming(());
+
+impl Streaming {
+    /// Keeps from here on.
+    #[expect(clippy::new_without_default, reason = "it does something")]
+    pub fn new() -> Self {
+        #[cfg(target_os = "linux")]
+        mapped::STREAMS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if mapped::STREAMS.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) == 1 {
+            mapped::trim();
+        }
+    }
+}
+
 /// Blocks by `mmap`. A block's room follows from its size, so nothing is written down about a block in use.
 #[cfg(target_os = "linux")]
 mod mapped {
@@ -143,8 +166,9 @@ mod mapped {
     pub(super) const PAGE: usize = 4096;
     /// Largest freed block that is kept.
     const KEPT_BLOCK: usize = 64 << 20;
-    /// Bytes that are kept in all, and while files are read.
+    /// Bytes that are kept in all, while streams flow, and while files are read.
     const KEPT_BYTES: usize = 32 << 20;
+    const KEPT_FOR_STREAMS: usize = 128 << 20;
     const KEPT_FOR_READING: usize = 256 << 20;
     /// Steps between one power of two and the next.
     const STEPS: usize = 4;
@@ -157,6 +181,8 @@ mod mapped {
     static KEPT_NOW: AtomicUsize = AtomicUsize::new(0);
     /// How many read files now.
     pub(super) static READINGS: AtomicUsize = AtomicUsize::new(0);
+    /// How many things streams have under way.
+    pub(super) static STREAMS: AtomicUsize = AtomicUsize::new(0);
 
     /// The room of the blocks in `KEPT[step]`.
     fn room_of(step: usize) -> usize {
@@ -165,7 +191,12 @@ mod mapped {
     }
 
     fn most_kept() -> usize {
-        if READINGS.load(Ordering::Relaxed) > 0 { KEPT_FOR_READING } else { KEPT_BYTES }
+        let any = |count: &AtomicUsize| count.load(Ordering::Relaxed) > 0;
+        match (any(&READINGS), any(&STREAMS)) {
+            (true, _) => KEPT_FOR_READING,
+            (_, true) => KEPT_FOR_STREAMS,
+            _ => KEPT_BYTES,
+        }
     }
 
     /// Gives back what is kept beyond the usual, the largest blocks first.
@@ -173,7 +204,7 @@ mod mapped {
         for (step, places) in KEPT.iter().enumerate().rev() {
             let room = room_of(step);
             for place in places {
-                if KEPT_NOW.load(Ordering::Relaxed) <= KEPT_BYTES {
+                if KEPT_NOW.load(Ordering::Relaxed) <= most_kept() {
                     return;
                 }
                 let block = place.swap(null_mut(), Ordering::Acquire);

@@ -44,7 +44,7 @@ pub mod table;
 mod unchecked;
 pub mod view;
 
-pub use blocks::LargeBlocks;
+pub use blocks::{LargeBlocks, Streaming};
 pub use cancel::Cancel;
 pub use decode::{Format, ReadOptions, read_files, read_sources};
 pub use error::{DataError, DataErrorKind};

@@ -23,6 +23,8 @@ use crate::stream::RemoteStream;
 const GAP: u64 = 256 << 10;
 /// Ranges longer than this are fetched in parts side by side.
 const PART: u64 = 16 << 20;
+/// Room for longer ranges is not made before they come.
+const AT_ONCE: u64 = 256 << 20;
 /// Parts of one call that are under way at a time.
 const AT_A_TIME: usize = 8;
 
@@ -200,12 +202,11 @@ impl RemoteFile {
     /// # Errors
     /// As for a download; `Integrity` if the file changed since it was opened.
     pub async fn read_range(&self, range: Range<u64>) -> Result<Bytes, HubError> {
-        let parts = self.read_parts(range).await?;
-        let count = parts.len();
-        Ok(joined(&mut parts.into_iter(), count))
+        let range = clamp(&range, self.known_size()?);
+        Ok(self.fetch(vec![range]).await?.pop().unwrap_or_default())
     }
 
-    /// As `read_range`, the parts as they came: they follow each other.
+    /// As `read_range`, in parts as they came: they follow each other.
     ///
     /// # Errors
     /// As `read_range`.
@@ -222,21 +223,47 @@ impl RemoteFile {
         })
     }
 
-    /// Parts, some at a time. Each is at most `PART` long, so its buffer may be made at once.
-    async fn fetch(&self, parts: Vec<Range<u64>>) -> Result<Vec<Bytes>, HubError> {
-        futures::stream::iter(parts)
-            .map(|part| async move {
-                let mut bytes = BytesMut::with_capacity((part.end - part.start) as usize);
+    /// Ranges, in parts of which some are under way at a time.
+    async fn fetch(&self, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>, HubError> {
+        let mut counts = Vec::with_capacity(ranges.len());
+        let mut parts = Vec::new();
+        for range in &ranges {
+            let length = range.end - range.start;
+            counts.push(split(range).count());
+            // One buffer for all parts of a range: they are neighbours there, too. What is very long grows as it comes.
+            let mut room =
+                (PART < length && length <= AT_ONCE).then(|| BytesMut::with_capacity(length as usize));
+            for part in split(range) {
+                let into = room.as_mut().map(|room| {
+                    let rest = room.split_off((part.end - part.start) as usize);
+                    std::mem::replace(room, rest)
+                });
+                parts.push((part, into));
+            }
+        }
+        let mut came = futures::stream::iter(parts)
+            .map(|(part, into)| async move {
+                let length = (part.end - part.start) as usize;
+                let mut bytes = into.unwrap_or_else(|| BytesMut::with_capacity(length));
                 match self.place.fill(part.clone(), &mut bytes).await {
-                    Ok(()) => Ok(bytes.freeze()),
+                    Ok(()) => Ok(bytes),
                     Err(error) => {
                         Err(self.place.located(error).of_range(&part, &self.place.target().shown()))
                     }
                 }
             })
-            .buffered(AT_A_TIME)
-            .try_collect()
-            .await
+            .buffered(AT_A_TIME);
+        let mut whole = Vec::with_capacity(counts.len());
+        for count in counts {
+            let mut range = BytesMut::new();
+            for _ in 0..count {
+                if let Some(part) = came.try_next().await? {
+                    range.unsplit(part);
+                }
+            }
+            whole.push(range.freeze());
+        }
+        Ok(whole)
     }
 
     /// Several ranges, in their order, clamped to the file; neighbours are fetched together, the rest side by side.
@@ -247,9 +274,7 @@ impl RemoteFile {
         let size = self.known_size()?;
         let clamped: Vec<Range<u64>> = ranges.iter().map(|range| clamp(range, size)).collect();
         let merged = coalesce(&clamped);
-        let read = self.fetch(merged.iter().flat_map(split).collect()).await?;
-        let mut rest = read.into_iter();
-        let whole: Vec<Bytes> = merged.iter().map(|range| joined(&mut rest, split(range).count())).collect();
+        let whole = self.fetch(merged.clone()).await?;
         Ok(clamped.iter().map(|range| cut(range, &merged, &whole)).collect())
     }
 }
@@ -258,18 +283,6 @@ impl RemoteFile {
 fn clamp(range: &Range<u64>, size: u64) -> Range<u64> {
     let start = range.start.min(size);
     start..range.end.min(size).max(start)
-}
-
-/// The next `count` parts as one.
-fn joined(parts: &mut impl Iterator<Item = Bytes>, count: usize) -> Bytes {
-    if count == 1 {
-        return parts.next().unwrap_or_default();
-    }
-    let mut all = BytesMut::new();
-    for part in parts.take(count) {
-        all.extend_from_slice(&part);
-    }
-    all.freeze()
 }
 
 /// The bytes of a range out of the merged range that holds it.

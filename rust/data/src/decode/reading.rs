@@ -33,7 +33,7 @@ pub(crate) type Flowing = Arc<AtomicBool>;
 ///
 /// One piece is on its way once reading flows; each time that the reader has to wait for it, one more, and larger ones, so
 /// that the line stays full however long a request takes. A slow reader waits for none, and has one on its way.
-struct Reading {
+pub(crate) struct Reading {
     source: Arc<dyn ByteSource>,
     begun: u64,
     at: u64,
@@ -90,6 +90,24 @@ impl Reading {
         Ok(true)
     }
 
+    /// What follows, as it came: the rest of a piece or the next one; nothing at the end.
+    ///
+    /// # Errors
+    /// As reading the source.
+    pub(crate) fn piece(&mut self) -> std::io::Result<Bytes> {
+        if self.piece.is_empty() {
+            self.next_piece()?;
+        }
+        Ok(std::mem::take(&mut self.piece))
+    }
+
+    /// Looks ahead where reading began to flow in the middle of one of the first pieces.
+    pub(crate) fn flows(&mut self) {
+        if self.coming.is_empty() && self.size < LATER {
+            self.look_ahead(self.at);
+        }
+    }
+
     fn grow(&mut self) {
         if !self.source.is_near() {
             self.size = MOST.min(self.size * 2);
@@ -122,15 +140,21 @@ impl Read for Reading {
         if self.piece.is_empty() && !self.next_piece()? {
             return Ok(0);
         }
-        if self.coming.is_empty() && self.size < LATER {
-            self.look_ahead(self.at); // it began to flow in the middle of one of the first pieces
-        }
+        self.flows();
         let count = buffer.len().min(self.piece.len());
         if let Some(into) = buffer.get_mut(..count) {
             self.piece.copy_to_slice(into);
         }
         Ok(count)
     }
+}
+
+/// What a source holds, from a position on.
+pub(crate) enum Content {
+    /// As it is.
+    Plain(Reading),
+    /// Unpacked while it is read.
+    Packed(Box<dyn Read + Send>),
 }
 
 /// The content of a source from position `at` of it on (of what it unpacks to, if it is compressed), and whether it is
@@ -144,16 +168,32 @@ pub(crate) fn opened(
     limits: &Limits,
     flowing: &Flowing,
 ) -> Result<(Box<dyn Read + Send>, bool), DataError> {
+    Ok(match content(source, at, limits, flowing)? {
+        Content::Plain(reading) => (Box::new(reading), false),
+        Content::Packed(unpacked) => (unpacked, true),
+    })
+}
+
+/// As `opened`.
+///
+/// # Errors
+/// As `opened`.
+pub(crate) fn content(
+    source: &Arc<dyn ByteSource>,
+    at: u64,
+    limits: &Limits,
+    flowing: &Flowing,
+) -> Result<Content, DataError> {
     let head = source.read_range(0..source.len().min(Packing::MAGIC))?;
     let Some(packing) = Packing::of(&head) else {
-        return Ok((Box::new(Reading::new(source.clone(), at, flowing.clone())), false));
+        return Ok(Content::Plain(Reading::new(source.clone(), at, flowing.clone())));
     };
     let failed = |e| explained(e, packing.name(), source.name());
     let unpacked = packing.unpacking(Reading::new(source.clone(), 0, flowing.clone())).map_err(failed)?;
     let mut unpacked =
         Capped { inner: unpacked, left: limits.max_unpacked_bytes, most: limits.max_unpacked_bytes };
     copy(&mut (&mut unpacked).take(at), &mut sink()).map_err(failed)?;
-    Ok((Box::new(unpacked), true))
+    Ok(Content::Packed(Box::new(unpacked)))
 }
 
 /// A reader that fails beyond so many bytes.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crucible_data::decode::units::{self, Unit, Units};
 use crucible_data::decode::{CsvOptions, JsonOptions, TextOptions};
-use crucible_data::{DataError, DataErrorKind, Format, ReadOptions};
+use crucible_data::{DataError, DataErrorKind, Format, ReadOptions, Streaming};
 use pyo3::prelude::*;
 
 use super::table::Table;
@@ -34,6 +34,7 @@ pub(crate) struct UnitReader {
     /// Whether units are small, so that one may be read ahead.
     small: bool,
     flowing: AtomicBool,
+    _streaming: Streaming,
 }
 
 #[pymethods]
@@ -72,6 +73,7 @@ impl UnitReader {
             name: bytes.name().to_owned(),
             small: format != Format::Arrow && bytes.is_side_by_side(),
             flowing: AtomicBool::new(false),
+            _streaming: Streaming::new(),
         })
     }
 

@@ -4,16 +4,18 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use memchr::memrchr;
 
+use super::pieces::Pieces;
 use crate::cancel::Cancel;
 use crate::decode::lines::{lines_before, lines_in};
-use crate::decode::reading::{Flowing, explained, opened};
+use crate::decode::reading::{Content, Flowing, content, explained};
 use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
 use crate::source::ByteSource;
 
-/// Bytes read between two looks at `Cancel`.
+/// Bytes unpacked between two looks at `Cancel`.
 const STEP: usize = 1 << 20;
 /// More than what precedes the first item of an array.
 const STEPPED: usize = 4 << 10;
@@ -22,11 +24,9 @@ const LARGEST: usize = i32::MAX as usize;
 
 /// Bytes from a position on; what was used is given up.
 pub(super) struct Buffer {
-    reader: Box<dyn Read + Send>,
+    held: Held,
     source: Arc<dyn ByteSource>,
-    packed: bool,
     flowing: Flowing,
-    held: Vec<u8>,
     used: usize,
     at: u64,
     ended: bool,
@@ -35,22 +35,23 @@ pub(super) struct Buffer {
     opened_at: u64,
 }
 
+/// What is held, and where it comes from.
+enum Held {
+    /// A part of a piece as it came, or what joins two of them.
+    Plain(Pieces),
+    /// Unpacked bytes.
+    Packed { reader: Box<dyn Read + Send>, bytes: Vec<u8> },
+}
+
 impl Buffer {
     pub(super) fn open(source: &Arc<dyn ByteSource>, at: u64, limits: &Limits) -> Result<Self, DataError> {
         let flowing = Flowing::default();
-        let (reader, packed) = opened(source, at, limits, &flowing)?;
-        Ok(Self {
-            reader,
-            source: source.clone(),
-            packed,
-            flowing,
-            held: Vec::new(),
-            used: 0,
-            at,
-            ended: false,
-            lines: 0,
-            opened_at: at,
-        })
+        let held = match content(source, at, limits, &flowing)? {
+            Content::Plain(reading) => Held::Plain(Pieces::new(source.clone(), reading, at)),
+            Content::Packed(reader) => Held::Packed { reader, bytes: Vec::new() },
+        };
+        let source = source.clone();
+        Ok(Self { held, source, flowing, used: 0, at, ended: false, lines: 0, opened_at: at })
     }
 
     /// Reads until `want` bytes are held, or everything.
@@ -58,27 +59,48 @@ impl Buffer {
         if self.used > STEPPED {
             self.flowing.store(true, Ordering::Relaxed); // a unit was handed out, and another one is wanted
         }
-        if self.used > 0 {
-            self.held.drain(..self.used);
-            self.used = 0;
-        }
         if want > LARGEST {
             let message = "a line, record or array item of 2 GiB or more does not fit into memory at once";
             return Err(DataError::new(DataErrorKind::Limit, message).with_path(self.source.name()));
         }
-        while self.held.len() < want && !self.ended {
-            cancel.check()?;
-            let step = STEP.min(want - self.held.len());
-            let read = self.reader.by_ref().take(step as u64).read_to_end(&mut self.held);
-            let what = if self.packed { "compressed data" } else { "file" };
-            self.ended = read.map_err(|e| explained(e, what, self.source.name()))? < step;
+        let used = std::mem::take(&mut self.used);
+        match &mut self.held {
+            Held::Plain(pieces) => {
+                pieces.skip(used);
+                if !self.ended {
+                    let filled = pieces.fill(want, cancel);
+                    self.ended = !filled.map_err(|e| explained(e, "file", self.source.name()))?;
+                }
+            }
+            Held::Packed { reader, bytes } => {
+                bytes.drain(..used);
+                while bytes.len() < want && !self.ended {
+                    cancel.check()?;
+                    let step = STEP.min(want - bytes.len());
+                    let read = reader.by_ref().take(step as u64).read_to_end(bytes);
+                    let read = read.map_err(|e| explained(e, "compressed data", self.source.name()))?;
+                    self.ended = read < step;
+                }
+            }
         }
         Ok(())
     }
 
     /// What is held.
     pub(super) fn held(&self) -> &[u8] {
-        self.held.get(self.used..).unwrap_or_default()
+        let held = match &self.held {
+            Held::Plain(pieces) => pieces.held(),
+            Held::Packed { bytes, .. } => bytes,
+        };
+        held.get(self.used..).unwrap_or_default()
+    }
+
+    /// The first `length` bytes of what is held, to keep: nothing is copied where they are as they came.
+    pub(super) fn first(&self, length: usize) -> Bytes {
+        match &self.held {
+            Held::Plain(pieces) => pieces.part(self.used, length),
+            Held::Packed { .. } => Bytes::copy_from_slice(self.held().get(..length).unwrap_or_default()),
+        }
     }
 
     /// Whether nothing follows what is held.
@@ -104,7 +126,7 @@ impl Buffer {
         loop {
             self.fill(want, cancel)?;
             if self.ended {
-                return Ok(self.held.len());
+                return Ok(self.held().len());
             }
             if let Some(last) = memrchr(b'\n', self.held()) {
                 return Ok(last + 1);
@@ -121,7 +143,7 @@ impl Buffer {
         }
         let before = match self.opened_at {
             0 => Some(0),
-            _ if self.packed => None, // unpacking all of it again is not worth a number
+            _ if matches!(self.held, Held::Packed { .. }) => None, // unpacking all of it again is not worth a number
             at => lines_before(self.source.as_ref(), at).ok(),
         };
         match before {

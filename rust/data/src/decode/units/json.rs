@@ -92,9 +92,8 @@ impl JsonUnits {
     }
 
     /// A unit's text as a file of its own.
-    fn read(&mut self, text: Vec<u8>) -> Result<Table, DataError> {
-        let text: Vec<Arc<dyn ByteSource>> =
-            vec![Arc::new(MemorySource::new(self.source.name(), Bytes::from(text)))];
+    fn read(&mut self, text: Bytes) -> Result<Table, DataError> {
+        let text: Vec<Arc<dyn ByteSource>> = vec![Arc::new(MemorySource::new(self.source.name(), text))];
         let imposed = self.options.features.is_some();
         if !imposed && let Some(known) = &self.known {
             let options = ReadOptions { features: Some(known.clone()), ..self.options.clone() };
@@ -148,11 +147,13 @@ impl JsonUnits {
     ) -> Result<Option<Unit>, DataError> {
         let start = self.buffer.at();
         let mut text = opening();
-        let closing = !text.is_empty();
-        text.extend_from_slice(self.buffer.held().get(..length).unwrap_or_default());
-        if closing {
+        let text = if text.is_empty() {
+            self.buffer.first(length)
+        } else {
+            text.extend_from_slice(self.buffer.held().get(..length).unwrap_or_default());
             text.push(b']');
-        }
+            Bytes::from(text)
+        };
         let table = self.read(text).map_err(|e| self.buffer.placed(e))?;
         self.buffer.skip(size);
         Ok(Some(Unit { table, start, end: self.buffer.at() }))

@@ -22,6 +22,7 @@ mod buffer;
 mod csv;
 mod items;
 mod json;
+mod pieces;
 mod text;
 
 /// Bytes of the first unit of text, so that the first row comes early.
