@@ -11,6 +11,7 @@ __all__ = [
     "GrowingFile",
     "HttpResponse",
     "HubClient",
+    "HubOpening",
     "HubServer",
     "LazyRow",
     "Pages",
@@ -509,6 +510,14 @@ class ParquetFile:
         budget: int = ...,
         head: tuple[int, int] | None = None,
     ) -> RowGroupAhead | None: ...
+    def start_row_groups(
+        self,
+        indices: Sequence[int],
+        columns: Sequence[str] | None = None,
+        features: str | None = None,
+        budget: int = ...,
+    ) -> list[RowGroupAhead]: ...
+    def fetched_bytes(self, index: int, columns: Sequence[str] | None = None) -> int: ...
     @property
     def side_by_side(self) -> bool: ...
     def row_groups_of(self, filter: str) -> list[int]: ...
@@ -525,6 +534,22 @@ class RowGroupAhead:
     def wait_head(self) -> Table | None: ...
     @property
     def fetched(self) -> bool: ...
+
+@final
+class HubOpening:
+    def __new__(
+        cls,
+        client: HubClient,
+        kind: str,
+        repo_id: str,
+        path: str,
+        revision: str,
+        size: int | None = None,
+        etag: str | None = None,
+    ) -> HubOpening: ...
+    @property
+    def ready(self) -> bool: ...
+    def source(self) -> Source | None: ...
 
 @final
 class UnitReader:

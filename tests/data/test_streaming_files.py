@@ -111,9 +111,9 @@ def test_the_next_row_group_is_read_ahead(repo: str, hub: HubServer, monkeypatch
     begun: list[int] = []
 
     class Noted(ParquetUnits):
-        def start(self, position: Any) -> Any:
-            begun.append(position)
-            return super().start(position)
+        def start(self, positions: Any) -> Any:
+            begun.extend(positions)
+            return super().start(positions)
 
     monkeypatch.setitem(READERS, "parquet", Noted)
     running = (batch["i"][0] for batch in stream_of(repo).iter(1))

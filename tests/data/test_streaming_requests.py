@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import threading
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -273,3 +275,81 @@ def test_lines(hub_root: Path, hub: HubServer, hf_env: Path) -> None:
     stream.load_state_dict(state)
     assert next(iter(stream))["i"] == 5000
     assert len(hub.requests()) <= 6  # where the file is, its head, the unit and the rest of its last line
+
+
+@pytest.fixture
+def small(hub_root: Path, hf_env: Path) -> list[Path]:
+    """Two files of 50 row groups of 40 rows, 40 kB each."""
+    rng = random.Random(6)
+    folder = hub_root / "datasets" / "org" / "asked"
+    folder.mkdir()
+    paths = [folder / f"train-{number:05}-of-00002.parquet" for number in range(2)]
+    for number, path in enumerate(paths):
+        table = pa.table(
+            {
+                "i": range(number * ROWS, (number + 1) * ROWS),
+                "a": [rng.randbytes(900) for _ in range(ROWS)],
+                "b": [rng.randbytes(100) for _ in range(ROWS)],
+            }
+        )
+        pq.write_table(table, path, row_group_size=40, compression="none", use_dictionary=False)
+    return paths
+
+
+def test_small_row_groups_come_together(small: list[Path], hub: HubServer) -> None:
+    """A request brings many of them, and the first one not much more than it has to."""
+    stream = opened()
+    hub.clear_requests()
+    rows = iter(stream)
+    assert next(rows)["i"] == 0
+    assert len(hub.requests()) <= 4  # where the file is, its footer (longer than what is asked for first), and rows
+    assert sum(length for _, length in ranges(hub)) <= 400_000
+    assert [row["i"] for row in rows] == list(range(1, 2 * ROWS))
+    assert len(hub.requests()) <= 40
+    size = sum(path.stat().st_size for path in small)
+    assert sum(length for _, length in ranges(hub)) <= 1.05 * size
+
+    stream = opened().select_columns(["i", "b"])
+    hub.clear_requests()
+    assert sum(batch.num_rows for batch in stream.with_format("arrow").iter(1000)) == 2 * ROWS
+    assert len(hub.requests()) <= 40
+    spans = sorted(ranges(hub))
+    assert all(start >= 0 and length for start, length in spans)
+
+
+def test_small_row_groups_go_on_anywhere(small: list[Path], hub: HubServer) -> None:
+    for stop in (1, 39, 40, 41, 777, ROWS - 1, ROWS, ROWS + 41):
+        before = opened()
+        rows = iter(before)
+        for _ in range(stop):
+            next(rows)
+        state = json.loads(json.dumps(before.state_dict()))
+        rows.close()  # type: ignore[attr-defined]
+        stream = opened()
+        stream.load_state_dict(state)
+        assert [row["i"] for row in stream] == list(range(stop, 2 * ROWS))
+
+
+def test_the_next_file_is_opened_ahead(small: list[Path], hub: HubServer) -> None:
+    """While the rows of one are used, the next one is asked for its footer and its first row groups."""
+    stream = opened()
+    hub.clear_requests()
+    rows = iter(stream)
+    for _ in range(ROWS - 60):
+        next(rows)
+    sleeper, deadline = threading.Event(), time.monotonic() + 20
+    while not any("00001-of" in path for _, path, status, *_ in hub.answers() if status == 206):
+        assert time.monotonic() < deadline, "the second file was not opened"
+        sleeper.wait(0.01)
+    assert [row["i"] for row in rows] == list(range(ROWS - 60, 2 * ROWS))
+    del rows
+
+
+def test_a_file_that_cannot_be_opened_ahead_is_opened_in_its_turn(small: list[Path], hub: HubServer) -> None:
+    """What fails ahead of its turn fails only then, and rows before it come."""
+    stream = opened()
+    hub.add_fault(json.dumps({"path": "train-00001-of-00002.parquet", "action": "status", "status": 404}))
+    rows = iter(stream)
+    assert [next(rows)["i"] for _ in range(ROWS)] == list(range(ROWS))
+    with pytest.raises(Exception, match="00001-of-00002"):
+        next(rows)

@@ -94,14 +94,18 @@ def test_a_commit_that_is_gone_is_named(kind: str, fault_hub: FaultHub) -> None:
 
 
 def test_a_consumer_bounds_what_is_asked(kind: str, fault_hub: FaultHub) -> None:
-    rows, groups = 2400, 24
+    rows, groups = 4800, 48
     data = MAKERS[kind](rows_of(0, rows, 1500))
     fault_hub.repos["dataset", ID].commit({f"0.{kind}": data}, lfs=("*",))
     for i, _ in enumerate(stream_of(kind)):
         done = (i // 100 + 1) / groups * len(data) if kind == "parquet" else (i + 1) / rows * len(data)
-        # Parquet: the footer, this row group, and as many after it as are asked for where the line is slow. Lines: two
-        # units are ahead, each at most as long as what is before it, and twice what was read by then is on its way.
-        bound = done + 8 / groups * len(data) + (1 << 16) if kind == "parquet" else 12 * done + (3 << 19)
+        # Parquet: the footer, this row group, and after it twice as much, or 2 MiB. Lines: two units are ahead, each at
+        # most as long as what is before it, and twice what was read by then is on its way.
+        bound = (
+            done + max(2 * done, 2 << 20) + len(data) / groups + (1 << 16)
+            if kind == "parquet"
+            else 12 * done + (3 << 19)
+        )
         assert fault_hub.served(ID) <= bound, f"row {i}"
 
 

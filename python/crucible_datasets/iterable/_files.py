@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from crucible_datasets.features import Features
@@ -29,13 +30,19 @@ from crucible_datasets.iterable._units import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from _crucible._native import Table
+    from _crucible._native import HubOpening, Table
 
 
 _AHEAD = 2
-"""Units that are read ahead once they follow each other."""
-_MOST_AHEAD = 8
-"""As many as there may be where the line is slow: one more each time that the bytes of one had to be waited for."""
+"""Units that are read ahead at least once they follow each other."""
+_FIRST = 256 << 10
+"""Bytes that are asked for at once at the start, where units are smaller: a request takes longer than these."""
+_SOON = 2 << 20
+_DEEP = 8 << 20
+_DEEPEST = 64 << 20
+"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which doubles up to `_DEEPEST` each time that the bytes of a unit had to be waited for."""
+_MOST_FILES = 16
+"""Files that are open ahead of their turn."""
 _HEAD = 1024
 """Rows of the first unit that are decoded before its others."""
 
@@ -222,7 +229,12 @@ class _FilesRun(Run):
         self._ahead: dict[tuple[int, Position], Ahead] = {}
         self._flowing = False
         """Whether a unit followed another: then the reader means to have many."""
-        self._deep = _AHEAD
+        self._deep, self._read = _DEEP, 0
+        """Bytes that are read ahead at most, and those of the units that were read."""
+        self._coming: dict[int, UnitReader] = {}
+        """Readers of the shards that follow, as far as they are open."""
+        self._opening: tuple[int, HubOpening] | None = None
+        """The next shard whose file is being opened."""
 
     def state(self) -> State:
         place: dict[str, Any] = {"shard": self._shard, "unit": self._position, "row": self._offset}
@@ -250,8 +262,8 @@ class _FilesRun(Run):
         self.release()
 
     def release(self) -> None:
-        self._reader = self._table = self._rest = None
-        self._ahead = {}
+        self._reader = self._table = self._rest = self._opening = None
+        self._ahead, self._coming = {}, {}
         self._flowing = self._headed = False
 
     def pull(self, most: int) -> Table | None:
@@ -278,36 +290,93 @@ class _FilesRun(Run):
         if self._half is None or self._offset < self._half:
             return
         self._half = None
-        for number, position in islice(self._following(), self._deep if self._flowing else 1):
-            if (number, position) not in self._ahead:
-                shard = self._shards[number]
-                reader = self._reader if number == self._shard else self._readers.known(shard.origin, self._reading)
-                if not isinstance(reader, AheadReader) or not self._begin(number, position, shard, reader):
-                    return
+        self._begin_following(_AHEAD if self._flowing else 1, self._room())
 
-    def _following(self) -> Iterator[tuple[int, Position]]:
-        """The places of the next units, as far as that is known without a request."""
+    def _room(self) -> int:
+        """Bytes that may be read ahead: who breaks off early has not asked for much more than was used."""
+        return min(self._deep, max(_SOON, 2 * self._read)) if self._flowing else _FIRST
+
+    def _begin_following(self, least: int, room: int) -> None:
+        """Begins to read the next units: `least` of them, and as many as there is room for in bytes. Small ones together."""
+        units = size = part = 0
+        together: list[Position] = []
+        shard = self._shard
+        begun = False
+        most_together = max(_FIRST, min(room // 2, _DEEP // 2))
+        for number, position, reader in self._following():
+            length, known = reader.bytes_of(position), (number, position) in self._ahead
+            # While much is on its way, nothing is asked for a little more.
+            if units >= least and (size + length > room or (size > room // 2 and not known and not begun)):
+                break
+            units, size = units + 1, size + length
+            if together and (known or number != shard or part + length > most_together):
+                if not self._begin(shard, together):
+                    return
+                together, part = [], 0
+            if not known:
+                shard, begun = number, True
+                together.append(position)
+                part += length
+        if together:
+            self._begin(shard, together)
+
+    def _following(self) -> Iterator[tuple[int, Position, AheadReader]]:
+        """The places of the next units, as far as that is known without a request, or was asked before."""
         number, position, reader = self._shard, self._after, self._reader
         while isinstance(reader, AheadReader):
             last = self._shards[number].last
             last = len(reader.unit_rows) if last is None else last
-            yield from ((number, unit) for unit in range(position, last))
+            for unit in range(position, last):
+                yield number, unit, reader
             number += 1
-            if number == len(self._shards):
+            if number == min(len(self._shards), self._shard + _MOST_FILES):
                 return
-            reader = self._readers.known(self._shards[number].origin, self._reading)
+            reader = self._coming.get(number) or self._opened(number)
+            if reader is not None:
+                self._coming[number] = reader
             position = self._shards[number].first
 
-    def _begin(self, number: int, position: Position, shard: Shard, reader: AheadReader) -> bool:
-        if self._ahead and not reader.side_by_side:
+    def _opened(self, number: int) -> UnitReader | None:
+        """The reader of a shard's file if that costs no request, or once it came; else it is begun to be opened."""
+        origin = self._shards[number].origin
+        known = self._readers.known(origin, self._reading)
+        if known is not None:
+            return known
+        if not self._flowing or not isinstance(origin, HubOrigin):
+            return None
+        if self._opening is None or self._opening[0] != number:
+            begun = origin.begin()
+            self._opening = None if begun is None else (number, begun)
+        elif self._opening[1].ready:
+            with suppress(Exception):  # it is opened again when its turn comes, and fails then
+                return self._take(number)
+        return None
+
+    def _take(self, number: int) -> UnitReader:
+        """A shard's reader, of the file that was begun to be opened if it is that."""
+        coming = self._coming.pop(number, None)
+        if coming is not None:
+            return coming
+        origin, opening, self._opening = self._shards[number].origin, self._opening, None
+        source = None
+        if opening is not None and opening[0] == number:
+            with suppress(Exception):  # then it is opened as the first one is, and that fails
+                source = opening[1].source()
+        return self._readers.open(origin, self._reading, source)
+
+    def _begin(self, number: int, positions: list[Position]) -> bool:
+        """Begins to read units of a shard; whether there was memory for all."""
+        shard = self._shards[number]
+        reader = self._reader if number == self._shard else self._coming.get(number)
+        if not isinstance(reader, AheadReader):
             return False
+        if not reader.side_by_side:
+            positions = [] if self._ahead else positions[:1]
         counts = reader.unit_rows
-        if position < len(counts) and shard.span(counts, position) == (0, counts[position]):
-            started = reader.start(position)
-            if started is not None:
-                self._ahead[number, position] = started
-                return True
-        return False
+        whole = list(takewhile(lambda unit: shard.span(counts, unit) == (0, counts[unit]), positions))
+        begun = reader.start(whole) if whole else []
+        self._ahead.update(((number, position), unit) for position, unit in zip(whole, begun, strict=False))
+        return len(begun) == len(positions) > 0
 
     def skip(self, count: int) -> int:
         left = count
@@ -349,7 +418,7 @@ class _FilesRun(Run):
         while self._shard < len(self._shards):
             shard = self._shards[self._shard]
             if self._reader is None:
-                self._reader = self._readers.open(shard.origin, self._reading)
+                self._reader = self._take(self._shard)
                 if self._position is None:
                     self._position = shard.first
             if not isinstance(self._reader, CountedReader):
@@ -406,7 +475,7 @@ class _FilesRun(Run):
         if isinstance(reader, PartialReader) and high - low < reader.unit_rows[self._position]:
             self._table, self._base = reader.rows(self._position, low, high), low
             return
-        if not self._flowing and self._read_head(low, high):
+        if not self._flowing and not self._begin_small() and self._read_head(low, high):
             return
         self._table, self._base = self._wait(here), 0
         if self._table is not None:
@@ -416,6 +485,18 @@ class _FilesRun(Run):
             msg = f"unit {self._position} of {self._shards[self._shard].origin} has fewer rows than the file says"
             raise StateError(msg)
         (self._table, self._after), self._base = unit, 0
+
+    def _begin_small(self) -> bool:
+        """Where units are small, begins to read the first ones together; whether the one at the position is among them."""
+        reader = self._reader
+        if self._ahead or not isinstance(reader, AheadReader) or not reader.side_by_side:
+            return bool(self._ahead)
+        if reader.bytes_of(self._position) > _FIRST // 2:
+            return False
+        self._after, after = self._position, self._after
+        self._begin_following(1, _FIRST)
+        self._after = after
+        return (self._shard, self._position) in self._ahead
 
     def _read_head(self, low: int, high: int) -> bool:
         """Reads the first rows of the unit, the others meanwhile: the first one comes early. False where that is no gain."""
@@ -436,16 +517,20 @@ class _FilesRun(Run):
         """The unit that was read ahead; where units follow each other it is begun here at the latest, others with it."""
         ahead = self._ahead.get(here)
         self._ahead = {place: unit for place, unit in self._ahead.items() if place > here}
-        beside = isinstance(self._reader, AheadReader) and self._reader.side_by_side
-        if ahead is None and beside and self._flowing and isinstance(self._reader, AheadReader):
-            ahead = self._reader.start(self._position)
+        reader = self._reader
+        beside = isinstance(reader, AheadReader) and reader.side_by_side
+        followed = self._read > 0
+        if isinstance(reader, AheadReader):
+            self._read += reader.bytes_of(self._position)
+        if ahead is None and beside and self._flowing and isinstance(reader, AheadReader):
+            ahead = next(iter(reader.start([self._position])), None)
         elif ahead is not None:
-            self._flowing = True
+            self._flowing = self._flowing or followed
             if not ahead.fetched:
-                self._deep = min(self._deep + 1, _MOST_AHEAD)
+                self._deep = min(2 * self._deep, _DEEPEST)
         if ahead is None:
             return None
-        if beside:
+        if beside and self._flowing:
             self._half = self._offset
             self._look_ahead()
         return ahead.wait()

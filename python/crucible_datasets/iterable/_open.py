@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from _crucible._native import Source
 from crucible_datasets.iterable._filtered import FilteredUnits
 from crucible_datasets.iterable._source import FileOrigin, LocalOrigin
 from crucible_datasets.iterable._units import READERS, CountedReader, Reading, UnitReader
@@ -41,11 +42,11 @@ class Readers:
         found = self._kept.get((id(origin), id(reading)))
         return None if found is None else found[2]
 
-    def open(self, origin: FileOrigin, reading: Reading) -> UnitReader:
-        """A file's reader."""
+    def open(self, origin: FileOrigin, reading: Reading, source: Source | None = None) -> UnitReader:
+        """A file's reader; `source` is the file where it is open already."""
         reader = self.known(origin, reading)
         if reader is None:
-            reader = READERS[reading.format](origin.open(), reading)
+            reader = READERS[reading.format](origin.open() if source is None else source, reading)
             self._keep(origin, reading, reader)
         return reader
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from _crucible._native import HubClient, Source
+from _crucible._native import HubClient, HubOpening, Source
 from crucible_datasets.features import Features
 from crucible_datasets.io import StorePlace, WebFile
 from crucible_datasets.iterable._units import READERS, Reading, TypedReader
@@ -56,6 +56,12 @@ class HubOrigin:
             named = (self.client, "dataset", self.repo_id, self.path, self.commit)
             return Source.hub_kept(*named, self.size, self.etag, self.keep)
         return Source.hub(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
+
+    def begin(self) -> HubOpening | None:
+        """Begins to open the file, for its footer; None where a stream keeps what it reads: then opening takes no request."""
+        if self.keep is not None:
+            return None
+        return HubOpening(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
 
 
 @dataclass(frozen=True)

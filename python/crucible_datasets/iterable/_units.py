@@ -6,7 +6,7 @@ place of its own: whoever reads knows the position, so a stream resumes by askin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -100,8 +100,11 @@ class AheadReader(CountedReader, Protocol):
     def side_by_side(self) -> bool:
         """Whether units may be read at the same time at no more cost than one after the other."""
 
-    def start(self, position: Position) -> Ahead | None:
-        """Begins to read the unit at a position; None if there is none, or no memory for it."""
+    def bytes_of(self, position: Position) -> int:
+        """Bytes that are read for the unit at a position."""
+
+    def start(self, positions: Sequence[Position]) -> list[Ahead]:
+        """Begins to read units that follow each other, together: as many of the first ones as there is memory for."""
 
 
 @runtime_checkable
@@ -120,6 +123,7 @@ class ParquetUnits:
         self._columns = None if reading.columns is None else list(reading.columns)
         self._text = reading.features_text()
         self.unit_rows: list[int] = self._file.row_groups
+        self._bytes: dict[int, int] = {}
 
     @property
     def features(self) -> Features:
@@ -137,10 +141,16 @@ class ParquetUnits:
     def rows(self, position: Position, start: int, stop: int) -> Table:
         return self._file.read_rows(position, start, stop, self._columns, self._text)
 
-    def start(self, position: Position) -> Ahead | None:
-        if position >= len(self.unit_rows):
-            return None
-        return self._file.start_row_group(position, self._columns, self._text)
+    def bytes_of(self, position: Position) -> int:
+        known = self._bytes.get(position)
+        if known is None:
+            known = self._bytes[position] = self._file.fetched_bytes(position, self._columns)
+        return known
+
+    def start(self, positions: Sequence[Position]) -> list[Ahead]:
+        begun: list[Ahead] = []
+        begun += self._file.start_row_groups(list(positions), self._columns, self._text)
+        return begun
 
     def start_at(self, position: Position, start: int, stop: int) -> AheadWithHead | None:
         return self._file.start_row_group(position, self._columns, self._text, head=(start, stop))

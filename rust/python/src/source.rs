@@ -268,8 +268,60 @@ fn open_hub(
     let repo = crate::hub::client::repo_ref(kind, repo_id, Some(revision))?;
     let live = client.get().live()?.patient();
     let file = door::wait(client.py(), async { live.open_remote(&repo, path).await })?;
-    let name = format!("hf://{}/{}@{}/{}", crate::hub::client::plural(kind), repo_id, revision, path);
+    let name = HubPlace { kind, repo_id, path, revision }.shown();
     Ok((Arc::new(HubSource::new(name, &file)), file.etag().map(str::to_owned)))
+}
+
+/// What names a file of the hub.
+pub(crate) struct HubPlace<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) repo_id: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) revision: &'a str,
+}
+
+impl HubPlace<'_> {
+    /// Name for messages.
+    pub(crate) fn shown(&self) -> String {
+        let Self { kind, repo_id, path, revision } = self;
+        format!("hf://{}/{repo_id}@{revision}/{path}", crate::hub::client::plural(kind))
+    }
+}
+
+/// Whether a file that was opened has the size and the hash of the listing.
+pub(crate) fn same_as_listed(
+    place: &HubPlace<'_>,
+    bytes: &Arc<dyn ByteSource>,
+    found: Option<&str>,
+    size: Option<u64>,
+    etag: Option<&str>,
+) -> PyResult<()> {
+    let HubPlace { repo_id, path, revision, .. } = *place;
+    let told = |what: &str| {
+        let message =
+            format!("{path} of {repo_id}@{revision} changed: the listing of the commit has another {what}");
+        let error = HubError::new(HubErrorKind::Integrity, message).with(|c| {
+            (c.repo_id, c.revision) = (Some(repo_id.to_owned()), Some(revision.to_owned()));
+            (c.path, c.offset) = (Some(path.to_owned()), Some(0));
+        });
+        Err(errors::hub(error.with_hint(CHANGED)))
+    };
+    if size.is_some_and(|size| size != bytes.len()) {
+        return told("size");
+    }
+    if etag.is_some_and(|etag| found.is_some_and(|found| found != etag && hashes(etag, found))) {
+        return told("hash");
+    }
+    Ok(())
+}
+
+impl Source {
+    /// A file of the hub that was opened in another way.
+    pub(crate) fn of_hub(client: Py<Settings>, place: &HubPlace<'_>, bytes: Arc<dyn ByteSource>) -> Self {
+        let [kind, repo_id, path, revision] =
+            [place.kind, place.repo_id, place.path, place.revision].map(str::to_owned);
+        Self { origin: Origin::Hub { client, kind, repo_id, path, revision }, pid: std::process::id(), bytes }
+    }
 }
 
 #[pymethods]
@@ -294,23 +346,13 @@ impl Source {
         etag: Option<&str>,
     ) -> PyResult<Self> {
         let (bytes, found) = open_hub(&client, &kind, &repo_id, &path, &revision)?;
-        let told = |what: &str| {
-            let message = format!(
-                "{path} of {repo_id}@{revision} changed: the listing of the commit has another {what}"
-            );
-            let error = HubError::new(HubErrorKind::Integrity, message).with(|c| {
-                (c.repo_id, c.revision) = (Some(repo_id.clone()), Some(revision.clone()));
-                (c.path, c.offset) = (Some(path.clone()), Some(0));
-            });
-            Err(errors::hub(error.with_hint(CHANGED)))
-        };
-        if size.is_some_and(|size| size != bytes.len()) {
-            return told("size");
-        }
-        if etag.is_some_and(|etag| found.as_deref().is_some_and(|found| found != etag && hashes(etag, found)))
-        {
-            return told("hash");
-        }
+        same_as_listed(
+            &HubPlace { kind: &kind, repo_id: &repo_id, path: &path, revision: &revision },
+            &bytes,
+            found.as_deref(),
+            size,
+            etag,
+        )?;
         let origin = Origin::Hub { client: client.unbind(), kind, repo_id, path, revision };
         Ok(Self { origin, pid: std::process::id(), bytes })
     }

@@ -85,6 +85,10 @@ impl ByteSource for Kept {
         self.inner.is_unpacked()
     }
 
+    fn keep_end(&self, start: u64, bytes: &Bytes) {
+        self.inner.keep_end(start, bytes);
+    }
+
     fn forget_end(&self) {
         self.inner.forget_end();
     }
@@ -101,6 +105,11 @@ impl ByteSource for Kept {
         let here = ranges.iter().all(|r| r.start >= self.range.start && r.end <= self.range.end);
         if here { None } else { self.inner.start_ranges(ranges, then) }
     }
+}
+
+/// A source, and some of its bytes that were read already.
+pub fn with_bytes(source: Arc<dyn ByteSource>, start: u64, bytes: Bytes) -> Arc<dyn ByteSource> {
+    Kept::with(source, start, bytes)
 }
 
 /// A source of which some ranges came already.

@@ -32,6 +32,7 @@ pub mod units;
 mod unpack;
 
 pub use csv::CsvOptions;
+pub use headed::with_bytes;
 pub use json::JsonOptions;
 pub use spill::{read_in_memory, read_into};
 pub use text::{SampleBy, TextOptions};

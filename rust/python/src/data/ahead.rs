@@ -1,12 +1,12 @@
-//! Row groups read ahead of their use, within a budget of the process; and some rows of one.
+//! Row groups read ahead of their use, within a budget of the process, small ones together; and some rows of one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crucible_data::DataError;
 use crucible_data::ahead::{BUDGET, Share};
 use crucible_data::decode::parquet::ParquetReader;
 use crucible_data::source::Stopper;
+use crucible_data::{DataError, DataErrorKind, Streaming};
 use pyo3::prelude::*;
 
 use super::stream::{ParquetFile, made};
@@ -21,8 +21,9 @@ pub(crate) struct RowGroupAhead {
     whole: Started<Table>,
     head: Option<Started<Table>>,
     fetched: Arc<AtomicBool>,
-    _fetching: Option<Stopper>,
+    fetching: Option<Arc<Stopper>>,
     _share: Share,
+    _streaming: Streaming,
 }
 
 #[pymethods]
@@ -78,6 +79,91 @@ impl Wanted {
     }
 }
 
+/// What is decoded, and what waits for it: the row group and the rows of its head.
+type Begun = (Wanted, Started<Table>, Option<Started<Table>>);
+
+/// How row groups are wanted.
+struct How {
+    columns: Option<Vec<String>>,
+    target: Option<arrow_schema::Schema>,
+    head: Option<(usize, usize)>,
+}
+
+impl How {
+    fn wanted(&self, index: usize) -> PyResult<Begun> {
+        let (whole, started) = door::promise()?;
+        let (head, of_head) = match self.head {
+            Some((start, stop)) => {
+                let (head, of_head) = door::promise()?;
+                (Some((head, start..stop)), Some(of_head))
+            }
+            None => (None, None),
+        };
+        let (columns, target) = (self.columns.clone(), self.target.clone());
+        Ok((Wanted { index, columns, target, whole, head }, started, of_head))
+    }
+}
+
+impl ParquetFile {
+    /// Begins to read row groups: as many of the first ones as the budget has room for.
+    fn begin(&self, indices: &[usize], mut how: How, budget: u64) -> PyResult<Vec<RowGroupAhead>> {
+        let take = |index: &usize| Share::take(self.reader.row_group_bytes(*index), budget);
+        let shares: Vec<Share> = indices.iter().map_while(take).collect();
+        let indices = indices.get(..shares.len()).unwrap_or_default();
+        if indices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let begun = indices.iter().map(|index| how.wanted(*index)).collect::<PyResult<Vec<Begun>>>()?;
+        let (mut of_them, mut aheads) = (Vec::new(), Vec::new());
+        for ((wanted, whole, head), share) in begun.into_iter().zip(shares) {
+            of_them.push(wanted);
+            let fetched = Arc::new(AtomicBool::new(false));
+            aheads.push(RowGroupAhead {
+                whole,
+                head,
+                fetched,
+                fetching: None,
+                _share: share,
+                _streaming: Streaming::new(),
+            });
+        }
+        let seen: Vec<_> = aheads.iter().map(|ahead| Arc::clone(&ahead.fetched)).collect();
+        let name = self.reader.name().to_owned();
+        let then = move |reader: Result<ParquetReader, DataError>| {
+            seen.iter().for_each(|seen| seen.store(true, Ordering::Release));
+            let mut reader = Some(reader);
+            for wanted in of_them {
+                let taken = match &reader {
+                    Some(Ok(reader)) => Ok(reader.clone()),
+                    // The first one tells why; nobody comes for the others.
+                    _ => reader.take().unwrap_or_else(|| Err(not_read(&name, wanted.index))),
+                };
+                wanted.decode(taken);
+            }
+        };
+        let fetching = self.reader.start_fetching(indices, how.columns.as_deref(), then).map_err(data)?;
+        if let Some(fetching) = fetching.map(Arc::new) {
+            aheads.iter_mut().for_each(|ahead| ahead.fetching = Some(Arc::clone(&fetching)));
+            return Ok(aheads);
+        }
+        // Nothing is fetched apart: decoding reads what it needs, from afar once only.
+        how.head = how.head.filter(|_| self.reader.is_near());
+        for (ahead, index) in aheads.iter_mut().zip(indices) {
+            let (wanted, whole, head) = how.wanted(*index)?;
+            (ahead.whole, ahead.head) = (whole, head);
+            wanted.decode(Ok(ParquetReader::clone(&self.reader)));
+            ahead.fetched.store(true, Ordering::Release);
+        }
+        Ok(aheads)
+    }
+}
+
+fn not_read(name: &str, index: usize) -> DataError {
+    DataError::new(DataErrorKind::Io, "reading a row group before it failed")
+        .with_path(name)
+        .with_row_group(index)
+}
+
 #[pymethods]
 impl ParquetFile {
     /// Starts to read a row group, as `read_row_group` does; None where that would be over the budget in bytes. `head`,
@@ -92,44 +178,27 @@ impl ParquetFile {
         head: Option<(usize, usize)>,
     ) -> PyResult<Option<RowGroupAhead>> {
         let target = features.map(target_schema).transpose()?;
-        let Some(share) = Share::take(self.reader.row_group_bytes(index), budget) else { return Ok(None) };
-        let wanted = |head: Option<(usize, usize)>| -> PyResult<_> {
-            let (whole, started) = door::promise()?;
-            let (head, of_head) = match head {
-                Some((start, stop)) => {
-                    let (head, of_head) = door::promise()?;
-                    (Some((head, start..stop)), Some(of_head))
-                }
-                None => (None, None),
-            };
-            Ok((
-                Wanted { index, columns: columns.clone(), target: target.clone(), whole, head },
-                started,
-                of_head,
-            ))
-        };
-        let (first, whole, of_head) = wanted(head)?;
-        let fetched = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&fetched);
-        let then = move |reader| {
-            seen.store(true, Ordering::Release);
-            first.decode(reader);
-        };
-        let fetching = self.reader.start_fetching(index, columns.as_deref(), then).map_err(data)?;
-        if fetching.is_some() {
-            return Ok(Some(RowGroupAhead {
-                whole,
-                head: of_head,
-                fetched,
-                _fetching: fetching,
-                _share: share,
-            }));
-        }
-        // Nothing is fetched apart: decoding reads what it needs, from afar once only.
-        let (wanted, whole, head) = wanted(head.filter(|_| self.reader.is_near()))?;
-        wanted.decode(Ok(ParquetReader::clone(&self.reader)));
-        fetched.store(true, Ordering::Release);
-        Ok(Some(RowGroupAhead { whole, head, fetched, _fetching: None, _share: share }))
+        Ok(self.begin(&[index], How { columns, target, head }, budget)?.pop())
+    }
+
+    /// Starts to read row groups with as few requests as `read_ranges` of the hub: as many of the first ones as the budget
+    /// in bytes has room for.
+    #[pyo3(signature = (indices, columns=None, features=None, budget=BUDGET))]
+    fn start_row_groups(
+        &self,
+        indices: Vec<usize>,
+        columns: Option<Vec<String>>,
+        features: Option<&str>,
+        budget: u64,
+    ) -> PyResult<Vec<RowGroupAhead>> {
+        let target = features.map(target_schema).transpose()?;
+        self.begin(&indices, How { columns, target, head: None }, budget)
+    }
+
+    /// Bytes that are read for a row group, of all columns or of some.
+    #[pyo3(signature = (index, columns=None))]
+    fn fetched_bytes(&self, index: usize, columns: Option<Vec<String>>) -> PyResult<u64> {
+        self.reader.fetched_bytes(index, columns.as_deref()).map_err(data)
     }
 
     /// Whether row groups may be read side by side at no more cost than one after the other.

@@ -13,6 +13,7 @@ pub(crate) mod lists;
 pub(crate) mod lock;
 pub(crate) mod merge;
 pub(crate) mod numeric;
+pub(crate) mod opening;
 pub(crate) mod permutation;
 pub(crate) mod pickle;
 pub(crate) mod row_calls;

@@ -40,6 +40,7 @@ mod whole;
 mod widths;
 
 pub use filter::{Filter, Literal, Op, Predicate};
+pub use open::footer_guess;
 pub(super) use whole::{Files, read_sources};
 
 /// How the crate says that the strings of a batch are longer than 32-bit offsets reach.
@@ -57,6 +58,11 @@ impl ParquetReader {
     /// Columns as they are handed out: all nullable, dictionaries as their values.
     pub fn schema(&self) -> SchemaRef {
         self.schema.clone()
+    }
+
+    /// Name for messages.
+    pub fn name(&self) -> &str {
+        self.source.name()
     }
 
     /// Whether reading little at a time costs little.
@@ -112,21 +118,39 @@ impl ParquetReader {
         self.read_in_parts(row_group, &self.wanted(columns)?, None, parts, cancel)
     }
 
-    /// Begins to fetch a row group: `then` gets this reader with the bytes at hand, on a thread that it must not keep. None
-    /// where that would gain nothing, as of a local file. What is returned stops it when it is dropped.
+    /// Bytes that are read for a row group, of all columns or of some; 0 for one that is not there.
+    ///
+    /// # Errors
+    /// `MissingColumn`, or `Decode` for chunks outside the file.
+    pub fn fetched_bytes(&self, row_group: usize, columns: Option<&[String]>) -> Result<u64, DataError> {
+        if row_group >= self.metadata.metadata().num_row_groups() {
+            return Ok(0);
+        }
+        let ranges = self.chunk_ranges(row_group, &self.wanted(columns)?)?;
+        Ok(ranges.iter().map(|range| range.end - range.start).sum())
+    }
+
+    /// Begins to fetch row groups, neighbours with one request: `then` gets this reader with the bytes at hand, on a thread
+    /// that it must not keep. None where that would gain nothing, as of a local file. What is returned stops it when it is
+    /// dropped.
     ///
     /// # Errors
     /// `OutOfBounds` or `MissingColumn`.
     pub fn start_fetching(
         &self,
-        row_group: usize,
+        row_groups: &[usize],
         columns: Option<&[String]>,
         then: impl FnOnce(Result<Self, DataError>) + Send + 'static,
     ) -> Result<Option<Stopper>, DataError> {
-        let ranges = self.chunk_ranges(row_group, &self.wanted(columns)?)?;
+        let wanted = self.wanted(columns)?;
+        let mut ranges = Vec::new();
+        for row_group in row_groups {
+            ranges.extend(self.chunk_ranges(*row_group, &wanted)?);
+        }
+        let first = row_groups.first().copied().unwrap_or_default();
         let (this, asked) = (self.clone(), ranges.clone());
         let came = move |bytes: Result<Vec<Bytes>, DataError>| {
-            let placed = bytes.map_err(|e| e.with_path(this.source.name()).with_row_group(row_group));
+            let placed = bytes.map_err(|e| e.with_path(this.source.name()).with_row_group(first));
             then(placed.map(|bytes| Self { source: Came::of(this.source.clone(), &asked, bytes), ..this }));
         };
         Ok(self.source.start_ranges(ranges, Box::new(came)))

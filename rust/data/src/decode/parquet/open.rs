@@ -1,5 +1,6 @@
 //! Opening a Parquet file: its footer is found, checked and read.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_schema::Schema;
@@ -21,6 +22,12 @@ const FOOTER_GUESS: std::ops::RangeInclusive<u64> = 16 << 10..=64 << 10;
 const FOOTER_SHARE: u64 = 4096;
 /// Length of the footer, and the mark.
 const TRAILER: u64 = 8;
+
+/// The bytes of a file of this length that are read for its footer, before the length of that is known.
+pub fn footer_guess(length: u64) -> Range<u64> {
+    let (least, most) = FOOTER_GUESS.into_inner();
+    length - length.min((length / FOOTER_SHARE).clamp(least, most))..length
+}
 
 /// The end of a file: where it begins, and its bytes. The footer is in it; page indexes may be.
 struct End(u64, Bytes);
@@ -86,9 +93,9 @@ impl End {
             let message = format!("{length} bytes are too few for a Parquet file");
             return Err(DataError::new(DataErrorKind::Decode, message).with_path(source.name()));
         }
-        let (least, most) = FOOTER_GUESS.into_inner();
-        let from = length - length.min((length / FOOTER_SHARE).clamp(least, most));
-        let guess = Self(from, source.read_range(from..length)?);
+        let range = footer_guess(length);
+        let from = range.start;
+        let guess = Self(from, source.read_range(range)?);
         if guess.footer(source, limits)?.is_some() {
             return Ok(guess);
         }
