@@ -41,6 +41,16 @@ def test_every_name_of_every_module_is_there() -> None:
         assert set(names) <= set(dir(made))
 
 
+def test_exceptions_are_where_code_imports_them_from() -> None:
+    for module, name in (
+        ("builder", "DatasetGenerationError"),
+        ("builder", "DatasetGenerationCastError"),
+        ("load", "DatasetNotFoundError"),
+        ("load", "DataFilesNotFoundError"),
+    ):
+        assert getattr(facade(f"datasets.{module}"), name) is getattr(facade("datasets.exceptions"), name)
+
+
 def test_reasons_are_of_official_names() -> None:
     """Each name that is said to be absent is one of the official library, or was."""
     gone = {"metric", "tasks", "load_metric", "list_datasets"}

@@ -19,7 +19,11 @@ _TABLE: dict[str, dict[str, str]] = {
     "": {"iterable": "IterableColumn", "utils": "logging tqdm"},
     "arrow_dataset": {"dataset": "Column Dataset", "info": "DatasetInfoMixin=InfoMixin"},
     "arrow_reader": {"splits": "ReadInstruction"},
-    "builder": {"load": "BuilderConfig DatasetBuilder", "errors": "InvalidConfigName"},
+    "builder": {
+        "load": "BuilderConfig DatasetBuilder",
+        "errors": "DatasetGenerationError InvalidConfigName",
+        "compat._exceptions": "DatasetGenerationCastError",
+    },
     "combine": {"combine": "concatenate_datasets interleave_datasets"},
     "config": {},
     "data_files": {"errors": "EmptyDatasetError"},
@@ -52,7 +56,11 @@ _TABLE: dict[str, dict[str, str]] = {
     "info": {"info": "DatasetInfo"},
     "inspect": {"load": _INSPECT, "errors": "SplitsNotFoundError"},
     "iterable_dataset": {"iterable": "IterableColumn IterableDataset"},
-    "load": {"load": "load_dataset load_dataset_builder", "dataset": "load_from_disk"},
+    "load": {
+        "load": "load_dataset load_dataset_builder",
+        "dataset": "load_from_disk",
+        "errors": "DataFilesNotFoundError DatasetNotFoundError",
+    },
     "splits": {"splits": "NamedSplit Split SplitDict SplitInfo SubSplitInfo"},
     "table": {
         "dataset._data": "Table=ArrowData",
