@@ -40,7 +40,7 @@ _FIRST = 256 << 10
 _SOON = 2 << 20
 _DEEP = 8 << 20
 _DEEPEST = 64 << 20
-"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which doubles up to `_DEEPEST` each time that the bytes of a unit had to be waited for."""
+"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which grows by a unit or `_SOON` up to `_DEEPEST` each time that bytes had to be waited for."""
 _MOST_FILES = 16
 """Files that are open ahead of their turn."""
 _HEAD = 1024
@@ -306,7 +306,8 @@ class _FilesRun(Run):
         for number, position, reader in self._following():
             length, known = reader.bytes_of(position), (number, position) in self._ahead
             # While much is on its way, nothing is asked for a little more.
-            if units >= least and (size + length > room or (size > room // 2 and not known and not begun)):
+            little = length <= _FIRST and not known and not begun
+            if units >= least and (size + length > room or (size > room // 2 and little)):
                 break
             units, size = units + 1, size + length
             if together and (known or number != shard or part + length > most_together):
@@ -527,7 +528,8 @@ class _FilesRun(Run):
         elif ahead is not None:
             self._flowing = self._flowing or followed
             if not ahead.fetched:
-                self._deep = min(2 * self._deep, _DEEPEST)
+                more = reader.bytes_of(self._position) if isinstance(reader, AheadReader) else 0
+                self._deep = min(self._deep + max(more, _SOON), _DEEPEST)
         if ahead is None:
             return None
         if beside and self._flowing:
