@@ -8,6 +8,7 @@ __all__ = [
     "Buffer",
     "Count",
     "Counter",
+    "FilesAhead",
     "GrowingFile",
     "HttpResponse",
     "HubClient",
@@ -310,6 +311,16 @@ class Source:
         etag: str | None = None,
     ) -> Source: ...
     @staticmethod
+    def hub_listed(
+        client: HubClient,
+        kind: str,
+        repo_id: str,
+        path: str,
+        revision: str,
+        size: int,
+        etag: str | None = None,
+    ) -> Source: ...
+    @staticmethod
     def hub_kept(
         client: HubClient,
         kind: str,
@@ -550,6 +561,12 @@ class HubOpening:
     @property
     def ready(self) -> bool: ...
     def source(self) -> Source | None: ...
+
+@final
+class FilesAhead:
+    @staticmethod
+    def start(files: Sequence[Source | tuple[HubClient, str]], budget: int | None = None) -> FilesAhead | None: ...
+    def wait(self) -> list[bytes] | None: ...
 
 @final
 class UnitReader:

@@ -220,3 +220,20 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
         ours.load_dataset("csv", data_files=str(tmp_path / "t.csv"), lineterminator=";")
     with pytest.raises(ValueError, match="separator"):
         ours.load_dataset("csv", data_files=str(tmp_path / "t.csv"), separator=";")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [(b"1,\xff\n", "not UTF-8"), (b"1,2,3,4\n", "expected 2 fields, saw 4")],
+    ids=["bytes", "fields"],
+)
+def test_errors_name_the_line(tmp_path: Path, bad: bytes, message: str, streaming: bool) -> None:
+    """Beyond the first unit and piece, and behind a field of several lines."""
+    rows = b"".join(b"%d,x%d\n" % (i, i) for i in range(25_000))
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'a,b\n0,"two\nlines"\n' + rows + bad + rows)
+    with pytest.raises(Exception, match=rf"{message}.*a\.csv, line 25004"):
+        list(
+            ours.load_dataset("csv", data_files=str(path), split="train", streaming=streaming, cache_dir=str(tmp_path / "c"))
+        )

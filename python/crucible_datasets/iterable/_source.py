@@ -17,6 +17,9 @@ class FileOrigin(Protocol):
     def open(self) -> Source:
         """The file's bytes."""
 
+    def whole(self) -> Source | tuple[HubClient, str] | None:
+        """What `FilesAhead` reads whole: named without a request. None where opening it takes one."""
+
 
 @dataclass(frozen=True)
 class LocalOrigin:
@@ -27,6 +30,10 @@ class LocalOrigin:
     def open(self) -> Source:
         """The file's bytes."""
         return Source.local(self.path)
+
+    def whole(self) -> Source:
+        """The file."""
+        return self.open()
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,14 @@ class HubOrigin:
             return None
         return HubOpening(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
 
+    def whole(self) -> Source | None:
+        """The file at its commit, where the listing has its size."""
+        if self.size is None:
+            return None
+        if self.keep is not None and self.etag is not None:
+            return self.open()
+        return Source.hub_listed(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
+
 
 @dataclass(frozen=True)
 class WebOrigin:
@@ -75,6 +90,10 @@ class WebOrigin:
         """The file's bytes: by range requests where the server knows them, else downloaded into the cache."""
         return self.file.source(self.store)
 
+    def whole(self) -> tuple[HubClient, str]:
+        """Its address."""
+        return self.file.client(), self.file.url
+
 
 @dataclass(frozen=True)
 class MemoryOrigin:
@@ -85,6 +104,10 @@ class MemoryOrigin:
     def open(self) -> Source:
         """No bytes."""
         return Source.memory(self.name, b"")
+
+    def whole(self) -> Source:
+        """No bytes."""
+        return self.open()
 
 
 def read_features(origin: FileOrigin, format: str) -> Features | None:

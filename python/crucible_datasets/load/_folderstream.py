@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from _crucible._native import Source, Table
+from _crucible._native import FilesAhead, Source, Table
 from _crucible.errors import DataFileNotFoundError
 from crucible_datasets.features import Feature, Features, LargeList, List
 from crucible_datasets.io import LocalFile
@@ -21,6 +21,9 @@ from crucible_datasets.load._streams import Stream
 _ROWS = 256
 _FETCHED = 8
 """Rows whose files are fetched together."""
+_AHEAD = 4 << 20
+_BUDGET = 64 << 20
+"""Bytes that all streams of the process may have ahead where files are begun before their turn."""
 
 
 class FolderUnits:
@@ -40,27 +43,69 @@ class FolderUnits:
         rows = table.num_rows
         self.unit_rows = [min(self._size, rows - start) for start in range(0, rows, self._size)]
 
+    @property
+    def side_by_side(self) -> bool:
+        """Files are fetched at the same time."""
+        return True
+
     def unit(self, position: Position) -> tuple[Table, Position] | None:
         if position >= len(self.unit_rows):
             return None
-        start = position * self._size
-        part = self._table.slice(start, start + self.unit_rows[position])
+        part = self._rows(position)
         if self._origins:
-            rows = [self._with_bytes(self._features, row) for row in part.rows(0, part.num_rows)]
-            part = Table.from_rows(rows, part.features)
+            begun = self._fetch(position, None)
+            part = self.made(part, {}) if begun is None else begun.table()
         return part, position + 1
 
-    def _with_bytes(self, feature: Feature, value: Any) -> Any:
-        """The value with the bytes of its files."""
+    def bytes_of(self, position: Position) -> int:  # noqa: ARG002  # files tell when they come
+        """Bytes that are read for a unit, as far as reading ahead is concerned: two units are ahead at a time."""
+        return _AHEAD
+
+    def start(self, positions: Sequence[Position]) -> list[FolderAhead]:
+        """Begins to fetch the files of units: of as many as there is memory for, none where nothing is fetched."""
+        begun: list[FolderAhead] = []
+        for position in positions if self._origins else ():
+            unit = self._fetch(position, _BUDGET) if position < len(self.unit_rows) else None
+            if unit is None:
+                break
+            begun.append(unit)
+        return begun
+
+    def _rows(self, position: Position) -> Table:
+        start = position * self._size
+        return self._table.slice(start, start + self.unit_rows[position])
+
+    def _fetch(self, position: Position, budget: int | None) -> FolderAhead | None:
+        part = self._rows(position)
+        paths: dict[str, None] = {}
+        for row in part.rows(0, part.num_rows):
+            self._walk(self._features, row, paths.setdefault)
+        # A file that is not there, or whose size nobody knows, is met when it is its turn.
+        named = {path: self._origins[path].whole() for path in paths if path in self._origins}
+        files = {path: file for path, file in named.items() if file is not None}
+        begun = FilesAhead.start(list(files.values()), budget)
+        return None if begun is None else FolderAhead(self, part, list(files), begun)
+
+    def _walk(self, feature: Feature, value: Any, each: Callable[[str], Any]) -> Any:
+        """The value with what `each` gives for the paths of its files as their bytes."""
         if value is None:
             return None
         if isinstance(feature, self._media):
-            return {**value, "bytes": self._bytes(value["path"])}
+            return {**value, "bytes": each(value["path"])}
         if isinstance(feature, dict):
-            return {name: self._with_bytes(inner, value[name]) for name, inner in feature.items()}
+            return {name: self._walk(inner, value[name], each) for name, inner in feature.items()}
         if isinstance(feature, List | LargeList):
-            return [self._with_bytes(feature.feature, item) for item in value]
+            return [self._walk(feature.feature, item, each) for item in value]
         return value
+
+    def made(self, part: Table, fetched: dict[str, bytes]) -> Table:
+        """The rows with the bytes of their files."""
+
+        def bytes_of(path: str) -> bytes:
+            return fetched[path] if path in fetched else self._bytes(path)
+
+        rows = [self._walk(self._features, row, bytes_of) for row in part.rows(0, part.num_rows)]
+        return Table.from_rows(rows, part.features)
 
     def _bytes(self, path: str) -> bytes:
         origin = self._origins.get(path)
@@ -69,6 +114,29 @@ class FolderUnits:
             raise DataFileNotFoundError(msg)
         source = origin.open()
         return source.read(0, len(source))
+
+
+class FolderAhead:
+    """The files of a unit on their way. Dropped, their reading stops."""
+
+    fetched = True
+    """Nothing is gained by more units: the files of one are fetched together."""
+
+    def __init__(self, units: FolderUnits, part: Table, paths: list[str], files: FilesAhead) -> None:
+        self._units, self._part, self._paths, self._files = units, part, paths, files
+
+    def wait(self) -> Table | None:
+        """The rows with the bytes of their files; None in a forked child, where they will not come."""
+        found = self._files.wait()
+        return None if found is None else self._units.made(self._part, dict(zip(self._paths, found, strict=True)))
+
+    def table(self) -> Table:
+        """The same in the process that began."""
+        found = self.wait()
+        if found is None:
+            msg = "the files are being read by another process"
+            raise RuntimeError(msg)
+        return found
 
 
 READERS.update(dict.fromkeys(COLUMNS, FolderUnits))

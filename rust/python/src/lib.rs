@@ -60,6 +60,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data::stream::ParquetFile>()?;
     module.add_class::<data::ahead::RowGroupAhead>()?;
     module.add_class::<data::opening::HubOpening>()?;
+    module.add_class::<data::together::FilesAhead>()?;
     module.add_class::<data::samples::SampleReader>()?;
     module.add_class::<data::units::UnitReader>()?;
     module.add_function(wrap_pyfunction!(hub::cache::hash_files, module)?)?;

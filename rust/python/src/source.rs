@@ -144,7 +144,7 @@ impl HubSource {
     }
 }
 
-fn failed(name: &str, error: HubError) -> DataError {
+pub(crate) fn failed(name: &str, error: HubError) -> DataError {
     DataError::new(DataErrorKind::Io, "reading from the hub failed").with_path(name).with_source(error)
 }
 
@@ -353,6 +353,26 @@ impl Source {
             size,
             etag,
         )?;
+        let origin = Origin::Hub { client: client.unbind(), kind, repo_id, path, revision };
+        Ok(Self { origin, pid: std::process::id(), bytes })
+    }
+
+    /// A file of a hub repository at a full commit, with the size that its listing has: no request before bytes are wanted.
+    #[staticmethod]
+    #[pyo3(signature = (client, kind, repo_id, path, revision, size, etag=None))]
+    fn hub_listed(
+        client: Bound<'_, Settings>,
+        kind: String,
+        repo_id: String,
+        path: String,
+        revision: String,
+        size: u64,
+        etag: Option<&str>,
+    ) -> PyResult<Self> {
+        let repo = crate::hub::client::repo_ref(&kind, &repo_id, Some(&revision))?;
+        let file = client.get().live()?.open_listed(&repo, &path, size, etag).map_err(errors::hub)?;
+        let name = format!("hf://{}/{}@{}/{}", crate::hub::client::plural(&kind), repo_id, revision, path);
+        let bytes = Arc::new(HubSource::new(name, &file));
         let origin = Origin::Hub { client: client.unbind(), kind, repo_id, path, revision };
         Ok(Self { origin, pid: std::process::id(), bytes })
     }

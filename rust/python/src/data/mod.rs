@@ -24,5 +24,6 @@ pub(crate) mod stack;
 pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod table_make;
+pub(crate) mod together;
 pub(crate) mod units;
 pub(crate) mod write;

@@ -56,7 +56,8 @@ pub(super) fn column(
             let mut builder = LargeStringBuilder::with_capacity(records.len(), bytes);
             for (row, text) in values().enumerate() {
                 let text = text.map(|t| simdutf8::basic::from_utf8(t)).transpose().map_err(|_| {
-                    DataError::new(DataErrorKind::Decode, "a CSV field is not UTF-8").with_row(row as u64)
+                    DataError::new(DataErrorKind::Decode, "a CSV field is not UTF-8")
+                        .with_line(records.lines_before(row) + 1)
                 })?;
                 builder.append_option(text);
             }

@@ -197,6 +197,7 @@ pub(super) fn read_body(
     let parts: Vec<(std::ops::Range<usize>, usize)> =
         whole.enumerate().map(|(i, r)| (r, if i == 0 { head } else { limit })).collect();
 
+    let lines_before = |range: &std::ops::Range<usize>| lines_in(body.get(..range.start).unwrap_or_default());
     let (missing, most) = (AtomicU64::new(0), options.limits.max_missing_values);
     let seen = parts
         .par_iter()
@@ -208,9 +209,9 @@ pub(super) fn read_body(
                 && csv.bad_lines == BadLines::Error
                 && !layout.any_width
             {
-                let before = body.get(..range.start + records.begins(row)).unwrap_or_default();
                 let message = format!("expected {width} fields, saw {}", records.width(row));
-                return Err(wrong(message).with_line(lines_in(before) + 1));
+                let line = lines_before(range) + records.lines_before(row) + 1;
+                return Err(wrong(message).with_line(line));
             }
             let more = records.missing(width);
             if missing.fetch_add(more, Ordering::Relaxed).saturating_add(more) > most {
@@ -232,12 +233,15 @@ pub(super) fn read_body(
             let (records, _) = Records::cut(piece, csv, limit);
             let records = if layout.any_width { records } else { records.without_longer_than(width) };
             let columns = kept
-                .iter()
+                .par_iter() // a unit of a stream is one part: its columns are made side by side
                 .map(|&c| {
                     let data_type = types.get(c).unwrap_or(&DataType::LargeUtf8);
                     build::column(&records, c, data_type, &words, csv)
                         .map(|built| built.array) // the type was inferred from all values
-                        .map_err(|e| e.with_column(layout.name(c)))
+                        .map_err(|e| match e.line() {
+                            Some(_) => e.line_shifted(lines_before(&range)).with_column(layout.name(c)),
+                            None => e.with_column(layout.name(c)),
+                        })
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let count = RecordBatchOptions::new().with_row_count(Some(records.len()));

@@ -4,6 +4,7 @@
 use memchr::{memchr, memchr2, memchr3};
 
 use super::CsvOptions;
+use crate::decode::lines::lines_in;
 
 /// A field: a piece of the text, or of `Records::unescaped` when quotes or escapes were taken out of it.
 #[derive(Clone, Copy)]
@@ -78,6 +79,11 @@ impl<'a> Records<'a> {
     /// The byte of the text at which a record begins.
     pub(in crate::decode) fn begins(&self, row: usize) -> usize {
         self.ends.get(row).map_or(self.text.len(), |e| e.1)
+    }
+
+    /// Lines of the text before a record begins.
+    pub(super) fn lines_before(&self, row: usize) -> u64 {
+        lines_in(self.text.get(..self.begins(row)).unwrap_or_default())
     }
 
     /// One field; `None` past the end of a short record.
