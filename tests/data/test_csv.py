@@ -235,5 +235,7 @@ def test_errors_name_the_line(tmp_path: Path, bad: bytes, message: str, streamin
     path.write_bytes(b'a,b\n0,"two\nlines"\n' + rows + bad + rows)
     with pytest.raises(Exception, match=rf"{message}.*a\.csv, line 25004"):
         list(
-            ours.load_dataset("csv", data_files=str(path), split="train", streaming=streaming, cache_dir=str(tmp_path / "c"))
+            ours.load_dataset(
+                "csv", data_files=str(path), split="train", streaming=streaming, cache_dir=str(tmp_path / "c")
+            )
         )
