@@ -1,9 +1,10 @@
 """The streaming suite: rows of one file of a hub on loopback, as it is and with 20 ms a request.
 
 Contestants: this library, `datasets`, `polars` (`scan_parquet` on the file's address; it holds all rows at the end), and
-as the limit this library on the same file on the disk. What is asked of the hub is counted from the moment the stream is
-open to the end of the work: the metadata of the repository is no part of it. More peers take part where they are
-installed (`benches.streaming_peers`); what those with shards of their own need is not counted.
+as limits this library on the same file on the disk, alone and beside a transfer of its bytes by curl. What is asked of
+the hub is counted from the moment the stream is open to the end of the work: the metadata of the repository is no part of
+it. More peers take part where they are installed (`benches.streaming_peers`); what those with shards of their own need is
+not counted.
 """
 
 from __future__ import annotations
