@@ -227,12 +227,12 @@ class Base(InfoMixin):
             placed = placed.by_rows()
         return placed
 
-    def _in_rows(self, plan: Plan, format: Format | None) -> Plan:
+    def _in_rows(self, plan: Plan, format: Format | None, *, for_calls: bool = False) -> Plan:
         """Rows, decoded and in a format."""
         shown = format or Format()
         known = self._features if self._features is not None else plan.features
         if plan.arrow:
-            return Rows(plan, known, shown)
+            return Rows(plan, known, shown, for_calls)
         if row_format(known, shown) is not None or (known is not None and plan.features != known):
             return TypedRows(plan, known, shown)
         return plan

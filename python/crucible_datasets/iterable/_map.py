@@ -182,7 +182,10 @@ class _FilterRun(CallRun):
         before = self._before.rows()
         while rows := list(islice(before, self._size)):
             batch = as_batch(rows)
-            yield (batch if self._format is None else self._format(batch), rows), len(rows), True
+            if self._format is not None:
+                batch = self._format(batch)
+                rows = as_rows(batch)  # what is kept is cut out of the batch, as in `datasets`
+            yield (dict(batch), rows), len(rows), True
 
     def _outputs(self, value: Any, result: Any) -> list[Row]:
         rows = value[1]

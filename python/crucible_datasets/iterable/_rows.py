@@ -8,6 +8,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, ClassVar
 
+import numpy as np
+
 from _crucible._native import Table
 from crucible_datasets.features import Features, decoder
 from crucible_datasets.formatting import ARRAYS, Format
@@ -62,10 +64,13 @@ class Rows(Wrap):
     Attributes:
         declared: the features; those of each table when None.
         format: the format of the values.
+        for_calls: whether a function gets the rows: `datasets` cuts those out of formatted batches, whose numbers numpy
+            has as int64 and float32.
     """
 
     declared: Features | None
     format: Format = Format()  # noqa: RUF009  # immutable
+    for_calls: bool = False
     row_by_row: ClassVar[bool] = True
 
     @property
@@ -88,15 +93,16 @@ class Rows(Wrap):
         return self.before.read_features() if self.declared is None else self.declared
 
     def open(self) -> Run:
-        return RowsRun(self.before.open(), self.declared, self.format)
+        return RowsRun(self.before.open(), self.declared, self.format, for_calls=self.for_calls)
 
 
 class RowsRun(WrapRun):
     """The place in the middle of a pulled table: where that started, and how many of its rows are done."""
 
-    def __init__(self, before: Run, features: Features | None, format: Format) -> None:
+    def __init__(self, before: Run, features: Features | None, format: Format, *, for_calls: bool = False) -> None:
         super().__init__(before)
         self._features, self._format = features, format
+        self._widened = for_calls and format.type == "numpy"
         self._text = None if features is None else features.to_text()
         self._start: State | None = None
         self._taken = 0
@@ -151,7 +157,17 @@ class RowsRun(WrapRun):
             for row in rows:
                 for name, decode in decoders.items():
                     row[name] = decode(row[name])
-                yield row if shown is None else shown(row)
+                made = row if shown is None else shown(row)
+                yield {name: _widened(value) for name, value in made.items()} if self._widened else made
+
+
+def _widened(value: Any) -> Any:
+    """A cell as numpy's batches have it."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, np.integer):
+        return value.astype(np.int64)  # beyond it wraps, as in datasets
+    return np.float32(value) if isinstance(value, np.floating) else value
 
 
 @dataclass(frozen=True, eq=False)

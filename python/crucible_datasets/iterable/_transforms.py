@@ -52,7 +52,7 @@ class TransformsMixin(Base):
         plan = self._plan
         if format is None and self._known() is None and not plan.typed:
             plan = plan.by_rows()
-        return self._in_rows(plan, format)
+        return self._in_rows(plan, format, for_calls=True)
 
     # --------------------------------------------------------------------------------------------------- functions
 
