@@ -274,7 +274,7 @@ class _FilesRun(Run):
             start = self._offset
             stop = min(start + most, self._stop)
             if stop == self._stop:
-                if not self._headed and isinstance(self._reader, AheadReader) and self._reader.side_by_side:
+                if not self._headed and isinstance(self._reader, AheadReader):
                     self._flowing = True
                 self._done()
             else:
@@ -371,8 +371,6 @@ class _FilesRun(Run):
         reader = self._reader if number == self._shard else self._coming.get(number)
         if not isinstance(reader, AheadReader):
             return False
-        if not reader.side_by_side:
-            positions = [] if self._ahead else positions[:1]
         counts = reader.unit_rows
         whole = list(takewhile(lambda unit: shard.span(counts, unit) == (0, counts[unit]), positions))
         begun = reader.start(whole) if whole else []
@@ -490,7 +488,7 @@ class _FilesRun(Run):
     def _begin_small(self) -> bool:
         """Where units are small, begins to read the first ones together; whether the one at the position is among them."""
         reader = self._reader
-        if self._ahead or not isinstance(reader, AheadReader) or not reader.side_by_side:
+        if self._ahead or not isinstance(reader, AheadReader):
             return bool(self._ahead)
         if reader.bytes_of(self._position) > _FIRST // 2:
             return False
@@ -519,11 +517,10 @@ class _FilesRun(Run):
         ahead = self._ahead.get(here)
         self._ahead = {place: unit for place, unit in self._ahead.items() if place > here}
         reader = self._reader
-        beside = isinstance(reader, AheadReader) and reader.side_by_side
         followed = self._read > 0
         if isinstance(reader, AheadReader):
             self._read += reader.bytes_of(self._position)
-        if ahead is None and beside and self._flowing and isinstance(reader, AheadReader):
+        if ahead is None and self._flowing and isinstance(reader, AheadReader):
             ahead = next(iter(reader.start([self._position])), None)
         elif ahead is not None:
             self._flowing = self._flowing or followed
@@ -532,7 +529,7 @@ class _FilesRun(Run):
                 self._deep = min(self._deep + max(more, _SOON), _DEEPEST)
         if ahead is None:
             return None
-        if beside and self._flowing:
+        if isinstance(reader, AheadReader) and self._flowing:
             self._half = self._offset
             self._look_ahead()
         return ahead.wait()

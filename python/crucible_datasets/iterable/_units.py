@@ -96,10 +96,6 @@ class AheadWithHead(Ahead, Protocol):
 class AheadReader(CountedReader, Protocol):
     """A file that can begin to read a unit before it is asked for it."""
 
-    @property
-    def side_by_side(self) -> bool:
-        """Whether units may be read at the same time at no more cost than one after the other."""
-
     def bytes_of(self, position: Position) -> int:
         """Bytes that are read for the unit at a position."""
 
@@ -128,10 +124,6 @@ class ParquetUnits:
     @property
     def features(self) -> Features:
         return Features.from_text(self._file.features)
-
-    @property
-    def side_by_side(self) -> bool:
-        return self._file.side_by_side
 
     def unit(self, position: Position) -> tuple[Table, Position] | None:
         if position >= len(self.unit_rows):

@@ -43,11 +43,6 @@ class FolderUnits:
         rows = table.num_rows
         self.unit_rows = [min(self._size, rows - start) for start in range(0, rows, self._size)]
 
-    @property
-    def side_by_side(self) -> bool:
-        """Files are fetched at the same time."""
-        return True
-
     def unit(self, position: Position) -> tuple[Table, Position] | None:
         if position >= len(self.unit_rows):
             return None

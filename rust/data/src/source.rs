@@ -35,11 +35,6 @@ pub trait ByteSource: Send + Sync {
         false
     }
 
-    /// Whether ranges may be read side by side at no more cost than one after the other.
-    fn is_side_by_side(&self) -> bool {
-        true
-    }
-
     /// Told of bytes that `start_range` read, where they are used: a source may look at all that is read in order.
     ///
     /// # Errors

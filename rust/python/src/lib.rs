@@ -8,7 +8,7 @@
 //! | `arrow`, `buffer` | capsules and the buffer protocol |
 //! | `limits` | how much strangers' files may make this process allocate |
 //! | `objects` | the row maker and the object eater |
-//! | `source` | a hub file seen as a byte source: the join of the two core crates |
+//! | `source`, `hashing` | a hub file seen as a byte source: the join of the two core crates; its hash, beside the reading |
 //! | `hub`, `data` | the classes |
 
 use pyo3::prelude::*;
@@ -19,6 +19,7 @@ mod data;
 mod door;
 mod engine;
 mod errors;
+mod hashing;
 mod hub;
 mod limits;
 mod objects;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use crucible_data::source::{Coming, Stopper, Then};
 use crucible_data::{ByteSource, DataError, DataErrorKind, LocalSource, MemorySource};
-use crucible_hub::{Along, HashForm, HubClient, HubError, HubErrorKind, KeptEnd, RemoteFile};
+use crucible_hub::{HashForm, HubClient, HubError, HubErrorKind, KeptEnd, RemoteFile};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyTuple};
@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use crate::door;
 use crate::engine::{Engine, engine};
 use crate::errors::{self, Error};
+use crate::hashing::Hashing;
 use crate::hub::client::HubClient as Settings;
 use crate::limits::limits;
 use crate::tee::KeptFile;
@@ -28,8 +29,8 @@ pub(crate) struct HubSource {
     pid: u32,
     /// The file in a forked child, with its pid. Never waited for: after another fork it may be locked for ever.
     child: Mutex<Option<(u32, RemoteFile)>>,
-    /// The hash of what was read in order. Not waited for either.
-    along: Mutex<Option<Along>>,
+    /// The hash of what was read in order.
+    hashing: Option<Hashing>,
 }
 
 impl ByteSource for HubSource {
@@ -86,10 +87,9 @@ impl ByteSource for HubSource {
     }
 
     fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
-        // Two that read at once do not read in order.
-        match self.along.try_lock().as_deref_mut() {
-            Ok(Some(along)) => along.saw(start, bytes).map_err(|e| failed(&self.name, e)),
-            _ => Ok(()),
+        match &self.hashing {
+            Some(hashing) => hashing.saw(start, bytes).map_err(|e| failed(&self.name, e)),
+            None => Ok(()),
         }
     }
 }
@@ -98,8 +98,8 @@ impl HubSource {
     /// A file that this process opened. It is in the middle of something, so it waits longer for a server.
     pub(crate) fn new(name: String, file: &RemoteFile) -> Self {
         let file = file.over(file.client().clone().patient());
-        let along = Mutex::new(file.along());
-        Self { name, file, pid: std::process::id(), child: Mutex::new(None), along }
+        let hashing = file.along().map(|along| Hashing::new(along, file.len()));
+        Self { name, file, pid: std::process::id(), child: Mutex::new(None), hashing }
     }
 
     /// The file over the connections of this process.

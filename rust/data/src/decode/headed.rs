@@ -93,10 +93,6 @@ impl ByteSource for Kept {
         self.inner.forget_end();
     }
 
-    fn is_side_by_side(&self) -> bool {
-        self.inner.is_side_by_side()
-    }
-
     fn start_range(&self, range: Range<u64>) -> Option<Box<dyn Coming>> {
         self.inner.start_range(range)
     }

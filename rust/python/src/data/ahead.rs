@@ -201,12 +201,6 @@ impl ParquetFile {
         self.reader.fetched_bytes(index, columns.as_deref()).map_err(data)
     }
 
-    /// Whether row groups may be read side by side at no more cost than one after the other.
-    #[getter]
-    fn side_by_side(&self) -> bool {
-        self.reader.is_side_by_side()
-    }
-
     /// Rows `start..stop` of a row group, otherwise as `read_row_group`.
     #[pyo3(signature = (index, start, stop, columns=None, features=None))]
     fn read_rows(

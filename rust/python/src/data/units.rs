@@ -71,7 +71,7 @@ impl UnitReader {
         Ok(Self {
             state: Mutex::new(Some(State::Idle(units))),
             name: bytes.name().to_owned(),
-            small: format != Format::Arrow && bytes.is_side_by_side(),
+            small: format != Format::Arrow,
             flowing: AtomicBool::new(false),
             _streaming: Streaming::new(),
         })

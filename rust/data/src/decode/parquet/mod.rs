@@ -70,11 +70,6 @@ impl ParquetReader {
         self.source.is_near()
     }
 
-    /// Whether row groups may be read side by side at no more cost than one after the other.
-    pub fn is_side_by_side(&self) -> bool {
-        self.source.is_side_by_side()
-    }
-
     /// Rows of each row group.
     pub fn row_group_rows(&self) -> Vec<usize> {
         self.metadata
