@@ -97,7 +97,8 @@ impl KeptEnd {
         if !room::ENDS.make(&self.cache, &self.repo, length + HEAD as u64, ALL) {
             return;
         }
-        let Ok(mut file) = Incomplete::create(&self.path) else { return };
+        // Again where a reader of another file removed the folder, which was empty, meanwhile.
+        let Some(mut file) = (0..4).find_map(|_| Incomplete::create(&self.path).ok()) else { return };
         let written = file.write(&self.head(start, bytes)).and_then(|()| file.write(bytes));
         if written.is_ok() {
             let _ = file.persist(&self.path);

@@ -7,13 +7,14 @@
     reason = "writes to the cache; what fails is fetched again, or not kept"
 )]
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use crate::cache::store::{make_parent, read_range, write_at};
+use crate::cache::store::{read_range, write_at};
 
 /// Bytes of a block. Less would cost more requests than it saves: see the gap of `range`.
 pub const BLOCK: u64 = 256 << 10;
@@ -25,6 +26,9 @@ const HEAD: u64 = 4096;
 const TABLE: u64 = 64;
 const MAGIC: &[u8; 8] = b"hfhubSG1";
 const KEPT: [u8; 4] = *b"kept";
+
+/// How often a folder is made again that another reader removed.
+const TRIES: usize = 16;
 
 /// A segment of one content.
 pub(super) struct Segment<'a> {
@@ -94,8 +98,19 @@ impl Segment<'_> {
     }
 
     fn created(&self) -> std::io::Result<File> {
-        make_parent(&self.path).map_err(std::io::Error::other)?;
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)?;
+        let make = || {
+            self.path.parent().map_or(Ok(()), fs::create_dir_all)?;
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path)
+        };
+        // Whoever is done with another file removes folders that are empty, these meanwhile, too.
+        let mut made = make();
+        for _ in 0..TRIES {
+            match made {
+                Err(error) if error.kind() == ErrorKind::NotFound => made = make(),
+                _ => break,
+            }
+        }
+        let file = made?;
         file.set_len(self.length())?; // its share of the limit is known from the start
         write_at(&file, &self.head(), 0)?;
         Ok(file)

@@ -159,3 +159,22 @@ fn of_a_dataset_larger_than_the_limit_a_part_stays() {
     assert_eq!(there, [true, true, false, false, false]);
     assert!(on_disk(cache) <= 1_300_000);
 }
+
+#[test]
+fn a_file_that_is_done_takes_no_folder_from_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = vec![7_u8; 3000];
+    let work = |name: char| {
+        for round in 0..500 {
+            let one = kept(folder.path(), "org/a", &name.to_string().repeat(64), 3000, 1 << 30);
+            one.write(0, &bytes);
+            assert!(one.read(0).is_some(), "{name}, round {round}");
+            one.remove();
+        }
+    };
+    std::thread::scope(|threads| {
+        for name in ['a', 'b', 'c'] {
+            threads.spawn(move || work(name));
+        }
+    });
+}
