@@ -167,3 +167,19 @@ def test_map_by_rows_of_tables_whose_columns_differ(pair: tuple[Any, Any]) -> No
         ours.map(fewer, with_indices=True, load_from_cache_file=False)
     with pytest.raises(ValueError, match="single-row"):
         ours.map(lambda row: pa.concat_tables([row, row]), load_from_cache_file=False)
+
+
+CALLS = {
+    "map": lambda ds: ds.map(lambda table: table),
+    "map in batches": lambda ds: ds.map(lambda table: table, batched=True, batch_size=4),
+    "filter in batches": lambda ds: ds.filter(lambda table: [True] * len(table), batched=True, batch_size=4),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_functions_of_streams(pair: tuple[Any, Any], call: str) -> None:
+    found = []
+    for ds in pair:
+        stream = ds.with_format(None).select_columns(["a", "t"]).to_iterable_dataset(2).with_format(ds.format["type"])
+        found.append([plain(table)[-1] for table in CALLS[call](stream).iter(5)])
+    assert str(found[0]) == str(found[1])

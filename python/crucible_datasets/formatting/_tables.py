@@ -58,7 +58,7 @@ def from_table_format(value: Any) -> Table | None:
         kinds = tuple(getattr(found, name) for name in names) if found is not None else ()
         if kinds and isinstance(value, kinds):
             if module == "polars":
-                return Table.from_arrow(value.toto_arrow())
+                return Table.from_arrow(value.to_arrow())
             frame = value if hasattr(value, "columns") else value.to_frame()
             return Table.from_arrow(require("pyarrow", extra="arrow", why="pandas results").Table.from_pandas(frame))
     arrow = sys.modules.get("pyarrow")
