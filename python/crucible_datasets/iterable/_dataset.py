@@ -8,9 +8,10 @@ from typing import Any, Self
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.iterable._column import IterableColumn
-from crucible_datasets.iterable._files import FilesPlan, Shard
+from crucible_datasets.iterable._files import FilesPlan
 from crucible_datasets.iterable._memory import GeneratorPlan
 from crucible_datasets.iterable._readers import STRATEGIES, Node
+from crucible_datasets.iterable._shard import Shard
 from crucible_datasets.iterable._source import FileOrigin
 from crucible_datasets.iterable._sources import SourcesMixin
 from crucible_datasets.iterable._units import Reading

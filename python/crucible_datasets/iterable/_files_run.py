@@ -1,0 +1,370 @@
+"""The place in a stream of files: units are read one after the other, and ahead of their use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from crucible_datasets.iterable._plan import Run, State, StateError
+from crucible_datasets.iterable._source import HubOrigin
+from crucible_datasets.iterable._units import (
+    Ahead,
+    AheadReader,
+    CountedReader,
+    HeadReader,
+    PartialReader,
+    Position,
+    UnitReader,
+)
+
+if TYPE_CHECKING:
+    from _crucible._native import HubOpening, Table
+    from crucible_datasets.iterable._files import FilesPlan
+
+
+_AHEAD = 2
+"""Units that are read ahead at least once they follow each other."""
+_FIRST = 256 << 10
+"""Bytes that are asked for at once at the start, where units are smaller: a request takes longer than these."""
+_SOON = 2 << 20
+_DEEP = 8 << 20
+_DEEPEST = 64 << 20
+"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which grows by a unit or `_SOON` up to `_DEEPEST` each time that bytes had to be waited for."""
+_MOST_FILES = 16
+"""Files that are open ahead of their turn."""
+_HEAD = 1024
+"""Rows of the first unit that are decoded before its others."""
+
+
+def _early(start: int, stop: int) -> int:
+    """From which row of the first unit on the next one is begun: who wants a few rows does not pay for more."""
+    return start + max(1, (stop - start) // 10)
+
+
+class FilesRun(Run):
+    """The place: the shard, the position of the unit in its file, and the rows of the unit that are done."""
+
+    def __init__(self, plan: FilesPlan) -> None:
+        self._shards, self._reading = plan.shards, plan.reading
+        self._readers = plan.readers
+        self._shard, self._offset = 0, 0
+        self._position: Position = None
+        self._reader: UnitReader | None = None
+        self._table: Table | None = None
+        self._after: Position = None
+        self._base = self._stop = 0
+        """The table has the rows from `_base` on of its unit, those up to `_stop` belong to the shard."""
+        self._headed = False
+        """Whether the table has the first rows only of its unit: `_rest` is the whole one on its way, and its place."""
+        self._rest: tuple[tuple[int, Position], Ahead] | None = None
+        self._half: int | None = None
+        """From which row on the next unit is read ahead."""
+        self._ahead: dict[tuple[int, Position], Ahead] = {}
+        self._flowing = False
+        """Whether a unit followed another: then the reader means to have many."""
+        self._deep, self._read = _DEEP, 0
+        """Bytes that are read ahead at most, and those of the units that were read."""
+        self._coming: dict[int, UnitReader] = {}
+        """Readers of the shards that follow, as far as they are open."""
+        self._opening: tuple[int, HubOpening] | None = None
+        """The next shard whose file is being opened."""
+
+    def state(self) -> State:
+        place: dict[str, Any] = {"shard": self._shard, "unit": self._position, "row": self._offset}
+        content = self._content(self._shard)
+        return place if content is None else {**place, "content": content}
+
+    def _content(self, shard: int) -> str | None:
+        """The name of the content of a shard's file, where there is one: a place in it is none in another."""
+        origin = self._shards[shard].origin if shard < len(self._shards) else None
+        return origin.etag[:16] if isinstance(origin, HubOrigin) and origin.etag else None
+
+    def load(self, state: State) -> None:
+        try:
+            self._shard, self._position, self._offset = state["shard"], state["unit"], state["row"]
+        except (KeyError, TypeError) as error:
+            msg = f"the state does not fit the stream: files got {state!r:.200}"
+            raise StateError(msg) from error
+        content = self._content(self._shard)
+        if content is not None and state.get("content", content) != content:
+            msg = (
+                f"the state is of other data: {self._shards[self._shard].origin} has changed since it was taken. Load the "
+                "dataset with the revision= that the state is of, or start anew."
+            )
+            raise StateError(msg)
+        self.release()
+
+    def release(self) -> None:
+        self._reader = self._table = self._rest = self._opening = None
+        self._ahead, self._coming = {}, {}
+        self._flowing = self._headed = False
+
+    def pull(self, most: int) -> Table | None:
+        while self._table is not None or self._next():
+            table = self._table
+            if table is None:
+                return None
+            start = self._offset
+            stop = min(start + most, self._stop)
+            if stop == self._stop:
+                if not self._headed and isinstance(self._reader, AheadReader):
+                    self._flowing = True
+                self._done()
+            else:
+                self._offset = stop
+                self._look_ahead()
+            if start < stop:
+                start, stop = start - self._base, stop - self._base
+                return table if start == 0 and stop == table.num_rows else table.slice(start, stop)
+        return None
+
+    def _look_ahead(self) -> None:
+        """Begins to read the next unit once some of the first one is done, and more of them once units follow."""
+        if self._half is None or self._offset < self._half:
+            return
+        self._half = None
+        self._begin_following(_AHEAD if self._flowing else 1, self._room())
+
+    def _room(self) -> int:
+        """Bytes that may be read ahead: who breaks off early has not asked for much more than was used."""
+        return min(self._deep, max(_SOON, 2 * self._read)) if self._flowing else _FIRST
+
+    def _begin_following(self, least: int, room: int) -> None:
+        """Begins to read the next units: `least` of them, and as many as there is room for in bytes. Small ones together."""
+        units = size = part = 0
+        together: list[Position] = []
+        shard = self._shard
+        begun = False
+        most_together = max(_FIRST, min(room // 2, _DEEP // 2))
+        for number, position, reader in self._following():
+            length, known = reader.bytes_of(position), (number, position) in self._ahead
+            # While much is on its way, nothing is asked for a little more.
+            little = length <= _FIRST and not known and not begun
+            if units >= least and (size + length > room or (size > room // 2 and little)):
+                break
+            units, size = units + 1, size + length
+            if together and (known or number != shard or part + length > most_together):
+                if not self._begin(shard, together):
+                    return
+                together, part = [], 0
+            if not known:
+                shard, begun = number, True
+                together.append(position)
+                part += length
+        if together:
+            self._begin(shard, together)
+
+    def _following(self) -> Iterator[tuple[int, Position, AheadReader]]:
+        """The places of the next units, as far as that is known without a request, or was asked before."""
+        number, position, reader = self._shard, self._after, self._reader
+        while isinstance(reader, AheadReader):
+            last = self._shards[number].last
+            last = len(reader.unit_rows) if last is None else last
+            for unit in range(position, last):
+                yield number, unit, reader
+            number += 1
+            if number == min(len(self._shards), self._shard + _MOST_FILES):
+                return
+            reader = self._coming.get(number) or self._opened(number)
+            if reader is not None:
+                self._coming[number] = reader
+            position = self._shards[number].first
+
+    def _opened(self, number: int) -> UnitReader | None:
+        """The reader of a shard's file if that costs no request, or once it came; else it is begun to be opened."""
+        origin = self._shards[number].origin
+        known = self._readers.known(origin, self._reading)
+        if known is not None:
+            return known
+        if not self._flowing or not isinstance(origin, HubOrigin):
+            return None
+        if self._opening is None or self._opening[0] != number:
+            begun = origin.begin()
+            self._opening = None if begun is None else (number, begun)
+        elif self._opening[1].ready:
+            with suppress(Exception):  # it is opened again when its turn comes, and fails then
+                return self._take(number)
+        return None
+
+    def _take(self, number: int) -> UnitReader:
+        """A shard's reader, of the file that was begun to be opened if it is that."""
+        coming = self._coming.pop(number, None)
+        if coming is not None:
+            return coming
+        origin, opening, self._opening = self._shards[number].origin, self._opening, None
+        source = None
+        if opening is not None and opening[0] == number:
+            with suppress(Exception):  # then it is opened as the first one is, and that fails
+                source = opening[1].source()
+        return self._readers.open(origin, self._reading, source)
+
+    def _begin(self, number: int, positions: list[Position]) -> bool:
+        """Begins to read units of a shard; whether there was memory for all."""
+        shard = self._shards[number]
+        reader = self._reader if number == self._shard else self._coming.get(number)
+        if not isinstance(reader, AheadReader):
+            return False
+        counts = reader.unit_rows
+        whole = list(takewhile(lambda unit: shard.span(counts, unit) == (0, counts[unit]), positions))
+        begun = reader.start(whole) if whole else []
+        self._ahead.update(((number, position), unit) for position, unit in zip(whole, begun, strict=False))
+        return len(begun) == len(positions) > 0
+
+    def skip(self, count: int) -> int:
+        left = count
+        while left:
+            if self._table is None and not self._seek():
+                break
+            if self._table is None:
+                rows = self._span()
+                if rows is not None and rows[1] - max(rows[0], self._offset) <= left:
+                    left -= rows[1] - max(rows[0], self._offset)
+                    self._position += 1
+                    self._offset = 0
+                    continue
+                if not self._next():
+                    break
+            passed = min(left, self._stop - self._offset)
+            left -= passed
+            self._offset += passed
+            if self._offset == self._stop:
+                self._done()
+        return count - left
+
+    def _done(self) -> None:
+        """Goes on behind the unit, or with the rows of it that follow its first ones."""
+        self._table, self._half = None, None
+        if self._headed:
+            self._headed, self._offset = False, self._stop
+        else:
+            self._position, self._offset = self._after, 0
+
+    def _span(self) -> tuple[int, int] | None:
+        """The rows of the unit at the position that belong to the shard, where the file knows."""
+        if not isinstance(self._reader, CountedReader):
+            return None
+        return self._shards[self._shard].span(self._reader.unit_rows, self._position)
+
+    def _seek(self) -> bool:
+        """Opens the shard's file; goes to the next one at its end. False at the end of all."""
+        while self._shard < len(self._shards):
+            shard = self._shards[self._shard]
+            if self._reader is None:
+                self._reader = self._take(self._shard)
+                if self._position is None:
+                    self._position = shard.first
+            if not isinstance(self._reader, CountedReader):
+                return True
+            last = len(self._reader.unit_rows) if shard.last is None else shard.last
+            if self._position < last:
+                return True
+            self._leave()
+        return False
+
+    def _leave(self) -> None:
+        self._shard, self._position, self._offset, self._reader = self._shard + 1, None, 0, None
+
+    def _next(self) -> bool:
+        """Reads the unit at the position, or the next one there is. False at the end of all."""
+        while self._seek():
+            if self._reader is None:
+                return False
+            span = self._span()
+            if span is None:
+                unit = self._reader.unit(self._position)
+                if unit is None:
+                    self._leave()
+                    continue
+                self._table, self._after = unit
+                self._base, self._stop = 0, self._table.num_rows
+            else:
+                self._read_part(*span)
+            if self._offset < self._stop:
+                if not self._headed:
+                    self._half = self._offset if self._flowing else _early(self._offset, self._stop)
+                    self._look_ahead()
+                return True
+            self._done()
+        return False
+
+    def _read_part(self, low: int, high: int) -> None:
+        """The unit, or what is left of the rows that belong to the shard, where that can be had for less."""
+        reader = self._reader
+        if not isinstance(reader, CountedReader):
+            return
+        low = max(low, self._offset)
+        self._offset, self._stop, self._after = low, high, self._position + 1
+        if low >= high:
+            return
+        here = (self._shard, self._position)
+        rest, self._rest = self._rest, None
+        if rest is not None and rest[0] == here:
+            self._half = max(low, high // 10)
+            self._look_ahead()
+            self._table, self._base = rest[1].wait(), 0
+            if self._table is not None:
+                return
+        if isinstance(reader, PartialReader) and high - low < reader.unit_rows[self._position]:
+            self._table, self._base = reader.rows(self._position, low, high), low
+            return
+        if not self._flowing and not self._begin_small() and self._read_head(low, high):
+            return
+        self._table, self._base = self._wait(here), 0
+        if self._table is not None:
+            return
+        unit = reader.unit(self._position)
+        if unit is None or unit[0].num_rows < high:
+            msg = f"unit {self._position} of {self._shards[self._shard].origin} has fewer rows than the file says"
+            raise StateError(msg)
+        (self._table, self._after), self._base = unit, 0
+
+    def _begin_small(self) -> bool:
+        """Where units are small, begins to read the first ones together; whether the one at the position is among them."""
+        reader = self._reader
+        if self._ahead or not isinstance(reader, AheadReader):
+            return bool(self._ahead)
+        if reader.bytes_of(self._position) > _FIRST // 2:
+            return False
+        self._after, after = self._position, self._after
+        self._begin_following(1, _FIRST)
+        self._after = after
+        return (self._shard, self._position) in self._ahead
+
+    def _read_head(self, low: int, high: int) -> bool:
+        """Reads the first rows of the unit, the others meanwhile: the first one comes early. False where that is no gain."""
+        if not isinstance(self._reader, HeadReader) or high - low < 2 * _HEAD:
+            return False
+        begun = self._reader.start_at(self._position, low, low + _HEAD)
+        if begun is None:
+            return False
+        self._rest = (self._shard, self._position), begun
+        self._table, self._base = begun.wait_head(), low
+        if self._table is None:
+            self._table, self._base, self._rest = begun.wait(), 0, None
+            return self._table is not None
+        self._headed, self._stop = True, low + self._table.num_rows
+        return True
+
+    def _wait(self, here: tuple[int, Position]) -> Table | None:
+        """The unit that was read ahead; where units follow each other it is begun here at the latest, others with it."""
+        ahead = self._ahead.get(here)
+        self._ahead = {place: unit for place, unit in self._ahead.items() if place > here}
+        reader = self._reader
+        followed = self._read > 0
+        if isinstance(reader, AheadReader):
+            self._read += reader.bytes_of(self._position)
+        if ahead is None and self._flowing and isinstance(reader, AheadReader):
+            ahead = next(iter(reader.start([self._position])), None)
+        elif ahead is not None:
+            self._flowing = self._flowing or followed
+            if not ahead.fetched:
+                more = reader.bytes_of(self._position) if isinstance(reader, AheadReader) else 0
+                self._deep = min(self._deep + max(more, _SOON), _DEEPEST)
+        if ahead is None:
+            return None
+        if isinstance(reader, AheadReader) and self._flowing:
+            self._half = self._offset
+            self._look_ahead()
+        return ahead.wait()
