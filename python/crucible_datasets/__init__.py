@@ -172,6 +172,10 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"crucible_datasets.{name}")
     if name not in _HOME:
+        if not name.startswith("_"):
+            found = importlib.import_module("crucible_datasets.compat").official_module(name)
+            if found is not None:
+                return found
         msg = f"module 'crucible_datasets' has no attribute {name!r}"
         raise AttributeError(msg)
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -51,6 +51,14 @@ def test_exceptions_are_where_code_imports_them_from() -> None:
         assert getattr(facade(f"datasets.{module}"), name) is getattr(facade("datasets.exceptions"), name)
 
 
+def test_official_modules_are_attributes() -> None:
+    """After `import crucible_datasets as datasets`, `datasets.exceptions` is there as in the official library."""
+    for name in ("exceptions", "config", "arrow_dataset", "iterable_dataset", "builder"):
+        assert getattr(crucible_datasets, name) is facade(f"datasets.{name}")
+    assert crucible_datasets.exceptions.DatasetNotFoundError is crucible_datasets.errors.DatasetNotFoundError
+    assert not hasattr(crucible_datasets, "no_such_module")
+
+
 def test_reasons_are_of_official_names() -> None:
     """Each name that is said to be absent is one of the official library, or was."""
     gone = {"metric", "tasks", "load_metric", "list_datasets"}

@@ -12,8 +12,17 @@
 
 from __future__ import annotations
 
+from crucible_datasets.compat._facade import official_module
 from crucible_datasets.compat._install import install, installed, uninstall
 from crucible_datasets.compat._names import API_VERSION
 from crucible_datasets.errors import NotOfferedError, OfficialImportedError
 
-__all__ = ["API_VERSION", "NotOfferedError", "OfficialImportedError", "install", "installed", "uninstall"]
+__all__ = [
+    "API_VERSION",
+    "NotOfferedError",
+    "OfficialImportedError",
+    "install",
+    "installed",
+    "official_module",
+    "uninstall",
+]

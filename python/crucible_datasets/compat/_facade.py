@@ -74,6 +74,18 @@ def facade(name: str) -> Facade:
     return _made[name]
 
 
+def official_module(name: str) -> Facade | None:
+    """The module that the official library has below it under a name, as `crucible_datasets` has it; None without one.
+
+    It is `crucible_datasets.exceptions`, say, for code whose import is `import crucible_datasets as datasets`.
+
+    Args:
+        name: the name below `datasets`.
+    """
+    whole = f"{NAME}.{name}"
+    return facade(whole) if whole in MODULES else None
+
+
 def missing(module: str, name: str) -> str:
     """The text of an error for something that a module does not have."""
     why = reason(module, name)
