@@ -69,7 +69,8 @@ def layouts(seed: int) -> Iterator[Repo]:
     rng = random.Random(seed)
     suffixes = list(FORMATS)
     for index, (name, paths) in enumerate(LAYOUTS.items()):
-        for suffix in {suffixes[index % len(suffixes)], suffixes[(index * 3 + 4) % len(suffixes)], ".jsonl"}:
+        chosen = [suffixes[index % len(suffixes)], suffixes[(index * 3 + 4) % len(suffixes)], ".jsonl"]
+        for suffix in dict.fromkeys(chosen):  # no set: its order is another one in each process
             make = nested_rows if suffix in NESTED and rng.random() < 0.6 else flat_rows
             files = {path + suffix: FORMATS[suffix](make(rng, rng.randrange(2, 7))) for path in paths.split()}
             yield Repo(f"{name}{suffix}", files, [{}, {"streaming": True}])

@@ -16,6 +16,7 @@ from crucible_datasets.features._encode import encode, encode_column, images_enc
 from crucible_datasets.features._features import Features
 from crucible_datasets.features._image import Image, decode_image
 from crucible_datasets.features._media import Audio, BioSequence, BioStructure, Mesh, Nifti, Pdf, Video
+from crucible_datasets.features._null import has_null, opened_null
 from crucible_datasets.features._translation import Translation, TranslationVariableLanguages
 from crucible_datasets.features._types import ClassLabel, Feature, Json, LargeList, List, Sequence, Value
 
@@ -48,10 +49,12 @@ __all__ = [
     "decoder",
     "encode",
     "encode_column",
+    "has_null",
     "images_encoded",
     "images_in_rows",
     "is_null_feature",
     "needs_encoding",
+    "opened_null",
     "require_decoding",
     "require_storage_cast",
     "require_storage_embed",

@@ -12,7 +12,7 @@ from typing import Any
 from _crucible._native import Table
 from _crucible._optional import require
 from _crucible.errors import DecodeError, SchemaError
-from crucible_datasets.features import Audio, Feature, Features, Image, Mesh, Video, encode_column
+from crucible_datasets.features import Audio, Feature, Features, Image, Mesh, Video, encode_column, opened_null
 from crucible_datasets.io._tenbin import tensors
 
 KEY, URL = "__key__", "__url__"
@@ -122,10 +122,12 @@ class SampleColumns:
     Args:
         features: the columns: fields, `__key__` and `__url__`. Images, sounds, videos and meshes are stored as bytes and
             the name in the archive; other fields by their suffix.
+        opens_null: whether a value may stand where the features have no type (`null`), as in streams of `datasets`.
     """
 
-    def __init__(self, features: Features) -> None:
+    def __init__(self, features: Features, opens_null: bool = False) -> None:
         self._features = features
+        self._opens_null = opens_null
         self.wanted = [(name, self._kind(name, feature)) for name, feature in features.items()]
         self._here = [
             name
@@ -173,8 +175,24 @@ class SampleColumns:
                 for row, place in zip(column.rows(0, read.num_rows), places, strict=True)
             ]
             try:
-                parts.append(Table.from_columns({name: encode_column(only[name], values)}, only.to_text()))
+                parts.append(self._typed(name, values))
             except (ValueError, TypeError) as error:
                 msg = f"a value of the field {name!r} is not of its type {only[name]}: {error} ({places[0][URL]}, column {name!r}). The first samples decide the types; give others with features=."
                 raise SchemaError(msg) from error
         return Table.side_by_side(parts)
+
+    def _typed(self, name: str, values: list[Any]) -> Table:
+        feature = self._features[name]
+        try:
+            return _column(name, feature, values)
+        except (ValueError, TypeError):
+            if not self._opens_null:
+                raise
+            found = Features.from_text(Table.from_columns({name: values}).features)[name]
+            if (typed := opened_null(feature, found)) == feature:
+                raise
+            return _column(name, typed, values)
+
+
+def _column(name: str, feature: Feature, values: list[Any]) -> Table:
+    return Table.from_columns({name: encode_column(feature, values)}, Features({name: feature}).to_text())

@@ -16,9 +16,10 @@ from crucible_datasets.iterable._source import (
     WebOrigin,
     read_features,
 )
-from crucible_datasets.iterable._units import READERS, Position, Reading, UnitReader
+from crucible_datasets.iterable._units import EXAMPLES, READERS, Position, Reading, UnitReader
 
 __all__ = [
+    "EXAMPLES",
     "FILTERED",
     "READERS",
     "FileOrigin",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
-from crucible_datasets.features import Features
+from crucible_datasets.features import Features, has_null
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.iterable._column import IterableColumn
 from crucible_datasets.iterable._files import FilesPlan
 from crucible_datasets.iterable._memory import GeneratorPlan
+from crucible_datasets.iterable._plan import Plan
 from crucible_datasets.iterable._readers import STRATEGIES, Node
+from crucible_datasets.iterable._rows import Rows
 from crucible_datasets.iterable._shard import Shard
 from crucible_datasets.iterable._source import FileOrigin
 from crucible_datasets.iterable._sources import SourcesMixin
@@ -29,7 +31,10 @@ class IterableDataset(SourcesMixin):
     def _of_files(
         cls, files: Sequence[FileOrigin], reading: Reading, split: str | None, info: DatasetInfo | None
     ) -> Self:
-        return cls(FilesPlan(tuple(Shard(file) for file in files), reading), info, split)
+        plan: Plan = FilesPlan(tuple(Shard(file) for file in files), reading)
+        # Such a unit may have types that the others have not (`SampleColumns`): rows flow instead of tables.
+        untyped = reading.format == "webdataset" and reading.features is not None and has_null(reading.features)
+        return cls(Rows(plan, None) if untyped else plan, info, split)
 
     @classmethod
     def from_generator(

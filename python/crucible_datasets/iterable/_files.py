@@ -13,6 +13,7 @@ from crucible_datasets.iterable._plan import Plan, Run, part_of
 from crucible_datasets.iterable._shard import Shard
 from crucible_datasets.iterable._steps import Step
 from crucible_datasets.iterable._units import (
+    EXAMPLES,
     READERS,
     CountedReader,
     Reading,
@@ -38,6 +39,10 @@ class FilesPlan(Plan):
     reading: Reading
     own: list[Features] = field(default_factory=list)
     readers: Readers = field(default_factory=Readers)
+
+    @property
+    def by_tables(self) -> bool:
+        return self.reading.format not in EXAMPLES
 
     @property
     def num_shards(self) -> int:

@@ -12,7 +12,7 @@ from _crucible._native import SampleReader, Source, Table
 from _crucible._native import UnitReader as Native
 from crucible_datasets.features import Features
 from crucible_datasets.io import SampleColumns, recoded
-from crucible_datasets.iterable._units import READERS, Position, Reading
+from crucible_datasets.iterable._units import EXAMPLES, READERS, Position, Reading
 
 _RECODING = ("encoding", "encoding_errors")
 _PIECE = 8 << 20
@@ -77,7 +77,7 @@ class SampleUnits:
         features = reading.features or Features()
         if names is not None:
             features = Features({name: features[name] for name in names})
-        self._source, self._samples = source, SampleColumns(features)
+        self._source, self._samples = source, SampleColumns(features, opens_null=True)
         self._running: tuple[SampleReader, Position] | None = None
 
     def unit(self, position: Position) -> tuple[Table, Position] | None:
@@ -93,3 +93,4 @@ class SampleUnits:
 
 
 READERS.update(json=FileUnits, csv=FileUnits, text=FileUnits, arrow=FileUnits, webdataset=SampleUnits)
+EXAMPLES.add("webdataset")

@@ -93,16 +93,26 @@ class Rows(Wrap):
         return self.before.read_features() if self.declared is None else self.declared
 
     def open(self) -> Run:
-        return RowsRun(self.before.open(), self.declared, self.format, for_calls=self.for_calls)
+        examples = not self.before.by_tables
+        return RowsRun(self.before.open(), self.declared, self.format, for_calls=self.for_calls, examples=examples)
 
 
 class RowsRun(WrapRun):
     """The place in the middle of a pulled table: where that started, and how many of its rows are done."""
 
-    def __init__(self, before: Run, features: Features | None, format: Format, *, for_calls: bool = False) -> None:
+    def __init__(
+        self,
+        before: Run,
+        features: Features | None,
+        format: Format,
+        *,
+        for_calls: bool = False,
+        examples: bool = False,
+    ) -> None:
         super().__init__(before)
         self._features, self._format = features, format
-        self._widened = for_calls and format.type == "numpy"
+        self._examples = examples
+        self._widened = for_calls and format.type == "numpy" and not examples
         self._text = None if features is None else features.to_text()
         self._start: State | None = None
         self._taken = 0
@@ -147,7 +157,8 @@ class RowsRun(WrapRun):
         table = in_features(table, self._features, self._text)
         features = self._features or Features.from_text(table.features)
         decoders = decoders_of(features, self._format)
-        shown = row_format(features, self._format)
+        # Cells of examples are formatted by what they are, cells of tables by their features.
+        shown = row_format(None if self._examples else features, self._format)
         size = _MADE_MEDIA if decoders else _MADE
         for start in range(first, table.num_rows, size):
             rows = table.rows(start, min(start + size, table.num_rows))
@@ -180,14 +191,14 @@ class TypedRows(Declared, Wrap):
 
     def open(self) -> Run:
         same = self.before.features == self.declared
-        return _TypedRun(self.before.open(), None if same else self.declared, self.declared, self.format)
+        return _TypedRun(self.before.open(), None if same else self.declared, self.format)
 
 
 class _TypedRun(WrapRun):
-    def __init__(self, before: Run, target: Features | None, features: Features | None, format: Format) -> None:
+    def __init__(self, before: Run, target: Features | None, format: Format) -> None:
         super().__init__(before)
         self._target = target
-        self._shown = row_format(features, format)
+        self._shown = row_format(None, format)
 
     def rows(self) -> Iterator[Row]:
         target, shown = self._target, self._shown

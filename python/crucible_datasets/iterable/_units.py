@@ -150,3 +150,6 @@ class ParquetUnits:
 
 READERS: dict[str, Callable[[Source, Reading], UnitReader]] = {"parquet": ParquetUnits}
 """The formats that are streamed. A format of its own adds its class here, by the name that `load_dataset` uses."""
+
+EXAMPLES: set[str] = set()
+"""The formats whose builders in `datasets` give examples instead of tables, which changes the order of `shuffle`."""

@@ -10,7 +10,7 @@ from _crucible._native import FilesAhead, Source, Table
 from _crucible.errors import DataFileNotFoundError
 from crucible_datasets.features import Feature, Features, LargeList, List
 from crucible_datasets.io import LocalFile
-from crucible_datasets.iterable import READERS, FileOrigin, MemoryOrigin, Position, Reading
+from crucible_datasets.iterable import EXAMPLES, READERS, FileOrigin, MemoryOrigin, Position, Reading
 from crucible_datasets.load._data_files import file_origins
 from crucible_datasets.load._extensions import SIDECARS
 from crucible_datasets.load._imagefolder import COLUMNS, media_of, read_folder
@@ -135,6 +135,7 @@ class FolderAhead:
 
 
 READERS.update(dict.fromkeys(COLUMNS, FolderUnits))
+EXAMPLES.update(COLUMNS)
 
 
 def stream_folder(job: StreamJob) -> Stream:
