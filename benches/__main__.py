@@ -21,6 +21,9 @@ def main() -> int:
         "--rows", type=int, default=60_000, help="rows of the chat data (150,000 is 0.4 GB, 400,000 more than 1 GB)"
     )
     parser.add_argument("--task", default="", help="only tasks with this text in their names")
+    parser.add_argument(
+        "--cores", type=int, default=0, help="streaming: processors of the contestants; the hub has the others"
+    )
     parser.add_argument("--json", type=Path, help="write all figures here")
     arguments = parser.parse_args()
     results: list[Result | Line | Streamed] = []
@@ -28,7 +31,7 @@ def main() -> int:
         if name == "hub":
             results += run_hub_suite(arguments.rounds)
         elif name == "streaming":
-            results += run_streaming_suite(arguments.rounds, arguments.rows, arguments.task)
+            results += run_streaming_suite(arguments.rounds, arguments.rows, arguments.task, arguments.cores)
         else:
             results += run_suite(name, arguments.rounds, arguments.rows, arguments.task)
     if arguments.json:

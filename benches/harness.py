@@ -44,6 +44,16 @@ class Result:
         return {**asdict(self), "median_s": self.median}
 
 
+CORES = "BENCH_CORES"
+"""The variable with the processors that a process of a suite is to use: numbers with commas."""
+
+
+def keep_to_cores() -> None:
+    """Keeps this process, and those that it starts, to the processors of `CORES`; before it has threads."""
+    if given := os.environ.get(CORES):
+        os.sched_setaffinity(0, map(int, given.split(",")))
+
+
 def clock(work: Callable[[], Any]) -> None:
     """Times `work` and reports to the parent. Called once by each contestant."""
     written = written_mb()

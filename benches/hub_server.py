@@ -9,10 +9,12 @@ import json
 import sys
 import time
 
+from benches.harness import keep_to_cores
 from hfhub import HubServer
 
 
 def main(root: str, fault: str) -> None:
+    keep_to_cores()
     with HubServer(root) as server:
         if fault:
             server.add_fault(fault)

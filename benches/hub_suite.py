@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,10 +116,11 @@ class Server:
 
 
 @contextmanager
-def serving(root: Path, fault: str) -> Iterator[Server]:
+def serving(root: Path, fault: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     command = [sys.executable, "-m", "benches.hub_server", str(root), fault]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=ROOT, text=True, **pipes) as process:  # type: ignore[call-overload]
+    env = {**os.environ, **(environment or {})}
+    with subprocess.Popen(command, cwd=ROOT, text=True, env=env, **pipes) as process:  # type: ignore[call-overload]
         yield Server(process)
         process.terminate()
 

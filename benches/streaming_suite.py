@@ -3,7 +3,8 @@
 Contestants: this library, `datasets`, `polars` (`scan_parquet` on the file's address; it holds all rows at the end), and
 as limits this library on the same file on the disk, alone and beside a transfer of its bytes by curl. What is asked of
 the hub is counted from the moment the stream is open to the end of the work: the metadata of the repository is no part of
-it. More peers take part where they are installed (`benches.streaming_peers`); what those with shards of their own need is
+it. With `--cores N` contestants have the first N processors and the hub the others, as a hub elsewhere would: without it the
+work of the hub counts against who reads. More peers take part where they are installed (`benches.streaming_peers`); what those with shards of their own need is
 not counted.
 """
 
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 
 from benches import streaming_peers
 from benches.data import make_data
+from benches.harness import CORES
 from benches.hub_suite import ROOT, Server, serving
 from benches.streaming_work import (
     ALL,
@@ -146,18 +148,30 @@ def measure(result: Streamed, server: Server, environment: dict[str, str]) -> No
     result.asked.append(asked)
 
 
-def run_streaming_suite(rounds: int, rows: int, only: str = "") -> list[Streamed]:
+def shares(cores: int) -> tuple[dict[str, str], dict[str, str]]:
+    """The environments of contestants and of the hub: which processors they have, all of them with 0 `cores`."""
+    there = sorted(os.sched_getaffinity(0))
+    if not cores:
+        return {}, {}
+    if cores >= len(there):
+        sys.exit(f"--cores {cores}: none of the {len(there)} processors is left for the hub")
+    print(f"contestants have {cores} of {len(there)} processors, the hub the others")
+    return tuple({CORES: ",".join(map(str, part))} for part in (there[:cores], there[cores:]))  # type: ignore[return-value]
+
+
+def run_streaming_suite(rounds: int, rows: int, only: str = "", cores: int = 0) -> list[Streamed]:
     """Measures every contestant, alternating within a round; prints the tables."""
+    mine, of_hub = shares(cores)
     peers = [peer for peer in streaming_peers.PEERS if streaming_peers.installed(peer)]
     for peer, note in streaming_peers.NOTES.items():
         print(f"{peer}: " + (note if peer in peers else "left out, it is not installed"))
     folder = streaming_data(rows)
     subprocess.run([sys.executable, "-m", "benches.streaming_peers", str(folder), *peers], cwd=ROOT, check=True)
-    environment = {"BENCH_DATA": str(folder), "BENCH_ROWS": str(rows), **streaming_peers.QUIET}
+    environment = {"BENCH_DATA": str(folder), "BENCH_ROWS": str(rows), **streaming_peers.QUIET, **mine}
     contestants = CONTESTANTS | {peer: streaming_peers.PEERS[peer] for peer in peers}
     results: list[Streamed] = []
     for line, fault in DELAYS.items():
-        with serving(folder / "hub", fault) as server:
+        with serving(folder / "hub", fault, of_hub) as server:
             for task in (task for task in TASKS if only in task):
                 of_task = [
                     Streamed(line, task, who, 0 if who in streaming_peers.OWN else needed_bytes(folder, task))

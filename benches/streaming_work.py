@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benches import streaming_peers
-from benches.harness import peak_rss_mb
+from benches.harness import keep_to_cores, peak_rss_mb
 
 CHATS, LINES = "bench/chat", "bench/chat-lines"
 LARGE, LARGE_LINES, SMALL = "bench/chat-large", "bench/chat-lines-large", "bench/chat-small"
@@ -165,6 +165,7 @@ def prepared(contestant: str, task: str) -> Work:
 
 
 def main(contestant: str, task: str) -> None:
+    keep_to_cores()
     work = prepared(contestant, task)
     print("ready", flush=True)
     sys.stdin.readline()
