@@ -25,6 +25,20 @@ BUILTIN = (
     ArithmeticError,
 )
 
+ROWS = [
+    {
+        "i": k,
+        "f": k / 4,
+        "s": f"text {k}",
+        "n": None if k % 3 == 0 else k,
+        "l": list(range(k % 4)),
+        "m": [{"role": "user", "content": "x" * k}],
+        "o": {"p": k, "q": "y"},
+    }
+    for k in range(11)
+]
+"""Rows of every kind of value, for `pair`."""
+
 
 def pair(data: list[dict[str, Any]] | dict[str, list[Any]], features: dict[str, Any] | None = None) -> tuple[Any, Any]:
     """A dataset of each library over the same data. `features`: their JSON form."""

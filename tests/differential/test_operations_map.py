@@ -19,20 +19,7 @@ import pyarrow as pa
 import pytest
 
 import crucible_datasets as ours
-from oracle_pair import assert_same, both, pair
-
-ROWS = [
-    {
-        "i": k,
-        "f": k / 4,
-        "s": f"text {k}",
-        "n": None if k % 3 == 0 else k,
-        "l": list(range(k % 4)),
-        "m": [{"role": "user", "content": "x" * k}],
-        "o": {"p": k, "q": "y"},
-    }
-    for k in range(11)
-]
+from oracle_pair import ROWS, assert_same, both, pair
 
 
 @pytest.fixture(scope="module")
