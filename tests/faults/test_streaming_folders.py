@@ -125,6 +125,28 @@ def test_bad_times_cost_no_row(pictures: list[bytes], fault_hub: FaultHub) -> No
     assert numbers(rows) == list(range(1, FILES))
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.shorter(7),
+        faults.wrong_length(9),
+        faults.wrong_length(-9),
+        faults.replace(b""),
+        faults.status(404),
+        faults.status(403),
+    ],
+    ids=["lacks bytes", "too much promised", "too little promised", "empty", "not found", "refused"],
+)
+def test_one_bad_answer_is_not_the_last_word(pictures: list[bytes], fault_hub: FaultHub, fault: Any) -> None:
+    """Whole files come without a range to tell their length by."""
+    rows = iter(stream_of())
+    assert numbers([next(rows)]) == [0]
+    bad = fault_hub.fault(".", fault, origin="cdn", method="GET", times=1)
+    assert numbers(rows) == list(range(1, FILES))
+    assert bad.hits == 1
+    assert not fault_hub.tokens_on("cdn")
+
+
 def test_a_broken_off_stream_leaves_nothing(pictures: list[bytes], fault_hub: FaultHub) -> None:
     rows = iter(stream_of())
     assert numbers(next(rows) for _ in range(UNIT)) == list(range(UNIT))

@@ -125,7 +125,15 @@ impl Place {
     /// # Errors
     /// As for a download; `Integrity` if the file is not the one that was opened.
     pub(crate) async fn open(&self, start: u64, end: Option<u64>) -> Result<Opened, HubError> {
-        with_retries(self.client.config(), || self.open_once(start, end)).await
+        let turn = self.with(|k| k.turn);
+        match with_retries(self.client.config(), || self.open_once(start, end)).await {
+            // One answer may be damaged on its way, or come of one server of many: a file that is another says so again.
+            Err(error) if error.kind() == HubErrorKind::Integrity => {
+                self.forget(turn);
+                with_retries(self.client.config(), || self.open_once(start, end)).await
+            }
+            done => done,
+        }
     }
 
     async fn open_once(&self, start: u64, end: Option<u64>) -> Result<Opened, HubError> {
@@ -155,7 +163,14 @@ impl Place {
             if refused < SHARED && self.with(|k| k.at.is_some()) {
                 continue; // somebody else found it while this call waited
             }
-            let opened = self.ask(&self.first_address()?, start, end).await?;
+            let first = self.first_address()?;
+            let opened = match self.ask(&first, start, end).await {
+                // The host that was just named does not know the file or the signature yet: it is named once more.
+                Err(error) if ran_out(&error) && elsewhere(&error, &first) => {
+                    self.ask(&first, start, end).await
+                }
+                done => done,
+            }?;
             self.with(|k| k.at = Some(opened.url.clone()));
             return Ok(opened);
         }
@@ -376,6 +391,12 @@ fn missing_page(error: HubError, web: bool) -> HubError {
 /// Whether an address that worked before has run out.
 fn ran_out(error: &HubError) -> bool {
     matches!(error.context().status, Some(401 | 403 | 404 | 410))
+}
+
+/// Whether the answer came from another host than was asked.
+fn elsewhere(error: &HubError, asked: &Url) -> bool {
+    let answered = error.context().url.as_deref().and_then(|url| Url::parse(url).ok());
+    answered.is_some_and(|url| url.origin() != asked.origin())
 }
 
 /// `bytes 5-9/100`: first byte, and the whole length where it is said.
