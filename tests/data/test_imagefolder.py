@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,37 @@ def test_pixels(tmp_path: Path) -> None:
     mine = ours.load_dataset(str(folder(tmp_path, "cat/1.png", "dog/2.png")), split="train")
     assert mine[1]["image"].getpixel((0, 0)) == (20, 10, 20)
     assert mine.features["label"].int2str(mine["label"][:]) == ["cat", "dog"]
+
+
+def packed(path: Path, names: dict[str, Path]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, file in names.items():
+            archive.write(file, name)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_files_in_no_folder_of_their_archives_have_no_label(tmp_path: Path, streaming: bool) -> None:
+    """The folder that an archive is unpacked to is named by a hash: that is no class."""
+    images = [image(tmp_path / f"{number}.png", number) for number in range(4)]
+    for part in (0, 1):
+        packed(tmp_path / f"flat/{part}.zip", {f"{n}.png": images[n] for n in (2 * part, 2 * part + 1)})
+        packed(
+            tmp_path / f"classes/{part}.zip", {f"{'ab'[n % 2]}/{n}.png": images[n] for n in (2 * part, 2 * part + 1)}
+        )
+    options: dict[str, Any] = {"split": "train", "streaming": streaming}
+    flat = ours.load_dataset("imagefolder", data_dir=str(tmp_path / "flat"), **options)
+    assert list(flat.features) == ["image"]
+    assert (
+        flat.features.to_dict()
+        == official.load_dataset(
+            "imagefolder", data_dir=str(tmp_path / "flat"), cache_dir=str(tmp_path / "cache"), split="train"
+        ).features.to_dict()
+    )
+    assert [row["image"].getpixel((0, 0))[0] for row in flat] == [0, 1, 2, 3]
+    classes = ours.load_dataset("imagefolder", data_dir=str(tmp_path / "classes"), **options)
+    assert classes.features["label"].names == ["a", "b"]
+    assert [row["label"] for row in classes] == [0, 1, 0, 1]
 
 
 def metadata(path: Path, kind: str, rows: list[dict[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from _crucible._native import Table
@@ -60,7 +60,7 @@ def read_folder(job: ReadJob, here: Mapping[str, LocalFile] | None = None) -> Ta
     """The rows of a split.
 
     Without metadata files: the column of the format, and `label` where the files lie in two or more folders of one
-    depth. With metadata files: their rows and columns, `file_name` and `*_file_name` (one path), `file_names` and
+    depth, in archives too. With metadata files: their rows and columns, `file_name` and `*_file_name` (one path), `file_names` and
     `*_file_names` (a list of paths) replaced by the files.
 
     Args:
@@ -81,17 +81,27 @@ def read_folder(job: ReadJob, here: Mapping[str, LocalFile] | None = None) -> Ta
     column = COLUMNS[job.format]
     rows: list[dict[str, Any]] = [{column: {"bytes": None, "path": path}} for path in files]
     features = Features({column: _MEDIA[job.format]()})
-    labels = [PurePath(path).parent.name for path in files]
+    unpacked = job.store.folder / "extracted"
+    roots = {unpacked, unpacked.absolute()}
+    labels = [_label(path, roots) for path in files]
     if not metadata and _labelled(options.get("drop_labels"), files, labels):
-        features["label"] = ClassLabel(names=sorted(set(labels)))
+        features["label"] = ClassLabel(names=sorted({label for label in labels if label is not None}))
         for row, label in zip(rows, labels, strict=True):
             row["label"] = label
     return _table(rows, job.features or features)
 
 
-def _labelled(drop: bool | None, files: list[str], labels: list[str]) -> bool:
+def _label(path: str, unpacked: set[Path]) -> str | None:
+    """The folder that a file lies in; None for one that its archive has in no folder."""
+    folder = Path(path).parent
+    return None if folder.parent in unpacked else folder.name
+
+
+def _labelled(drop: bool | None, files: list[str], labels: list[str | None]) -> bool:
     if drop is not None:
         return not drop
+    if None in labels:
+        return False
     depths = {len(PurePath(path).parts) for path in files}
     return len(set(labels)) > 1 and len(depths) == 1
 
