@@ -17,7 +17,8 @@ from crucible_datasets.formatting import TABLES, Format
 from crucible_datasets.info import DatasetInfo, InfoMixin
 from crucible_datasets.iterable._call import as_batch
 from crucible_datasets.iterable._in_format import InFormat
-from crucible_datasets.iterable._plan import OrderFrozenError, Plan, Run, pull_exactly
+from crucible_datasets.iterable._place import place_of
+from crucible_datasets.iterable._plan import OrderFrozenError, Plan, Run, StateError, pull_exactly
 from crucible_datasets.iterable._readers import Node, Worker
 from crucible_datasets.iterable._rows import Rows, Tables, TypedRows, in_features, row_format
 from crucible_datasets.iterable._steps import Skip, Take
@@ -44,13 +45,14 @@ class Base(InfoMixin):
         self._distributed = distributed
         self._features = features
         self._epoch: Any = _shared(0)
-        self._live: tuple[Run, int] | None = None
+        self._live: tuple[Run, int, Plan] | None = None
+        self._named: tuple[Plan, str] | None = None
         self._pending: dict[str, Any] | None = None
         _join_torch(type(self))
 
     def __getstate__(self) -> dict[str, Any]:
         """The plan and a loaded state; not how far an iteration is (that is `state_dict`)."""
-        return {**self.__dict__, "_live": None}
+        return {**self.__dict__, "_live": None, "_named": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -242,7 +244,7 @@ class Base(InfoMixin):
         run = plan.open()
         pending = self._pending
         if pending is not None and pending["epoch"] == self.epoch:
-            run.load(pending["examples_iterable"])
+            self._load(run, plan, pending)
             self._pending = None
         elif pending is not None:
             logger.warning(
@@ -251,8 +253,42 @@ class Base(InfoMixin):
                 pending["epoch"],
                 self.epoch,
             )
-        self._live = (run, self.epoch)
+        self._live = (run, self.epoch, plan)
         return run
+
+    def _reader(self) -> str | None:
+        """The reader that this process is, where there are several."""
+        parts = (
+            [] if self._distributed is None else [f"rank {self._distributed.rank} of {self._distributed.world_size}"]
+        )
+        worker = Worker.current()
+        parts += [] if worker is None else [f"worker {worker.number} of {worker.workers}"]
+        return ", ".join(parts) or None
+
+    def _placed_in(self, place: dict[str, Any], epoch: int, plan: Plan) -> dict[str, Any]:
+        """A state: a place, and what it is a place of."""
+        if self._named is None or self._named[0] is not plan:
+            self._named = plan, place_of(plan)
+        state = {"examples_iterable": place, "epoch": epoch, "of": self._named[1]}
+        reader = self._reader()
+        return state if reader is None else {**state, "reader": reader}
+
+    def _load(self, run: Run, plan: Plan, state: dict[str, Any]) -> None:
+        """Goes to a state's place, unless it is one of another reader or of other data."""
+        reader = self._reader()
+        if "of" in state and state.get("reader") != reader:
+            msg = (
+                f"the state is of {state.get('reader') or 'a single reader'}, this is {reader or 'a single reader'}: each "
+                "reader has a state of its own, and their number must stay"
+            )
+            raise StateError(msg)
+        run.load(state["examples_iterable"])  # where the file that was read has changed it says so
+        if "of" in state and state["of"] != place_of(plan):
+            msg = (
+                "the state does not fit the stream: it is of other data files, of another number of shards, or of a chain "
+                "of methods with other numbers"
+            )
+            raise StateError(msg)
 
     def __iter__(self) -> Iterator[Any]:
         """Rows in the current format, from the loaded state or from the start."""
@@ -322,14 +358,15 @@ class Base(InfoMixin):
         lies behind a buffer, or a function's batch, is read and computed again.
         """
         if self._live is not None:
-            run, epoch = self._live
-            return {"examples_iterable": run.state(), "epoch": epoch}
+            run, epoch, plan = self._live
+            return self._placed_in(run.state(), epoch, plan)
         if self._pending is not None:
             return self._pending
-        plan = self._placed()
-        if plan is None:
+        placed = self._placed()
+        if placed is None:
             return {"examples_iterable": {}, "epoch": self.epoch}
-        return {"examples_iterable": self._in_rows(plan, self._format).open().state(), "epoch": self.epoch}
+        plan = self._in_rows(placed, self._format)
+        return self._placed_in(plan.open().state(), self.epoch, plan)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The next iteration starts at this place; the ones after it at the start again.
@@ -343,7 +380,8 @@ class Base(InfoMixin):
         Raises:
             ValueError: not a state.
         """
-        if not isinstance(state_dict, dict) or not {"examples_iterable", "epoch"} <= set(state_dict):
+        known = isinstance(state_dict, dict) and {"examples_iterable", "epoch"} <= set(state_dict)
+        if not known or type(state_dict["epoch"]) is not int:
             msg = f"not a state of a stream: {state_dict!r:.200}"
             raise ValueError(msg)
         self._pending = state_dict

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from crucible_datasets.iterable._plan import Row, Run, State, StateError, WrapRun, skip_by_reading
+from crucible_datasets.iterable._state import members, natural
 
 _AT_ONCE = 1000
 """Async calls that run at the same time."""
@@ -103,11 +104,8 @@ class CallRun(WrapRun):
 
     def load(self, state: State) -> None:
         super().load(state)
-        try:
-            self._count, self._taken = state["count"], state["taken"]
-        except KeyError as error:
-            msg = f"the state does not fit the stream: {self._what} got {state!r:.200}"
-            raise StateError(msg) from error
+        count, taken = members(state, self._what, "count", "taken")
+        self._count, self._taken = natural(count, state, self._what), natural(taken, state, self._what)
         self._start = None
 
     def skip(self, count: int) -> int:

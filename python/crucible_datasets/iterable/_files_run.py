@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crucible_datasets.iterable._plan import Run, State, StateError
 from crucible_datasets.iterable._source import HubOrigin
+from crucible_datasets.iterable._state import members, natural, unfit
 from crucible_datasets.iterable._units import (
     Ahead,
     AheadReader,
@@ -68,6 +69,8 @@ class FilesRun(Run):
         """Bytes that are read ahead at most, and those of the units that were read."""
         self._coming: dict[int, UnitReader] = {}
         """Readers of the shards that follow, as far as they are open."""
+        self._told: tuple[int, str | None] | None = None
+        """A shard, and what tells the content of its file."""
         self._opening: tuple[int, HubOpening] | None = None
         """The next shard whose file is being opened."""
 
@@ -77,16 +80,20 @@ class FilesRun(Run):
         return place if content is None else {**place, "content": content}
 
     def _content(self, shard: int) -> str | None:
-        """The name of the content of a shard's file, where there is one: a place in it is none in another."""
-        origin = self._shards[shard].origin if shard < len(self._shards) else None
-        return origin.etag[:16] if isinstance(origin, HubOrigin) and origin.etag else None
+        """What tells the content of a shard's file, where something does: a place in it is none in another."""
+        if self._told is None or self._told[0] != shard:
+            content = self._shards[shard].origin.content() if shard < len(self._shards) else None
+            self._told = shard, content
+        return self._told[1]
 
     def load(self, state: State) -> None:
-        try:
-            self._shard, self._position, self._offset = state["shard"], state["unit"], state["row"]
-        except (KeyError, TypeError) as error:
-            msg = f"the state does not fit the stream: files got {state!r:.200}"
-            raise StateError(msg) from error
+        shard, unit, row = members(state, "files", "shard", "unit", "row")
+        self._shard = natural(shard, state, "files", len(self._shards))
+        self._position = None if unit is None else natural(unit, state, "files")
+        self._offset = natural(row, state, "files")
+        if self._offset and self._position is None:
+            raise unfit(state, "files")
+        self._told = None
         content = self._content(self._shard)
         if content is not None and state.get("content", content) != content:
             msg = (
@@ -260,6 +267,8 @@ class FilesRun(Run):
             last = len(self._reader.unit_rows) if shard.last is None else shard.last
             if self._position < last:
                 return True
+            if self._position > last or self._offset:
+                raise self._elsewhere(f"unit {self._position} of {last}")
             self._leave()
         return False
 
@@ -275,12 +284,16 @@ class FilesRun(Run):
             if span is None:
                 unit = self._reader.unit(self._position)
                 if unit is None:
+                    if self._offset:
+                        raise self._elsewhere(f"row {self._offset} behind its end")
                     self._leave()
                     continue
                 self._table, self._after = unit
                 self._base, self._stop = 0, self._table.num_rows
             else:
                 self._read_part(*span)
+            if self._offset > self._stop:
+                raise self._elsewhere(f"row {self._offset} of a unit of {self._stop}")
             if self._offset < self._stop:
                 if not self._headed:
                     self._half = self._offset if self._flowing else _early(self._offset, self._stop)
@@ -289,11 +302,17 @@ class FilesRun(Run):
             self._done()
         return False
 
+    def _elsewhere(self, what: str) -> StateError:
+        name = self._shards[self._shard].origin.named()
+        return StateError(f"the state is of other data: it is at {what} in {name}")
+
     def _read_part(self, low: int, high: int) -> None:
         """The unit, or what is left of the rows that belong to the shard, where that can be had for less."""
         reader = self._reader
         if not isinstance(reader, CountedReader):
             return
+        if self._offset > high:
+            raise self._elsewhere(f"row {self._offset} of {high} of unit {self._position}")
         low = max(low, self._offset)
         self._offset, self._stop, self._after = low, high, self._position + 1
         if low >= high:

@@ -14,6 +14,7 @@ from crucible_datasets.iterable._joined import Concat, Several, SeveralRun
 from crucible_datasets.iterable._plan import Plan, Row, Run, State, StateError
 from crucible_datasets.iterable._random import generator_state, shifted, with_state
 from crucible_datasets.iterable._rows import in_features
+from crucible_datasets.iterable._state import flags, members, natural
 
 _DRAWS = 1000
 """Streams are drawn in blocks, as in `datasets`: the order of random numbers depends on it."""
@@ -88,6 +89,9 @@ class _Ahead:
             row = next(self._rows, None)
             self._have = [] if row is None else [row]
         self._taken, self._skipped = self._skipped, 0
+        if self._taken > len(self._have):
+            msg = f"the state is {self._taken} rows into {len(self._have)} rows: the data is not what it was"
+            raise StateError(msg)
         return self._taken < len(self._have)
 
     def take(self) -> Any:
@@ -107,8 +111,10 @@ class _Ahead:
         return {"before": self._start, "taken": self._taken}
 
     def load(self, state: State) -> None:
-        self._run.load(state["before"])
-        self._forget(state["taken"])
+        before, taken = members(state, "interleave", "before", "taken")
+        taken = natural(taken, state, "interleave", _PULLED)
+        self._run.load(before)
+        self._forget(taken)
 
     def release(self) -> None:
         self._run.release()
@@ -205,10 +211,13 @@ class _InterleaveRun(SeveralRun):
             raise StateError(msg)
         for source, part in zip(self._sources, parts, strict=True):
             source.load(part)
-        self._turn, self._ended = state["turn"], list(state["ended"])
+        turn, ended, rng = members(state, "interleave", "turn", "ended", "rng")
+        most = len(self._sources) - 1 if self._rng is None else _DRAWS
+        self._turn = natural(turn, state, "interleave", most)
+        self._ended = flags(ended, state, "interleave", len(self._sources))
         self._block = self._block_rng = None
         if self._rng is not None:
-            self._rng = with_state(self._rng, state["rng"])
+            self._rng = with_state(self._rng, rng)
 
     def release(self) -> None:
         for source in self._sources:

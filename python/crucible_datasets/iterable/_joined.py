@@ -11,6 +11,7 @@ from _crucible._native import Table
 from crucible_datasets.features import Features
 from crucible_datasets.iterable._plan import Plan, Row, Run, State, StateError, part_of, pull_exactly, skip_by_reading
 from crucible_datasets.iterable._rows import in_features
+from crucible_datasets.iterable._state import members, natural, unfit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,16 +159,19 @@ class _ConcatRun(SeveralRun):
         return {"at": self._at, "streams": len(self._runs), "place": place}
 
     def load(self, state: State) -> None:
-        if not isinstance(state, dict) or state.get("streams") != len(self._runs):
+        at, streams, place = members(state, "concatenate", "at", "streams", "place")
+        if streams != len(self._runs):
             msg = f"the state does not fit a stream of {len(self._runs)} streams: {state!r:.200}"
             raise StateError(msg)
-        self._at = state["at"]
+        self._at = natural(at, state, "concatenate", len(self._runs))
+        if (place is None) != (self._at == len(self._runs)):
+            raise unfit(state, "concatenate")
         for later in range(self._at + 1, min(self._begun + 1, len(self._runs))):  # a way back: to their starts
             self._runs[later].release()
             self._runs[later] = self._plans[later].open()
         self._begun = self._at
-        if state["place"] is not None:
-            self._runs[self._at].load(state["place"])
+        if place is not None:
+            self._runs[self._at].load(place)
 
 
 class SideBySide(Several):

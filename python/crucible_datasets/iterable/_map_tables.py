@@ -22,6 +22,7 @@ from crucible_datasets.iterable._plan import (
     skip_by_reading,
 )
 from crucible_datasets.iterable._rows import decoders_of, in_features
+from crucible_datasets.iterable._state import members, natural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,11 +95,8 @@ class _MapTablesRun(WrapRun):
 
     def load(self, state: State) -> None:
         super().load(state)
-        try:
-            self._count, self._taken = state["count"], state["taken"]
-        except KeyError as error:
-            msg = f"the state does not fit the stream: map got {state!r:.200}"
-            raise StateError(msg) from error
+        count, taken = members(state, "map", "count", "taken")
+        self._count, self._taken = natural(count, state, "map"), natural(taken, state, "map")
         self._start = self._out = None
 
     def skip(self, count: int) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from crucible_datasets.features import Features
 from crucible_datasets.iterable._plan import Plan, Row, Run, State, StateError, part_of, skip_by_reading
+from crucible_datasets.iterable._state import members, natural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,12 +18,9 @@ if TYPE_CHECKING:
     from _crucible._native import Table
 
 
-def _placed(state: State) -> tuple[int, int]:
-    try:
-        return int(state["shard"]), int(state["row"])
-    except (KeyError, TypeError) as error:
-        msg = f"the state does not fit the stream: it starts with shards and rows, got {state!r:.200}"
-        raise StateError(msg) from error
+def _placed(state: State, owner: str, shards: int) -> tuple[int, int]:
+    shard, row = members(state, owner, "shard", "row")
+    return natural(shard, state, owner, shards), natural(row, state, owner)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +107,11 @@ class _TablesRun(Run):
         return {"shard": self._shard, "row": self._row}
 
     def load(self, state: State) -> None:
-        self._shard, self._row = _placed(state)
+        self._shard, self._row = _placed(state, "tables", len(self._tables))
+        rows = self._tables[self._shard].num_rows if self._shard < len(self._tables) else 0
+        if self._row > rows:
+            msg = f"the state is {self._row} rows into a shard of {rows}: the data is not what it was"
+            raise StateError(msg)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +185,12 @@ class _GeneratorRun(Run):
     def rows(self) -> Iterator[Row]:
         while self._shard < len(self._plan.order):
             arguments = self._plan.arguments(self._plan.order[self._shard])
-            for row in islice(self._plan.function(**arguments), self._row, None):
+            found = iter(self._plan.function(**arguments))
+            passed = sum(1 for _ in islice(found, self._row))
+            if passed < self._row:
+                msg = f"the state is {self._row} rows into a shard of a generator that gave {passed}: it gives other rows than before"
+                raise StateError(msg)
+            for row in found:
                 self._row += 1
                 yield row if isinstance(row, dict) else dict(row)
             self._shard, self._row = self._shard + 1, 0
@@ -195,4 +202,4 @@ class _GeneratorRun(Run):
         return {"shard": self._shard, "row": self._row}
 
     def load(self, state: State) -> None:
-        self._shard, self._row = _placed(state)
+        self._shard, self._row = _placed(state, "a generator", len(self._plan.order))

@@ -251,11 +251,10 @@ class WrapRun(Run):
         return {"before": self._before.state()}
 
     def load(self, state: State) -> None:
-        try:
-            self._before.load(state["before"])
-        except (KeyError, TypeError) as error:
+        if not isinstance(state, dict) or "before" not in state:
             msg = f"the state does not fit the stream: {type(self).__name__} got {state!r:.200}"
-            raise StateError(msg) from error
+            raise StateError(msg)
+        self._before.load(state["before"])
 
     def release(self) -> None:
         self._before.release()

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from crucible_datasets.iterable._plan import StateError
+
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
     """The state of a generator, made for JSON."""
@@ -26,17 +28,26 @@ def with_state(rng: np.random.Generator, state: dict[str, Any]) -> np.random.Gen
     """A generator of the same kind in a state.
 
     Raises:
-        ValueError: the state of another kind of generator.
+        StateError: the state of another kind of generator, or of none.
     """
     made = copy.deepcopy(rng)
-    made.bit_generator.state = _arrays(state, made.bit_generator.state)
+    try:
+        made.bit_generator.state = _arrays(state, made.bit_generator.state)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        msg = f"the state does not fit the stream: no state of a {type(made.bit_generator).__name__} generator: {state!r:.200}"
+        raise StateError(msg) from error
     return made
 
 
 def _arrays(value: Any, like: Any) -> Any:
     if isinstance(value, dict) and isinstance(like, dict):
         return {name: _arrays(inner, like.get(name)) for name, inner in value.items()}
-    return np.array(value, dtype=like.dtype) if isinstance(like, np.ndarray) else value
+    if isinstance(like, np.ndarray):
+        return np.array(value, dtype=like.dtype)
+    if type(value) is not type(like):
+        msg = f"{value!r:.50} where a generator has {like!r:.50}"
+        raise TypeError(msg)
+    return value
 
 
 def shifted(rng: np.random.Generator, value: int) -> np.random.Generator:

@@ -14,6 +14,7 @@ from _crucible._native import Table
 from crucible_datasets.features import Features, decoder
 from crucible_datasets.formatting import ARRAYS, Format
 from crucible_datasets.iterable._plan import Declared, Row, Run, State, StateError, Wrap, WrapRun, skip_by_reading
+from crucible_datasets.iterable._state import members, natural
 
 _PULLED = 1024
 """Rows pulled at a time from tables: a state in between costs their pull again."""
@@ -123,7 +124,8 @@ class RowsRun(WrapRun):
 
     def load(self, state: State) -> None:
         super().load(state)
-        self._start, self._taken = None, state["taken"]
+        [taken] = members(state, "rows", "taken")
+        self._start, self._taken = None, natural(taken, state, "rows", _PULLED)
 
     def skip(self, count: int) -> int:
         """Whole tables of the run before are passed by; the rows of one that is begun are not made."""

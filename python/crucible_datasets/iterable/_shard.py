@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from crucible_datasets.iterable._source import FileOrigin
 
@@ -29,6 +30,10 @@ class Shard:
         low = max(0, self.start - before)
         high = counts[unit] if self.rows is None else min(counts[unit], self.start + self.rows - before)
         return min(low, max(high, 0)), max(high, 0)
+
+    def named(self) -> tuple[Any, ...]:
+        """What tells it from other parts of its file, and from parts of files with other names."""
+        return (self.origin.named(), self.first, self.last, self.start, self.rows)
 
     def total(self, counts: list[int]) -> int:
         """Its rows."""

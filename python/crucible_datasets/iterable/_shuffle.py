@@ -30,6 +30,7 @@ from crucible_datasets.iterable._plan import (
     skip_by_reading,
 )
 from crucible_datasets.iterable._random import generator_state, shifted, with_state
+from crucible_datasets.iterable._state import flags, members, natural, unfit
 
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
@@ -89,15 +90,12 @@ class Inputs:
         return {"turn": self._turn, "ended": list(self._ended), "parts": [run.state() for run in self._runs]}
 
     def load(self, state: State) -> None:
-        try:
-            parts = state["parts"]
-            self._turn, self._ended = state["turn"], list(state["ended"])
-        except (KeyError, TypeError) as error:
-            msg = f"the state does not fit the stream: shuffle got {state!r:.200}"
-            raise StateError(msg) from error
-        if len(parts) != len(self._runs):
-            msg = f"the state is of a shuffle of {len(parts)} parts, this one has {len(self._runs)}"
+        turn, ended, parts = members(state, "shuffle", "turn", "ended", "parts")
+        if not isinstance(parts, list) or len(parts) != len(self._runs):
+            msg = f"the state is not of a shuffle of {len(self._runs)} parts: {state!r:.200}"
             raise StateError(msg)
+        self._turn = natural(turn, state, "shuffle", max(0, len(self._runs) - 1))
+        self._ended = flags(ended, state, "shuffle", len(self._runs))
         for run, part in zip(self._runs, parts, strict=True):
             run.load(part)
         self._rows = {}
@@ -226,6 +224,8 @@ class ShuffleRun(Run):
             msg = f"buffer_size must not be negative, got {plan.buffer}"
             raise ValueError(msg)
         self._size, self._arrow = plan.buffer, plan.arrow
+        self._longest = plan.buffer + plan.chunk
+        """A span fills the buffer, and its last chunk may be too much."""
         parts = plan.parts()
         self._inputs = Inputs(parts, plan.chunk)
         self._rng = copy.deepcopy(plan.rng)
@@ -354,9 +354,14 @@ class ShuffleRun(Run):
         }
 
     def load(self, state: State) -> None:
-        if not isinstance(state, dict) or not {"inputs", "rng", "kept", "spans", "done"} <= set(state):
-            msg = f"the state does not fit the stream: shuffle got {state!r:.200}"
-            raise StateError(msg)
+        _, _, kept, spans, done = members(state, "shuffle", "inputs", "rng", "kept", "spans", "done")
+        natural(kept, state, "shuffle", self._size)
+        natural(done, state, "shuffle")
+        if not isinstance(spans, list):
+            raise unfit(state, "shuffle")
+        for span in spans:
+            length, _ = members(span, "shuffle", "length", "place")
+            natural(length, state, "shuffle", self._longest)
         self._waiting = state
         self._spans.clear()
         self._kept = self._out = _nowhere()
@@ -377,7 +382,8 @@ class ShuffleRun(Run):
             self._spans.append(Span(entry["place"], generator_state(self._rng), entry["length"], None))
             self._draw(entry["length"])
         self._done = state["done"]
-        if self._done > self._out.shape[1] or (self._kept[0] < 0).any() or (self._out[0, self._done :] < 0).any():
+        odd = self._done > self._out.shape[1] or (self._kept[0] < 0).any() or (self._out[0, self._done :] < 0).any()
+        if odd or any(left and span.place is None for left, span in zip(self._left(), self._spans, strict=True)):
             msg = "the state of a shuffle does not fit its numbers"
             raise StateError(msg)
         follows = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from _crucible._native import HubClient, HubOpening, Source
@@ -17,6 +18,12 @@ class FileOrigin(Protocol):
     def open(self) -> Source:
         """The file's bytes."""
 
+    def named(self) -> str:
+        """Its name without the folders of a machine, and its content where that has a name."""
+
+    def content(self) -> str | None:
+        """What tells it from a file of the same name with other bytes, where that costs no request."""
+
     def whole(self) -> Source | tuple[HubClient, str] | None:
         """What `FilesAhead` reads whole: named without a request. None where opening it takes one."""
 
@@ -27,9 +34,23 @@ class LocalOrigin:
 
     path: str
 
+    def __str__(self) -> str:
+        return self.path
+
     def open(self) -> Source:
         """The file's bytes."""
         return Source.local(self.path)
+
+    def named(self) -> str:
+        """The last part of its path."""
+        return Path(self.path).name
+
+    def content(self) -> str | None:
+        """Its length; None where it is not there."""
+        try:
+            return str(Path(self.path).stat().st_size)
+        except OSError:
+            return None
 
     def whole(self) -> Source:
         """The file."""
@@ -70,6 +91,14 @@ class HubOrigin:
             return None
         return HubOpening(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
 
+    def named(self) -> str:
+        """Its path in the repository, and its hash."""
+        return f"{self.path}@{self.content()}"
+
+    def content(self) -> str | None:
+        """The beginning of its hash."""
+        return None if self.etag is None else self.etag[:16]
+
     def whole(self) -> Source | None:
         """The file at its commit, where the listing has its size."""
         if self.size is None:
@@ -90,6 +119,14 @@ class WebOrigin:
         """The file's bytes: by range requests where the server knows them, else downloaded into the cache."""
         return self.file.source(self.store)
 
+    def named(self) -> str:
+        """Its address without what is signed in it."""
+        return self.file.url.partition("?")[0]
+
+    def content(self) -> str | None:
+        """Nothing is known of it."""
+        return None
+
     def whole(self) -> tuple[HubClient, str]:
         """Its address."""
         return self.file.client(), self.file.url
@@ -97,13 +134,22 @@ class WebOrigin:
 
 @dataclass(frozen=True)
 class MemoryOrigin:
-    """A shard without a file: its rows are among the options of the `Reading`."""
+    """A shard without a file: its rows, so many, are among the options of the `Reading`."""
 
     name: str
+    rows: int
 
     def open(self) -> Source:
         """No bytes."""
         return Source.memory(self.name, b"")
+
+    def named(self) -> str:
+        """Its name."""
+        return f"{self.name} of {self.rows}"
+
+    def content(self) -> str | None:
+        """Its number of rows."""
+        return str(self.rows)
 
     def whole(self) -> Source:
         """No bytes."""

@@ -12,11 +12,11 @@ from crucible_datasets.iterable._plan import (
     Row,
     Run,
     State,
-    StateError,
     Wrap,
     WrapRun,
     skip_by_reading,
 )
+from crucible_datasets.iterable._state import flags, members, natural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 class CountingRun(WrapRun):
     """A run that also counts."""
 
-    def __init__(self, before: Run, arrow: bool) -> None:
+    def __init__(self, before: Run, arrow: bool, largest: int) -> None:
         super().__init__(before)
         self._arrow = arrow
         self._count = 0
+        self._largest = largest
 
     def skip(self, count: int) -> int:
         return skip_by_reading(self, count, arrow=self._arrow)
@@ -40,10 +41,9 @@ class CountingRun(WrapRun):
 
     def load(self, state: State) -> None:
         super().load(state)
-        if not isinstance(state.get("count"), int):
-            msg = f"the state does not fit the stream: {type(self).__name__} got {state!r:.200}"
-            raise StateError(msg)
-        self._count = state["count"]
+        owner = type(self).__name__
+        [count] = members(state, owner, "count")
+        self._count = natural(count, state, owner, self._largest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Take(_Bounded):
 
 class _TakeRun(CountingRun):
     def __init__(self, before: Run, arrow: bool, most: int) -> None:
-        super().__init__(before, arrow)
+        super().__init__(before, arrow, most)
         self._most = most
 
     def rows(self) -> Iterator[Row]:
@@ -130,7 +130,7 @@ class Skip(_Bounded):
 
 class _SkipRun(CountingRun):
     def __init__(self, before: Run, arrow: bool, rows: int) -> None:
-        super().__init__(before, arrow)
+        super().__init__(before, arrow, rows)
         self._rows = rows
 
     def _go(self) -> None:
@@ -171,7 +171,7 @@ class _StepRun(CountingRun):
     """Its count is that of the rows read, modulo the step."""
 
     def __init__(self, before: Run, arrow: bool, step: int, offset: int) -> None:
-        super().__init__(before, arrow)
+        super().__init__(before, arrow, step - 1)
         self._step, self._offset = step, offset
 
     def rows(self) -> Iterator[Row]:
@@ -258,8 +258,10 @@ class _RepeatRun(Run):
         return {"before": self._before.state(), "pass": self._pass, "empty": self._empty}
 
     def load(self, state: State) -> None:
-        self._before.load(state["before"])
-        self._pass, self._empty = state["pass"], state["empty"]
+        before, times, empty = members(state, "repeat", "before", "pass", "empty")
+        self._pass = natural(times, state, "repeat")
+        [self._empty] = flags([empty], state, "repeat", 1)
+        self._before.load(before)
 
     def release(self) -> None:
         self._before.release()

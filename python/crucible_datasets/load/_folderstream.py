@@ -151,7 +151,7 @@ def stream_folder(job: StreamJob) -> Stream:
         table = read_folder(_read_job(job, [LocalFile(file.shown, file.shown) for file in files]), here)
         origins = dict(zip([file.shown for file in files], file_origins(files, job.store), strict=True))
     reading = Reading(job.format, Features.from_text(table.features), None, {"table": table, "origins": origins})
-    return [MemoryOrigin(job.format)], reading
+    return [MemoryOrigin(job.format, table.num_rows)], reading
 
 
 def _read_job(job: StreamJob, files: Sequence[LocalFile]) -> ReadJob:

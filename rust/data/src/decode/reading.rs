@@ -185,14 +185,23 @@ pub(crate) fn content(
     flowing: &Flowing,
 ) -> Result<Content, DataError> {
     let head = source.read_range(0..source.len().min(Packing::MAGIC))?;
+    let behind = || {
+        let message = format!("it ends before byte {at}, where reading was to go on: it is not what it was");
+        DataError::new(DataErrorKind::Decode, message).with_path(source.name())
+    };
     let Some(packing) = Packing::of(&head) else {
+        if at > source.len() {
+            return Err(behind());
+        }
         return Ok(Content::Plain(Reading::new(source.clone(), at, flowing.clone())));
     };
     let failed = |e| explained(e, packing.name(), source.name());
     let unpacked = packing.unpacking(Reading::new(source.clone(), 0, flowing.clone())).map_err(failed)?;
     let mut unpacked =
         Capped { inner: unpacked, left: limits.max_unpacked_bytes, most: limits.max_unpacked_bytes };
-    copy(&mut (&mut unpacked).take(at), &mut sink()).map_err(failed)?;
+    if copy(&mut (&mut unpacked).take(at), &mut sink()).map_err(failed)? < at {
+        return Err(behind());
+    }
     Ok(Content::Packed(Box::new(unpacked)))
 }
 

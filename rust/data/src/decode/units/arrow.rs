@@ -44,7 +44,7 @@ pub(super) fn open(
 pub(super) fn features(source: &Arc<dyn ByteSource>, options: &ReadOptions) -> Result<Value, DataError> {
     let head = source.read_range(0..source.len().min(MAGIC.len() as u64))?;
     let schema = if head == MAGIC {
-        FileUnits::open(source, u64::MAX, None, options.limits.clone())?.schema
+        FileUnits::open(source, 0, None, options.limits.clone())?.schema
     } else {
         StreamUnits::open(source, 0, options, None)?.schema
     };
@@ -133,8 +133,14 @@ impl FileUnits {
             let bytes = block_bytes(source.as_ref(), block, &limits)?;
             caught(catch_unwind(AssertUnwindSafe(|| decoder.read_dictionary(block, &bytes))))?;
         }
-        let blocks = footer.recordBatches().iter().flatten().copied().collect();
+        let blocks: Vec<Block> = footer.recordBatches().iter().flatten().copied().collect();
         let next = usize::try_from(at).unwrap_or(usize::MAX);
+        if next > blocks.len() {
+            let have = blocks.len();
+            return Err(wrong(&format!(
+                "it has {have} record batches and none numbered {at}: it is not what it was"
+            )));
+        }
         Ok(Self { source: source.clone(), decoder, schema: kept(&schema), blocks, next, features, limits })
     }
 }

@@ -70,10 +70,14 @@ impl JsonUnits {
         options: ReadOptions,
     ) -> Result<Self, DataError> {
         let form = form(source, &options)?;
-        let from = if form == Form::Array { at.saturating_sub(1) } else { at };
+        let from = match form {
+            Form::Lines => at,
+            Form::Array => at.saturating_sub(1),
+            Form::Member => 0, // a position only says whether it was read
+        };
         let mut buffer = Buffer::open(source, from, &options.limits)?;
         let mut ended = form == Form::Member && at > 0;
-        if from < at {
+        if form == Form::Array && from < at {
             // What is before the position tells whether an item follows or the array was read.
             buffer.fill(1, &options.cancel)?;
             match buffer.held().first() {
