@@ -26,7 +26,9 @@ impl TextUnits {
         at: u64,
         options: ReadOptions,
     ) -> Result<Self, DataError> {
-        Ok(Self { buffer: Buffer::open(source, at, &options.limits)?, options, ended: at > 0 })
+        // The position in a file that is one row only says whether it was read.
+        let from = if options.text.sample_by == SampleBy::Document { 0 } else { at };
+        Ok(Self { buffer: Buffer::open(source, from, &options.limits)?, options, ended: at > 0 })
     }
 
     /// Bytes of the next unit in the buffer; None at the end.
