@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from _crucible._settings import settings
 from crucible_datasets.dataset._home import Home
 from crucible_datasets.dataset._kept import KeptFile
 from crucible_datasets.dataset._order import OrderMixin
+from crucible_datasets.dataset._spill import process_folder
 from crucible_datasets.fingerprint import fingerprint_of, is_caching_enabled
 from crucible_datasets.store import clean_store, remove_dead_folders, remove_leftovers
 
@@ -61,6 +63,16 @@ class KeepMixin(OrderMixin):
             return None
         remove_leftovers(home.folder)
         return KeptFile(home.folder / f"cache-{fingerprint}.arrow", fingerprint)
+
+    def _get_cache_file_path(self, fingerprint: str) -> str:
+        """Where a file made of this dataset is to be, under a name that `datasets` has: TRL keeps its own results so.
+
+        It goes at the end of the process where nothing is kept.
+        """
+        home = self._home
+        if home is not None and is_caching_enabled() and home.usable():
+            return str(home.folder / f"cache-{fingerprint}.arrow")
+        return str(process_folder() / f"cache-{secrets.token_hex(8)}.arrow")
 
     def _made_by(self, kept: KeptFile | None, fingerprint: str | None, template: str) -> None:
         """Takes down what made the dataset, and keeps the cache within its bounds."""

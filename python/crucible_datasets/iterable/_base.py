@@ -6,6 +6,7 @@ import logging
 import operator
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
@@ -22,8 +23,20 @@ from crucible_datasets.iterable._plan import OrderFrozenError, Plan, Run, StateE
 from crucible_datasets.iterable._readers import Node, Worker
 from crucible_datasets.iterable._rows import Rows, Tables, TypedRows, in_features, row_format
 from crucible_datasets.iterable._steps import Skip, Take
+from crucible_datasets.iterable._torch import join_torch, shared_epoch
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FormattingConfig:
+    """The format of a stream, as `datasets` has it.
+
+    Attributes:
+        format_type: "numpy", "torch", …; None for Python objects.
+    """
+
+    format_type: str | None
 
 
 class Base(InfoMixin):
@@ -44,11 +57,16 @@ class Base(InfoMixin):
         self._format = formatting
         self._distributed = distributed
         self._features = features
-        self._epoch: Any = _shared(0)
+        self._epoch: Any = shared_epoch(0)
         self._live: tuple[Run, int, Plan] | None = None
         self._named: tuple[Plan, str] | None = None
         self._pending: dict[str, Any] | None = None
-        _join_torch(type(self))
+        join_torch(type(self))
+
+    @property
+    def _formatting(self) -> FormattingConfig | None:
+        """The format under a name that `datasets` has, which TRL asks."""
+        return None if self._format is None else FormattingConfig(self._format.type)
 
     def __getstate__(self) -> dict[str, Any]:
         """The plan and a loaded state; not how far an iteration is (that is `state_dict`)."""
@@ -56,7 +74,7 @@ class Base(InfoMixin):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        _join_torch(type(self))
+        join_torch(type(self))
 
     def _with(self, plan: Plan | None = None, **changes: Any) -> Self:
         """A stream like this one."""
@@ -417,17 +435,3 @@ def _batches_of_rows(run: Run, shown: Any, size: int, *, drop_last: bool) -> Ite
             yield batch if shown is None else shown(batch)
     finally:
         run.release()
-
-
-def _shared(epoch: int) -> Any:
-    """An epoch that workers which live on see, where torch is in use; else a number."""
-    torch: Any = sys.modules.get("torch")
-    return torch.tensor(epoch).share_memory_() if hasattr(torch, "tensor") else epoch
-
-
-def _join_torch(cls: type) -> None:
-    """Makes the class one of torch's iterable datasets, where torch is in use: a `DataLoader` asks for that."""
-    torch_data: Any = sys.modules.get("torch.utils.data")
-    base = getattr(torch_data, "IterableDataset", None)
-    if base is not None and base not in cls.__mro__:  # not issubclass: an ABC would remember the answer
-        cls.__bases__ = (*cls.__bases__, base)
