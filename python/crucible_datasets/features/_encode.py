@@ -131,7 +131,8 @@ def plain(value: Any) -> Any:
     if hasattr(value, "to_pytimedelta"):
         return value.to_pytimedelta()
     if hasattr(value, "ndim") and hasattr(value, "dtype") and value.ndim == 0 and hasattr(value, "__array__"):
-        return value[()]
+        scalar: Any = value
+        return scalar.item() if isinstance(value, str | bytes) else scalar[()]  # numpy's own kinds of str and bytes
     return value
 
 

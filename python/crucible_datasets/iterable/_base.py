@@ -230,8 +230,12 @@ class Base(InfoMixin):
 
     # --------------------------------------------------------------------------------------------------- iteration
 
-    def _placed(self) -> Plan | None:
-        """The plan of this epoch, node and worker; None if there is nothing for the worker."""
+    def _placed(self, *, exports: bool = False) -> Plan | None:
+        """The plan of this epoch, node and worker; None if there is nothing for the worker.
+
+        Args:
+            exports: whether tables are wanted, as by the exports.
+        """
         plan = self._plan
         if self.epoch:
             try:
@@ -243,14 +247,23 @@ class Base(InfoMixin):
             plan = self._distributed.of(plan)
         worker = Worker.current()
         placed = plan if worker is None else worker.of(plan)
-        if placed is not None and self._format is None and self._features is None and not plan.typed:
-            placed = placed.by_rows()
-        return placed
+        return placed.by_rows() if placed is not None and not exports and self._by_rows() else placed
+
+    def _by_rows(self) -> bool:
+        """Whether the official library reads rows even of tables: nothing has to be cast or formatted."""
+        if self._format is not None:
+            return False
+        known, told = self._known(), self._plan.told
+        if known is None:
+            return not self._plan.typed
+        return told is not None and told == known
 
     def _in_rows(self, plan: Plan, format: Format | None, *, for_calls: bool = False) -> Plan:
         """Rows, decoded and in a format."""
         shown = format or Format()
         known = self._features if self._features is not None else plan.features
+        if not plan.arrow and plan.by_tables and shown.arrays is not None:
+            plan = Tables(plan, known)  # arrays have the types of their columns
         if plan.arrow:
             return Rows(plan, known, shown, for_calls)
         if row_format(known, shown) is not None or (known is not None and plan.features != known):
@@ -333,8 +346,12 @@ class Base(InfoMixin):
         plan = self._placed()
         if plan is None:
             return iter(())
-        tables = self._format is not None and (self._format.type in TABLES or (plan.arrow and plan.by_tables))
-        if tables or (plan.arrow and (self._features is not None or plan.typed)):
+        format = self._format
+        tables = format is not None and (
+            format.type in TABLES or (plan.by_tables and (plan.arrow or format.arrays is not None))
+        )
+        plain = format is None or format.arrays is None
+        if tables or (plain and plan.arrow and (self._features is not None or plan.typed)):
             return self._tables(self._as_tables(plan), batch_size, drop_last=drop_last_batch)
         return self._row_batches(self._in_rows(plan, self._format), batch_size, drop_last=drop_last_batch)
 
@@ -349,7 +366,7 @@ class Base(InfoMixin):
 
     def _native_tables(self, size: int) -> Iterator[Table]:
         """All rows as tables of so many rows, in the features."""
-        placed = self._placed()
+        placed = self._placed(exports=True)
         if placed is None:
             return
         plan = self._as_tables(placed)

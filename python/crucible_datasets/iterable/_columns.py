@@ -23,6 +23,13 @@ class _Columns(Wrap):
     def by_tables(self) -> bool:
         return self.before.by_tables and not self.official_rows
 
+    @property
+    def told(self) -> Features | None:
+        return None
+
+    def by_rows(self) -> Plan:
+        return self  # `map` in the official library: what is before it was settled when it came
+
     def changed(self, features: Features) -> Features:
         """Features of the columns after the step."""
         raise NotImplementedError
@@ -42,6 +49,13 @@ class Select(_Columns):
     """Some columns, in an order."""
 
     names: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> Features | None:
+        return self.before.told
+
+    def by_rows(self) -> Plan:
+        return self._over(self.before.by_rows())
 
     def changed(self, features: Features) -> Features:
         return Features({name: features[name] for name in self.names if name in features})

@@ -12,8 +12,7 @@ from crucible_datasets.iterable._dataset import IterableDataset
 from crucible_datasets.iterable._interleave import STRATEGIES, Interleave
 from crucible_datasets.iterable._joined import Concat, SideBySide
 from crucible_datasets.iterable._plan import Plan
-from crucible_datasets.iterable._rows import Rows
-from crucible_datasets.iterable._transforms import decoding
+from crucible_datasets.iterable._rows import stored_rows
 
 
 def _resolved(streams: Sequence[IterableDataset], what: str) -> tuple[list[IterableDataset], list[Features]]:
@@ -27,15 +26,18 @@ def _resolved(streams: Sequence[IterableDataset], what: str) -> tuple[list[Itera
 
 
 def _parts(streams: list[IterableDataset]) -> tuple[Plan, ...]:
-    """Their plans: all of tables, or all of rows whose media are not decoded yet."""
-    if all(stream._plan.arrow for stream in streams):
-        return tuple(stream._plan for stream in streams)
-    parts: list[Plan] = []
-    for stream in streams:
-        features = stream.features
-        stored = features and Features({name: decoding(feature, False) for name, feature in features.items()})
-        parts.append(Rows(stream._plan, stored) if stream._plan.arrow else stream._plan)
-    return tuple(parts)
+    """Their plans: all of tables, or all of rows whose media are not decoded yet.
+
+    Where the official library has rows of one, it has rows of all.
+    """
+    plans = [stream._plan for stream in streams]
+    tables = all(plan.by_tables for plan in plans)
+    if not tables:
+        plans = [plan.by_rows() for plan in plans]
+    if all(plan.arrow and (tables or plan.typed) for plan in plans):
+        return tuple(plans)
+    known = [stream.features if plan.typed else None for stream, plan in zip(streams, plans, strict=True)]
+    return tuple(stored_rows(plan, features) for plan, features in zip(plans, known, strict=True))
 
 
 def _joined(

@@ -47,7 +47,9 @@ class FileUnits:
             return None
         table, _, after = found
         self._running = native, after
-        return (table if self._columns is None else table.select_columns(self._columns)), after
+        if self._columns is not None and table.num_rows:  # what has no rows may have no columns either
+            table = table.select_columns(self._columns)
+        return table, after
 
 
 def head_features(source: Source, format: str, options: dict[str, Any]) -> Features | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from _crucible._native import Table
 from crucible_datasets.features import Features
 from crucible_datasets.iterable._plan import Plan, Row, Run, State, StateError, part_of, pull_exactly, skip_by_reading
-from crucible_datasets.iterable._rows import in_features
+from crucible_datasets.iterable._rows import in_features, stored_rows
 from crucible_datasets.iterable._state import members, natural, unfit
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class Several(Plan):
     def features(self) -> Features | None:
         return self.declared if self.arrow else None  # rows are filled up and typed by whoever shows them
 
+    @property
+    def told(self) -> Features | None:
+        return self.parts[0].told if self.parts else None
+
     def resharded(self) -> Plan:
         return replace(self, parts=tuple(part.resharded() for part in self.parts))
 
@@ -51,7 +55,10 @@ class Several(Plan):
         return replace(self, parts=tuple(part.shifted(value) for part in self.parts))
 
     def by_rows(self) -> Plan:
-        return replace(self, parts=tuple(part.by_rows() for part in self.parts))
+        parts = [part.by_rows() for part in self.parts]
+        if not all(part.arrow for part in parts):
+            parts = [stored_rows(part, part.features) for part in parts]
+        return replace(self, parts=tuple(parts))
 
     @property
     def cutting(self) -> str:

@@ -25,6 +25,14 @@ class _Called(Wrap):
     def arrow(self) -> bool:
         return False
 
+    @property
+    def told(self) -> Features | None:
+        return None
+
+    @property
+    def by_tables(self) -> bool:
+        return False
+
     def by_rows(self) -> Plan:
         return self  # what is before a function was settled when the function came
 
@@ -35,6 +43,10 @@ class MapRows(Declared, _Called):
 
     declared: Features | None = None
     row_by_row: ClassVar[bool] = True
+
+    @property
+    def told(self) -> Features | None:
+        return self.declared
 
     def window(self, start: int, stop: int) -> Plan | None:
         return None if self.call.with_indices else super().window(start, stop)
@@ -205,6 +217,10 @@ class _Lists(Declared, Wrap):
     @property
     def arrow(self) -> bool:
         return False
+
+    @property
+    def told(self) -> Features | None:
+        return self.declared
 
     def by_rows(self) -> Plan:
         return self

@@ -21,7 +21,7 @@ from crucible_datasets.iterable._plan import (
     pull_exactly,
     skip_by_reading,
 )
-from crucible_datasets.iterable._rows import decoders_of, in_features
+from crucible_datasets.iterable._rows import in_features
 from crucible_datasets.iterable._state import members, natural
 
 if TYPE_CHECKING:
@@ -61,6 +61,10 @@ class MapTables(Declared, Wrap):
         return True
 
     @property
+    def told(self) -> Features | None:
+        return None if self.filters else self.declared
+
+    @property
     def typed(self) -> bool:
         return self.declared is not None or (self.filters and self.before.typed)
 
@@ -82,7 +86,6 @@ class _MapTablesRun(WrapRun):
         self._plan = plan
         self._size = plan.size or _ALL
         self._text = None if plan.shown is None else plan.shown.to_text()
-        self._decoders = {} if plan.shown is None else decoders_of(plan.shown, plan.format)
         self._start: State | None = None
         self._taken = 0
         self._count = 0
@@ -145,7 +148,7 @@ class _MapTablesRun(WrapRun):
     def _result(self, table: Table, index: Any) -> Any:
         call, kind = self._plan.call, self._plan.format.type
         if call.inputs is None:
-            passed = [to_table_format(table, kind, self._decoders)]
+            passed = [to_table_format(table, kind, {})]  # functions get values as they are stored, as in `datasets`
         else:
             whole = to_table_format(table, "arrow", {})
             passed = [whole[name] for name in call.inputs]
@@ -198,6 +201,10 @@ class BatchTables(Wrap):
     @property
     def by_tables(self) -> bool:
         return not self.official_rows
+
+    @property
+    def told(self) -> Features | None:
+        return self.declared
 
     @property
     def features(self) -> Features | None:

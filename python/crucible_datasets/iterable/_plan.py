@@ -91,6 +91,11 @@ class Plan:
         """The features; asks the first file where only it knows them."""
         return self.features
 
+    @property
+    def told(self) -> Features | None:
+        """The features that a function's step was given: the official library does not cast to them, and reads rows."""
+        return None
+
     def open(self) -> Run:
         """A run at the start."""
         raise NotImplementedError
@@ -186,6 +191,10 @@ class Wrap(Plan):
 
     def read_features(self) -> Features | None:
         return self.before.read_features()
+
+    @property
+    def told(self) -> Features | None:
+        return self.before.told
 
     def shuffled(self, rng: np.random.Generator) -> Plan:
         return self._over(self.before.shuffled(rng))

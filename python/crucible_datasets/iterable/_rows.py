@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,9 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from _crucible._native import Table
-from crucible_datasets.features import Features, decoder
+from crucible_datasets.features import Feature, Features, decoder, encode_column, images_in_rows, needs_encoding
 from crucible_datasets.formatting import ARRAYS, Format
-from crucible_datasets.iterable._plan import Declared, Row, Run, State, StateError, Wrap, WrapRun, skip_by_reading
+from crucible_datasets.iterable._plan import Declared, Plan, Row, Run, State, StateError, Wrap, WrapRun, skip_by_reading
 from crucible_datasets.iterable._state import members, natural
 
 _PULLED = 1024
@@ -40,6 +41,29 @@ def in_features(table: Table, features: Features | None, text: str | None) -> Ta
         nulls = Table.from_columns({name: [None] * table.num_rows for name in missing})
         table = Table.side_by_side([table, nulls])
     return table.select_columns(list(features)).with_features(text)
+
+
+def table_of(rows: list[Row]) -> Table:
+    """Rows whose features nobody knows as a table. Images are encoded."""
+    images = images_in_rows(rows)
+    if images is None:
+        return Table.from_rows(rows)
+    columns, found = images
+    table = Table.from_columns(columns)
+    return table.with_features(Features({**Features.from_text(table.features), **found}).to_text())
+
+
+def decoding(feature: Feature, enable: bool) -> Feature:
+    """The feature with its media decoded, or not."""
+    if isinstance(feature, dict):
+        return {name: decoding(inner, enable) for name, inner in feature.items()}
+    made = copy.deepcopy(feature)
+    inner = getattr(made, "feature", None)
+    if inner is not None:
+        made.feature = decoding(inner, enable)
+    elif hasattr(made, "decode"):
+        made.decode = enable
+    return made
 
 
 def row_format(features: Features | None, format: Format) -> Callable[[Row], Row] | None:
@@ -96,6 +120,18 @@ class Rows(Wrap):
     def open(self) -> Run:
         examples = not self.before.by_tables
         return RowsRun(self.before.open(), self.declared, self.format, for_calls=self.for_calls, examples=examples)
+
+
+def stored_rows(plan: Plan, features: Features | None) -> Plan:
+    """The rows of a plan, whose media are not decoded yet.
+
+    Args:
+        plan: tables, or rows already.
+        features: those of its tables; each has its own when None.
+    """
+    if not plan.arrow:
+        return plan
+    return Rows(plan, features and Features({name: decoding(feature, False) for name, feature in features.items()}))
 
 
 class RowsRun(WrapRun):
@@ -229,8 +265,9 @@ class Tables(Declared, Wrap):
 class _TablesOfRowsRun(WrapRun):
     def __init__(self, before: Run, features: Features | None) -> None:
         super().__init__(before)
+        self._features = features
         self._text = None if features is None else features.to_text()
-        self._names = None if features is None else list(features)
+        self._encoded = [name for name, feature in (features or {}).items() if needs_encoding(feature)]
         self._rows: Iterator[Row] | None = None
 
     def load(self, state: State) -> None:
@@ -248,7 +285,12 @@ class _TablesOfRowsRun(WrapRun):
         rows = list(islice(self._rows, most))
         if not rows:
             return None
-        names = self._names
-        if names is not None:
-            rows = [{name: row.get(name) for name in names} for row in rows]
-        return Table.from_rows(rows, self._text)
+        features = self._features
+        if features is None:
+            return table_of(rows)
+        if not self._encoded:
+            return Table.from_rows([{name: row.get(name) for name in features} for row in rows], self._text)
+        columns = {name: [row.get(name) for row in rows] for name in features}
+        for name in self._encoded:
+            columns[name] = encode_column(features[name], columns[name])
+        return Table.from_columns(columns, self._text)

@@ -30,6 +30,7 @@ from crucible_datasets.iterable._plan import (
     skip_by_reading,
 )
 from crucible_datasets.iterable._random import generator_state, shifted, with_state
+from crucible_datasets.iterable._rows import Rows
 from crucible_datasets.iterable._state import flags, members, natural, unfit
 
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
@@ -64,7 +65,12 @@ class Shuffle(Wrap):
         return replace(self, before=self.before.shifted(value), rng=shifted(self.rng, value))
 
     def by_rows(self) -> Plan:
-        return replace(self, before=self.before.by_rows(), chunk=1)
+        before = self.before.by_rows()
+        if before.arrow and not before.typed:
+            before = Rows(
+                before, None
+            )  # tables of several files may have several types: the buffer would not hold them
+        return replace(self, before=before, chunk=1)
 
     def parts(self) -> list[Plan]:
         """The parts of the shards."""

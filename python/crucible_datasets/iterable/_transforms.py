@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from _crucible._native import Table
 from crucible_datasets.features import Feature, Features, List
 from crucible_datasets.formatting import TABLES, Format, make_format
 from crucible_datasets.iterable._base import Base
@@ -18,7 +17,7 @@ from crucible_datasets.iterable._columns import Drop, Rename, Select, renamed
 from crucible_datasets.iterable._map import BatchRows, FilterRows, GroupRows, MapBatches, MapRows
 from crucible_datasets.iterable._map_tables import BatchTables, MapTables
 from crucible_datasets.iterable._plan import OrderFrozenError, Plan
-from crucible_datasets.iterable._rows import Tables
+from crucible_datasets.iterable._rows import Tables, TypedRows, decoding, table_of
 from crucible_datasets.iterable._shuffle import Shuffle
 from crucible_datasets.iterable._steps import Repeat, Skip, Take
 
@@ -49,10 +48,17 @@ class TransformsMixin(Base):
 
     def _before_call(self, format: Format | None) -> Plan:
         """Rows for a function."""
-        plan = self._plan
-        if format is None and self._known() is None and not plan.typed:
-            plan = plan.by_rows()
-        return self._in_rows(plan, format, for_calls=True)
+        return self._in_rows(self._settled(self._plan), format, for_calls=True)
+
+    def _settled(self, plan: Plan) -> Plan:
+        """A plan in the order that it has below a function."""
+        return plan.by_rows() if self._by_rows() else plan
+
+    def _with_columns(self, plan: Plan) -> Plan:
+        """A plan with all columns of the features: streams that were put together have not all of them in each row."""
+        if plan.arrow or self._features is None or plan.features == self._features:
+            return plan
+        return TypedRows(plan, self._features)
 
     # --------------------------------------------------------------------------------------------------- functions
 
@@ -102,8 +108,9 @@ class TransformsMixin(Base):
             plan = MapRows(self._before_call(self._format), call, features)
         else:
             known, shown = self._known(), self._format or Format()
-            direct = self._plan.arrow and (known is not None or self._plan.typed) and shown.type is None
-            before = self._plan if direct else self._before_call(self._format)
+            settled = self._settled(self._plan)
+            direct = settled.arrow and (known is not None or settled.typed) and shown.type is None
+            before = settled if direct else self._before_call(self._format)
             plan = MapBatches(before, call, features, size=size, drop_last=drop_last_batch, shown=known, format=shown)
         return self._with(plan, features=None)
 
@@ -182,8 +189,9 @@ class TransformsMixin(Base):
         features = self.features
         lists = None if features is None else Features({name: List(feature) for name, feature in features.items()})
         if by_column is not None or batch_size is None:
-            rows = self._before_call(None)
-            return self._with(GroupRows(rows, lists, tuple(_listed(by_column))), features=None)
+            rows = self._in_rows(self._plan, None, for_calls=True)
+            groups = GroupRows(rows, lists, tuple(_listed(by_column)))
+            return self._with(groups, features=None, formatting=self._format or Format())
         if self._plan.arrow and features is not None and lists is not None:
             made = BatchTables(self._plan, batch_size, drop_last_batch, features, lists, self._format is None)
             return self._with(made, features=None)
@@ -303,7 +311,7 @@ class TransformsMixin(Base):
         self._unknown(names, known)
         plan = self._plan.projected(names) if known is None or self._features is None else None
         features = None if self._features is None else Features({name: self._features[name] for name in names})
-        return self._with(plan or Select(self._plan, False, tuple(names)), features=features)
+        return self._with(plan or Select(self._with_columns(self._plan), False, tuple(names)), features=features)
 
     def remove_columns(self, column_names: str | list[str]) -> Self:
         """Without some columns; those that are not there are passed over.
@@ -319,7 +327,9 @@ class TransformsMixin(Base):
         features = None
         if self._features is not None:
             features = Features({name: value for name, value in self._features.items() if name not in gone})
-        return self._with(Drop(plan or self._plan, not self._by_tables(), gone), features=features)
+        return self._with(
+            Drop(self._with_columns(self._settled(plan or self._plan)), not self._by_tables(), gone), features=features
+        )
 
     def rename_column(self, original_column_name: str, new_column_name: str) -> Self:
         """Another name for a column; errors as `rename_columns`."""
@@ -342,7 +352,10 @@ class TransformsMixin(Base):
         features = None
         if self._features is not None:
             features = Features({mapping.get(name, name): value for name, value in self._features.items()})
-        return self._with(Rename(self._plan, not self._by_tables(), tuple(mapping.items())), features=features)
+        return self._with(
+            Rename(self._with_columns(self._settled(self._plan)), not self._by_tables(), tuple(mapping.items())),
+            features=features,
+        )
 
     def add_column(self, name: str, column: Any) -> Self:
         """A column more, its values by position.
@@ -413,17 +426,4 @@ class TransformsMixin(Base):
         if self.features is not None:
             return self if self._known() is not None else self._with(features=self.features)
         rows = list(self.with_format(None).take(_HEAD))
-        return self._with(features=Features.from_text(Table.from_rows(rows).features))
-
-
-def decoding(feature: Feature, enable: bool) -> Feature:
-    """The feature with its media decoded, or not."""
-    if isinstance(feature, dict):
-        return {name: decoding(inner, enable) for name, inner in feature.items()}
-    made = copy.deepcopy(feature)
-    inner = getattr(made, "feature", None)
-    if inner is not None:
-        made.feature = decoding(inner, enable)
-    elif hasattr(made, "decode"):
-        made.decode = enable
-    return made
+        return self._with(features=Features.from_text(table_of(rows).features))

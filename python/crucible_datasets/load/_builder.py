@@ -311,8 +311,8 @@ class DatasetBuilder:
 
     def _stream(self, names: list[str], shown: str, store: StorePlace) -> IterableDataset:
         files = [file for name in names for file in self.config.files_of(name)]
-        first = next(file for name in self.split_names for file in self.config.files_of(name))
-        job = StreamJob(files, first, names[0], self.name, self._options, self._imposed, self._format.unpacks, store)
+        heads = next(found for name in self.split_names if (found := self.config.files_of(name)))
+        job = StreamJob(files, heads, names[0], self.name, self._options, self._imposed, self._format.unpacks, store)
         origins, reading = self._format.stream(job)
         return IterableDataset._of_files(origins, reading, NamedSplit(shown), self.info)
 

@@ -41,7 +41,7 @@ class StreamJob:
 
     Attributes:
         files: the files of the split.
-        first: the first file of the first split, which says what is not imposed.
+        heads: the files of the first split, of which the first one with content says what is not imposed.
         split: the split.
         format: the format's name.
         options: what the format's `reader_options` made of the user's options.
@@ -51,7 +51,7 @@ class StreamJob:
     """
 
     files: Sequence[DataFile]
-    first: DataFile
+    heads: Sequence[DataFile]
     split: str
     format: str
     options: Mapping[str, Any]
