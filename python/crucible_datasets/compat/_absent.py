@@ -16,8 +16,6 @@ _GONE = "it went with datasets 4; the package `evaluate` has metrics"
 _MODULES = {
     "arrow_writer": "datasets are written by save_to_disk and the to_… methods",
     "commands": "the commands are those of `python -m crucible_datasets`",
-    "filesystems": "only folders of this machine and the hub are supported",
-    "formatting": _FORMATS,
     "hub": "writing to the hub is not built",
     "io": _IO,
     "metric": _GONE,
@@ -34,7 +32,6 @@ _MODULES = {
     "utils.filelock": "the package `filelock` has it",
     "utils.hub": _DOWNLOADS,
     "utils.json": "JSON is read natively here",
-    "utils.metadata": "cards are read natively here; huggingface_hub has DatasetCard",
     "utils.patching": _SCRIPTS,
     "utils.sharding": _STREAMS,
     "utils.stratify": "use train_test_split(stratify_by_column=…)",
@@ -84,6 +81,9 @@ _NAMES = {
 
 _REST = {
     "table": _TABLES,
+    "filesystems": "only folders of this machine and the hub are supported",
+    "formatting": _FORMATS,
+    "formatting.formatting": _FORMATS,
     "iterable_dataset": _STREAMS,
     "builder": _SCRIPTS,
     "data_files": "data_files= takes patterns",

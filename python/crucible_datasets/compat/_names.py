@@ -50,9 +50,12 @@ _TABLE: dict[str, dict[str, str]] = {
     "features.pdf": {"features": "Pdf"},
     "features.translation": {"features": "Translation TranslationVariableLanguages"},
     "features.video": {"features": "Video"},
+    "filesystems": {"compat._utils": "is_remote_filesystem"},
     "fingerprint": {
         "fingerprint": "Hasher disable_caching enable_caching generate_random_fingerprint is_caching_enabled update_fingerprint validate_fingerprint"
     },
+    "formatting": {},
+    "formatting.formatting": {"dataset._call": "LazyRow"},
     "info": {"info": "DatasetInfo"},
     "inspect": {"load": _INSPECT, "errors": "SplitsNotFoundError"},
     "iterable_dataset": {"iterable": "IterableColumn IterableDataset"},
@@ -73,6 +76,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "utils.logging": "CRITICAL DEBUG ERROR FATAL INFO NOTSET WARN WARNING disable_propagation enable_propagation get_logger get_verbosity log_levels set_verbosity set_verbosity_debug set_verbosity_error set_verbosity_info set_verbosity_warning",
         "utils": _BARS_OF_LOGGING,
     },
+    "utils.metadata": {"compat._metadata": "MetadataConfigs"},
     "utils.py_utils": {
         "compat._utils": "asdict convert_file_size_to_int first_non_null_value iter_batched map_nested size_str temp_seed temporary_assignment unique_values zip_dict"
     },

@@ -41,6 +41,12 @@ def convert_file_size_to_int(size: int | str) -> int:
     raise ValueError(msg)
 
 
+def is_remote_filesystem(fs: Any) -> bool:
+    """Whether an fsspec file system is elsewhere than on this machine."""
+    protocol = fs.protocol
+    return "file" not in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
 def size_str(size_in_bytes: float | None) -> str:
     """A size for people: "1.50 GiB"; "Unknown size" for None and 0."""
     if not size_in_bytes:
