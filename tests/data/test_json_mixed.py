@@ -29,6 +29,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"messages": [{"role": "user", "content": "hi"}, {"role": "tool", "content": "1", "name": "f"}]},
         {"messages": [{"role": "user", "content": "hi"}]},
     ],
+    "empty objects alone": [{"a": {}, "b": [{}, {}], "c": {"x": {}}}, {"a": None, "b": [], "c": {"x": {}}}],
     "kwargs": [{"kwargs": [{"n": 3}, {}]}, {"kwargs": [{"word": "x", "n": None}]}],
 }
 

@@ -124,6 +124,7 @@ SOURCES: dict[str, Make] = {
     "packed lines, empty files": lambda m, d: load(m, d, "json", {name: gzip.compress(data) for name, data in each(lines, ".jsonl.gz", (0, 5)).items()}),
     "arrays": lambda m, d: load(m, d, "json", each(array, ".json", (1, 8, 2))),
     "arrays, empty files": lambda m, d: load(m, d, "json", each(lambda rows: json.dumps({"x": rows}).encode(), ".json", (0, 4, 0, 2)), field="x"),
+    "lines, empty objects first": lambda m, d: load(m, d, "json", {"a.jsonl": b'{"a": {}, "b": 1}\n' * 3, "b.jsonl": b'{"a": {"x": 1}, "b": 2}\n'}),
     "samples": samples,
     "memory": lambda m, d: m.Dataset.from_list(lists_of(0, 17)).to_iterable_dataset(num_shards=3),
     "memory, numpy": lambda m, d: m.Dataset.from_list(lists_of(0, 17)).with_format("numpy").to_iterable_dataset(num_shards=2),
@@ -189,6 +190,8 @@ def both(folder: Path, make: Callable[[Any], Any], read: Callable[[Any], Any] = 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("source", SOURCES)
 def test_sources(tmp_path: Path, source: str, step: str) -> None:
+    if source == "lines, empty objects first" and step == "filter, interleaved":
+        pytest.skip("datasets shows the text of some objects")
     if source == "memory, numpy" and step in ("filter, interleaved", "interleaved, side", "without, shuffle"):
         pytest.skip("values of numpy where no format is set: Python's here")
     expected, mine = both(tmp_path, lambda m: STEPS[step](m, SOURCES[source](m, tmp_path)))

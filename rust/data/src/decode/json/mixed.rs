@@ -13,13 +13,15 @@ use crate::decode::unify;
 pub(super) struct Keys(HashMap<String, Vec<Box<str>>>);
 
 impl Keys {
-    /// Adds more of them; gives the places of objects whose keys differ.
+    /// Adds more of them; gives the places of objects whose keys differ, and of those without keys, as `datasets` does:
+    /// later objects there may have some, and Parquet has no structs without fields.
     pub(super) fn differing<'a>(
         &mut self,
         more: impl Iterator<Item = &'a (Path, Option<Vec<Box<str>>>)>,
     ) -> Vec<Path> {
         let differs = |(path, same): &&(Path, Option<Vec<Box<str>>>)| match same {
             None => true,
+            Some(names) if names.is_empty() => true,
             Some(names) => self.0.entry(format!("{path:?}")).or_insert_with(|| names.clone()) != names,
         };
         more.filter(differs).map(|(path, _)| path.clone()).collect()
