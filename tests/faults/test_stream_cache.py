@@ -7,7 +7,9 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,8 +197,11 @@ def test_the_limit_holds(kind: str, fault_hub: FaultHub, fault_env: Path, monkey
 
 
 def test_no_room_keeps_nothing(kind: str, fault_hub: FaultHub, fault_env: Path) -> None:
-    assert numbers(stream_of(kind, cache=1000)) == list(range(2 * ROWS))
-    assert numbers(stream_of(kind, cache=0)) == list(range(2 * ROWS))
+    size = sum(len(b.data) for b in fault_hub.repos["dataset", ID].resolve("main").files.values())  # type: ignore[union-attr]
+    for limit in (1000, 0):
+        fault_hub.forget()
+        assert numbers(stream_of(kind, cache=limit)) == list(range(2 * ROWS))
+        assert fault_hub.served(r"\d\.") <= size + 2 * 3 * (1 << 18)  # whole blocks as long as they may be kept
     assert kept(fault_env) == 0
 
 
@@ -215,6 +220,45 @@ def test_the_cache_tools_know_it(kind: str, fault_hub: FaultHub, fault_env: Path
     assert cache_stats().streams_size == 0
     assert not list(fault_env.glob("hub/*/streams"))
     assert numbers(rows) == list(range(40, 2 * ROWS))
+
+
+@pytest.fixture
+def readable(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache in a folder that every user may read; pytest's own may not."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        monkeypatch.setenv("HF_HOME", str(folder / "home"))
+        yield folder / "home"
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"], indirect=True)
+def test_a_cache_that_may_only_be_read_is_read(kind: str, fault_hub: FaultHub, readable: Path) -> None:
+    rows = iter(stream_of(kind))
+    assert numbers(next(rows) for _ in range(40)) == list(range(40))
+    settled(fault_hub, readable)
+    del rows
+    had = fault_hub.served(r"0\.")
+    for path in [readable, *readable.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = {path: path.stat().st_size for path in readable.rglob("*.blocks")}
+    assert before
+    fault_hub.forget()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        if os.getuid() == 0:  # who may write everything
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        os._exit(0 if numbers(stream_of(kind)) == list(range(2 * ROWS)) else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    size = sum(len(b.data) for b in fault_hub.repos["dataset", ID].resolve("main").files.values())  # type: ignore[union-attr]
+    assert fault_hub.served(r"\d\.") <= size - had + (1 << 19)
+    assert {path: path.stat().st_size for path in readable.rglob("*.blocks")} == before
 
 
 def another_letter(_: Request, response: Response) -> None:

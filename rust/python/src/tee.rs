@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -36,6 +37,8 @@ struct Tee {
     /// Blocks that are being fetched, and those that came and are not written yet. Not used in a forked child, where it may
     /// be locked for ever.
     flight: Mutex<HashMap<u64, watch::Receiver<Heard>>>,
+    /// Claims that ended: what they fetched is on the disk, though somebody who looked before did not find it there.
+    ended: AtomicU64,
 }
 
 /// Blocks that one read fetches. Dropped, those that wait for them hear that they do not come.
@@ -44,12 +47,30 @@ struct Claim {
     blocks: Vec<(u64, watch::Sender<Heard>)>,
 }
 
+impl Claim {
+    /// Gives up blocks that are there, and hands them to those who wait for them.
+    fn tell(&mut self, found: &Blocks) {
+        if found.is_empty() || self.tee.pid != std::process::id() {
+            self.blocks.retain(|(block, _)| !found.contains_key(block));
+            return;
+        }
+        let mut flight = self.tee.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        self.blocks.retain(|(block, told)| {
+            let Some(bytes) = found.get(block) else { return true };
+            flight.remove(block);
+            told.send_replace(Some(Some(bytes.clone())));
+            false
+        });
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.tee.pid != std::process::id() {
             return;
         }
         let mut flight = self.tee.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tee.ended.fetch_add(1, Ordering::Release);
         for (block, told) in &self.blocks {
             flight.remove(block);
             told.send_if_modified(|heard| heard.is_none().then(|| *heard = Some(None)).is_some());
@@ -77,12 +98,17 @@ impl Tee {
         }
     }
 
-    /// Blocks that are kept, and the numbers of those that are not.
-    fn on_disk(&self, ranges: &[Range<u64>]) -> (Blocks, Vec<u64>) {
-        let (mut found, mut missing) = (Blocks::new(), Vec::new());
+    /// The numbers of the blocks that ranges lie in.
+    fn wanted(&self, ranges: &[Range<u64>]) -> Vec<u64> {
         let mut wanted: Vec<u64> = ranges.iter().flat_map(|range| self.blocks_of(range)).collect();
         wanted.sort_unstable();
         wanted.dedup();
+        wanted
+    }
+
+    /// Blocks that are kept, and the numbers of those that are not.
+    fn on_disk(&self, wanted: Vec<u64>) -> (Blocks, Vec<u64>) {
+        let (mut found, mut missing) = (Blocks::new(), Vec::new());
         for block in wanted {
             match self.kept.read(block) {
                 Some(bytes) => drop(found.insert(block, bytes)),
@@ -151,10 +177,23 @@ impl Tee {
     /// Reads ranges: from the cache, from the hub, or from another read that fetches them already. The disk is used by
     /// threads that may wait for it.
     async fn read(self: Arc<Self>, ranges: Vec<Range<u64>>) -> Result<Vec<Bytes>, DataError> {
-        let (this, asked) = (Arc::clone(&self), ranges.clone());
-        let (mut blocks, mut missing) = off(move || this.on_disk(&asked)).await?;
+        let mut seen = self.ended.load(Ordering::Acquire);
+        let (this, wanted) = (Arc::clone(&self), self.wanted(&ranges));
+        let (mut blocks, mut missing) = off(move || this.on_disk(wanted)).await?;
+        if self.kept.is_full() && !missing.is_empty() {
+            return self.exactly(&ranges, &blocks).await;
+        }
         while !missing.is_empty() {
-            let (claim, others) = self.claim(&missing);
+            let (mut claim, others) = self.claim(&missing);
+            let now = self.ended.load(Ordering::Acquire);
+            if std::mem::replace(&mut seen, now) != now {
+                // Another read may have written them after this one looked.
+                let (this, wanted) =
+                    (Arc::clone(&self), claim.blocks.iter().map(|(block, _)| *block).collect());
+                let (found, _) = off(move || this.on_disk(wanted)).await?;
+                claim.tell(&found);
+                blocks.extend(found);
+            }
             if !claim.blocks.is_empty() {
                 let fetched = self.fetch(&claim).await?;
                 blocks.extend(fetched.iter().map(|(block, bytes)| (*block, bytes.clone())));
@@ -177,6 +216,19 @@ impl Tee {
         let (this, read) = (Arc::clone(&self), ranges.iter().map(|range| self.cut(range, &blocks)).collect());
         off(move || this.kept.finish()).await?.map_err(|error| self.remote.failed(error))?;
         Ok(read)
+    }
+
+    /// Ranges where nothing can be kept: no more than was asked for, but for what is there.
+    async fn exactly(&self, ranges: &[Range<u64>], blocks: &Blocks) -> Result<Vec<Bytes>, DataError> {
+        let here = |range: &Range<u64>| self.blocks_of(range).all(|block| blocks.contains_key(&block));
+        let missing: Vec<Range<u64>> = ranges.iter().filter(|range| !here(range)).cloned().collect();
+        let file = self.remote.here(engine().map_err(|_| no_engine())?).map_err(|e| self.remote.failed(e))?;
+        let read = file.read_ranges(&missing).await.map_err(|e| self.wrong(self.remote.failed(e)))?;
+        let mut came = read.into_iter();
+        let bytes_of = |range: &Range<u64>| {
+            if here(range) { self.cut(range, blocks) } else { came.next().unwrap_or_default() }
+        };
+        Ok(ranges.iter().map(bytes_of).collect())
     }
 
     fn cut(&self, range: &Range<u64>, blocks: &Blocks) -> Bytes {
@@ -264,8 +316,8 @@ pub(crate) fn open_kept(client: &HubClient, file: &KeptFile) -> PyResult<Arc<dyn
     let remote = HubSource::new(name, &opened);
     Ok(match Kept::of(&opened, file.limit) {
         Some(kept) => {
-            let (pid, flight) = (std::process::id(), Mutex::default());
-            Arc::new(TeeSource(Arc::new(Tee { remote, kept, whole: OnceLock::new(), pid, flight })))
+            let (pid, flight, whole) = (std::process::id(), Mutex::default(), OnceLock::new());
+            Arc::new(TeeSource(Arc::new(Tee { remote, kept, whole, pid, flight, ended: AtomicU64::new(0) })))
         }
         None => Arc::new(remote),
     })

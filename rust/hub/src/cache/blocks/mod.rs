@@ -124,6 +124,11 @@ impl Kept {
         self.note(block);
     }
 
+    /// Whether keeping failed: what is read from now on is not kept.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
     /// Counts a block that is there.
     fn note(&self, block: u64) {
         let word = usize::try_from(block / 64).ok().and_then(|w| self.there.get(w));

@@ -59,15 +59,16 @@ impl Segment<'_> {
         [sum.finalize().to_le_bytes(), KEPT].concat()
     }
 
-    fn opened(&self) -> Option<File> {
-        let file = OpenOptions::new().read(true).write(true).open(&self.path).ok()?;
+    /// The file, if it is the one that is meant. A cache that others filled may be read without the right to write.
+    fn opened(&self, write: bool) -> Option<File> {
+        let file = OpenOptions::new().read(true).write(write).open(&self.path).ok()?;
         let head = self.head();
         (exactly(&file, 0, head.len())? == head).then_some(file)
     }
 
     /// A block of a known length, if it is there and whole.
     pub(super) fn read(&self, slot: u64, length: usize, touch: bool) -> Option<Bytes> {
-        let file = self.opened()?;
+        let file = self.opened(false)?;
         let entry = exactly(&file, TABLE + slot * 8, 8)?;
         if entry.get(4..) != Some(KEPT.as_slice()) {
             return None;
@@ -89,7 +90,7 @@ impl Segment<'_> {
 
     /// Keeps a block.
     pub(super) fn write(&self, slot: u64, bytes: &[u8]) -> std::io::Result<()> {
-        let file = match self.opened() {
+        let file = match self.opened(true) {
             Some(file) => file,
             None => self.created()?,
         };
