@@ -70,8 +70,12 @@ def test_lines_do_not_say_how_many_they_are(tmp_path: Path) -> None:
     assert stream.peek(slice(1, None)) == [{"i": 1}, {"i": 2}]
     with pytest.raises(ValueError, match="from the end"):
         stream.peek(-1)
-    with pytest.raises(IndexError):
-        stream.peek(3)
+    for row in (3, 1 << 70):
+        with pytest.raises(IndexError):
+            stream.peek(row)
+        with pytest.raises(IndexError):
+            stream.filter(lambda _: True).peek(row)
+    assert stream.filter(lambda _: True).peek(slice(1 << 70, 1 << 71)) == []
 
 
 def test_peek(repo: str, hub: HubServer) -> None:

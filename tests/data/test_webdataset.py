@@ -9,6 +9,7 @@ import json
 import lzma
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,31 @@ def test_large_tables_are_kept_in_the_store(tmp_path: Path) -> None:
     assert again[3] == mine[3]
     heap = ours.load_dataset("webdataset", data_files=str(path), split="train", keep_in_memory=True)
     assert heap[7] == mine[7]
+
+
+HEAD = """
+import json, sys
+from pathlib import Path
+from crucible_datasets import load_dataset
+def peak():
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) << 10
+load_dataset("webdataset", data_files=sys.argv[1], split="train", streaming=True)
+before = peak()
+stream = load_dataset("webdataset", data_files=sys.argv[2], split="train", streaming=True)
+print(json.dumps([sorted(stream.features), peak() - before]))
+"""
+
+
+def test_the_first_samples_are_not_held_together(python: Callable[..., Any], tmp_path: Path) -> None:
+    """They say the columns. Five of 24 MB: the bytes of one, the value, and what is read ahead."""
+    large = 24_000_000
+    for name, size in (("small", 10), ("large", large)):
+        content = tar(samples(5, txt=lambda i, size=size: b"x" * size))
+        (tmp_path / f"{name}.tar").write_bytes(content)
+    columns, grown = python(HEAD, str(tmp_path / "small.tar"), str(tmp_path / "large.tar"))
+    assert columns == ["__key__", "__url__", "txt"]
+    assert grown < 8 * large  # fifteen times as much, held together
 
 
 BAD_HEADS: dict[str, Files] = {

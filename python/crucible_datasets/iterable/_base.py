@@ -194,6 +194,7 @@ class Base(InfoMixin):
 
     def _peeked(self, start: int, stop: int) -> list[Any]:
         plan = self._placed()
+        stop = min(stop, sys.maxsize)
         if plan is None or start >= stop:
             return []
         part = plan.window(start, stop) or Take(Skip(plan, start), stop - start)

@@ -141,17 +141,21 @@ def sample_features(source: Source) -> Features:
         SampleError: it has no samples, or the first ones have not the same fields, or cannot be decoded.
     """
     try:
-        samples = SampleReader(source).next_samples(_HEAD)
-        alone = len(samples) == 1
-        rows = [{field: decoded(key, field, value, source.name) for field, value in fields} for key, fields in samples]
+        samples = SampleReader(source)
+        rows: list[dict[str, Any]] = []
+        # One after the other: they may be large, and nothing but the kind of their values is wanted.
+        while len(rows) < _HEAD and (found := samples.next_samples(1)):
+            [(key, sample)] = found
+            rows.append({field: _short(decoded(key, field, value, source.name)) for field, value in sample})
+        alone = len(rows) == 1
         if not rows:
             msg = f"The archive has no files that are samples ({source.name})"
             raise SampleError(msg)
         if any(row.keys() != rows[0].keys() for row in rows):
-            found = [list(row) for row in rows]
+            shown = [list(row) for row in rows]
             msg = (
                 "The TAR archives of the dataset should be in WebDataset format, but the files in the archive don't "
-                f"share the same prefix or the same types. The first samples have the fields {found} ({source.name})"
+                f"share the same prefix or the same types. The first samples have the fields {shown} ({source.name})"
             )
             raise SampleError(msg)
         types = Features.from_text(Table.from_rows(rows).features)
@@ -161,6 +165,10 @@ def sample_features(source: Source) -> Features:
     fields = {name: _MEDIA.get(name.rsplit(".", 1)[-1].lower(), feature) for name, feature in types.items()}
     # As in `datasets`: an archive of one sample ends before its columns are put in order.
     return Features({**places, **fields} if alone else {**fields, **places})
+
+
+def _short(value: Any) -> Any:
+    return value[:1] if isinstance(value, str | bytes) else value
 
 
 def read_webdataset(job: ReadJob) -> Table:
