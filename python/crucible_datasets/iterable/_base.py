@@ -225,7 +225,7 @@ class Base(InfoMixin):
             self._epoch = int(epoch)
 
     def __repr__(self) -> str:
-        known = self._known()
+        known = self.features if self._plan.at_hand else self._known()
         shown = "Unknown" if known is None else list(known)
         return f"IterableDataset({{\n    features: {shown},\n    num_shards: {self.num_shards}\n}})"
 

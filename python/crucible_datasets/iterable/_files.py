@@ -11,6 +11,7 @@ from crucible_datasets.iterable._files_run import FilesRun
 from crucible_datasets.iterable._open import Readers
 from crucible_datasets.iterable._plan import Plan, Run, part_of
 from crucible_datasets.iterable._shard import Shard
+from crucible_datasets.iterable._source import LocalOrigin
 from crucible_datasets.iterable._steps import Step
 from crucible_datasets.iterable._units import (
     EXAMPLES,
@@ -66,6 +67,11 @@ class FilesPlan(Plan):
                 return None
             self.own.append(reader.features)
         return self.own[0] if self.reading.columns is None else _of(self.own[0], self.reading.columns)
+
+    @property
+    def at_hand(self) -> bool:
+        known = self.features is not None or not self.shards or bool(self.own)
+        return known or isinstance(self.shards[0].origin, LocalOrigin)
 
     def open(self) -> Run:
         return FilesRun(self)

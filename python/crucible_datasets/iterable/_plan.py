@@ -92,6 +92,11 @@ class Plan:
         return self.features
 
     @property
+    def at_hand(self) -> bool:
+        """Whether `read_features` asks no other machine."""
+        return True
+
+    @property
     def told(self) -> Features | None:
         """The features that a function's step was given: the official library does not cast to them, and reads rows."""
         return None
@@ -191,6 +196,10 @@ class Wrap(Plan):
 
     def read_features(self) -> Features | None:
         return self.before.read_features()
+
+    @property
+    def at_hand(self) -> bool:
+        return self.before.at_hand
 
     @property
     def told(self) -> Features | None:

@@ -237,8 +237,8 @@ class TransformsMixin(Base):
                 msg = "shuffle(strategy='row_groups') must come before take and skip: they fix the order of the shards"
                 raise ValueError(msg) from None
             inputs = 1
-        chunk = max(1, buffer_size // max(1, inputs)) if plan.by_tables else 1
-        return self._with(Shuffle(plan, buffer_size, inputs, rng, chunk, strategy == "row_groups"))
+        made = Shuffle(plan, buffer_size, inputs, rng, max(1, buffer_size // max(1, inputs)), strategy == "row_groups")
+        return self._with(made if plan.by_tables else made.by_rows())
 
     def take(self, n: int) -> Self:
         """The first `n` rows. Fixes the order of the shards.
