@@ -100,6 +100,28 @@ def test_going_on_at_every_row(pictures: list[bytes]) -> None:
             assert numbers(resumed) == list(range(place, FILES))
 
 
+def test_a_state_of_other_files_is_refused(pictures: list[bytes], fault_hub: FaultHub) -> None:
+    """One file of the rows to come is another one now."""
+    running = stream_of()
+    rows = iter(running)
+    assert numbers(next(rows) for _ in range(10)) == list(range(10))
+    state = running.state_dict()
+    repo = fault_hub.repos["dataset", ID]
+    before = repo.refs["refs/heads/main"]
+    repo.commit({"README.md": b"# words"})
+    same = stream_of()
+    same.load_state_dict(state)
+    assert numbers(same) == list(range(10, FILES))
+    repo.commit({"i/030.png": png(200)}, lfs=("*",))
+    moved = stream_of()
+    moved.load_state_dict(state)
+    with pytest.raises(ValueError, match="other data"):
+        next(iter(moved))
+    old = stream_of(revision=before)
+    old.load_state_dict(state)
+    assert numbers(old) == list(range(10, FILES))
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [(faults.status(503), HfHubHTTPError), (faults.flip(100), IntegrityError)],

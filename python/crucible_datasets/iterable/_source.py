@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -43,7 +44,7 @@ class LocalOrigin:
 
     def named(self) -> str:
         """The last part of its path."""
-        return Path(self.path).name
+        return self.path.rpartition(os.sep)[2]
 
     def content(self) -> str | None:
         """Its length; None where it is not there."""
@@ -134,22 +135,27 @@ class WebOrigin:
 
 @dataclass(frozen=True)
 class MemoryOrigin:
-    """A shard without a file: its rows, so many, are among the options of the `Reading`."""
+    """A shard without a file: its rows are among the options of the `Reading`.
+
+    Attributes:
+        name: for messages.
+        told: what tells its rows from others.
+    """
 
     name: str
-    rows: int
+    told: str
 
     def open(self) -> Source:
         """No bytes."""
         return Source.memory(self.name, b"")
 
     def named(self) -> str:
-        """Its name."""
-        return f"{self.name} of {self.rows}"
+        """Its name, and what tells its rows."""
+        return f"{self.name}@{self.told}"
 
     def content(self) -> str | None:
-        """Its number of rows."""
-        return str(self.rows)
+        """What tells its rows."""
+        return self.told
 
     def whole(self) -> Source:
         """No bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -141,6 +142,7 @@ EXAMPLES.update(COLUMNS)
 def stream_folder(job: StreamJob) -> Stream:
     """The rows of a split: metadata files are read at once, other files when it is their turn."""
     files = list(job.files)
+    places = file_origins(files, job.store)
     origins: dict[str, FileOrigin] = {}
     if job.has_archives(files) or all(isinstance(file.place, Folder) for file in files):
         table = read_folder(_read_job(job, job.local(files)))
@@ -149,9 +151,17 @@ def stream_folder(job: StreamJob) -> Stream:
         metadata = [file for file in files if PurePath(file.path).name in names]
         here = dict(zip([file.shown for file in metadata], job.local(metadata), strict=True))
         table = read_folder(_read_job(job, [LocalFile(file.shown, file.shown) for file in files]), here)
-        origins = dict(zip([file.shown for file in files], file_origins(files, job.store), strict=True))
+        origins = dict(zip([file.shown for file in files], places, strict=True))
     reading = Reading(job.format, Features.from_text(table.features), None, {"table": table, "origins": origins})
-    return [MemoryOrigin(job.format, table.num_rows)], reading
+    return [MemoryOrigin(job.format, _content(places))], reading
+
+
+def _content(origins: Sequence[FileOrigin]) -> str:
+    """What tells a folder from one of other files: their names, of the hub with their hashes."""
+    names = hashlib.blake2b(digest_size=8)
+    for origin in origins:
+        names.update(origin.named().encode() + b"\0")
+    return names.hexdigest()
 
 
 def _read_job(job: StreamJob, files: Sequence[LocalFile]) -> ReadJob:
