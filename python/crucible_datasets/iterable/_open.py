@@ -11,7 +11,7 @@ from typing import Any
 from _crucible._native import Source
 from crucible_datasets.iterable._filtered import FilteredUnits
 from crucible_datasets.iterable._source import FileOrigin, LocalOrigin
-from crucible_datasets.iterable._units import READERS, CountedReader, Reading, UnitReader
+from crucible_datasets.iterable._units import READERS, CountedReader, ParquetUnits, Reading, UnitReader
 
 _KEPT = 64
 """Files that are kept open."""
@@ -42,11 +42,15 @@ class Readers:
         found = self._kept.get((id(origin), id(reading)))
         return None if found is None else found[2]
 
-    def open(self, origin: FileOrigin, reading: Reading, source: Source | None = None) -> UnitReader:
-        """A file's reader; `source` is the file where it is open already."""
+    def open(
+        self, origin: FileOrigin, reading: Reading, source: Source | None = None, *, at_start: bool = False
+    ) -> UnitReader:
+        """A file's reader; `source` is the file where it is open already, `at_start` says that its first unit is next."""
         reader = self.known(origin, reading)
         if reader is None:
-            reader = READERS[reading.format](origin.open() if source is None else source, reading)
+            source = origin.open() if source is None else source
+            make = READERS[reading.format]
+            reader = ParquetUnits(source, reading, at_start=at_start) if make is ParquetUnits else make(source, reading)
             self._keep(origin, reading, reader)
         return reader
 

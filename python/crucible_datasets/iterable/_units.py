@@ -114,8 +114,8 @@ class HeadReader(AheadReader, Protocol):
 class ParquetUnits:
     """A Parquet file by row groups. Some are read ahead, within a budget that all files of the process share."""
 
-    def __init__(self, source: Source, reading: Reading) -> None:
-        self._file = ParquetFile(source)
+    def __init__(self, source: Source, reading: Reading, *, at_start: bool = False) -> None:
+        self._file = ParquetFile(source, at_start and reading.columns is None)
         self._columns = None if reading.columns is None else list(reading.columns)
         self._text = reading.features_text()
         self.unit_rows: list[int] = self._file.row_groups

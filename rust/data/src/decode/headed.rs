@@ -8,6 +8,12 @@ use bytes::Bytes;
 use crate::error::DataError;
 use crate::source::{ByteSource, Coming, Stopper, Then};
 
+/// A part of a range that is in memory saves a request for it if it is at least this part of the range: it is copied then.
+const WORTH: u64 = 16;
+
+/// What is in memory of the first bytes of ranges, and the ranges that are missing behind them.
+type Split = (Vec<Option<Bytes>>, Vec<Range<u64>>);
+
 /// Some bytes of a source, kept once they were read.
 pub(crate) struct Kept {
     inner: Arc<dyn ByteSource>,
@@ -44,8 +50,35 @@ impl Kept {
             *held = Some(read.clone());
             read
         };
-        let (start, end) = (range.start - self.range.start, range.end - self.range.start);
-        Ok((end <= bytes.len() as u64).then(|| bytes.slice(start as usize..end as usize)))
+        Ok(self.cut(&bytes, range))
+    }
+
+    /// What is in memory of the first bytes of a range: all of them, or a part that is worth to be put before the others.
+    fn begun(&self, range: &Range<u64>) -> Option<Bytes> {
+        let held = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = range.end.min(self.range.end);
+        let here = end.checked_sub(range.start)?;
+        let worth = here > 0 && here.saturating_mul(WORTH) >= range.end.saturating_sub(range.start);
+        held.as_ref().filter(|_| worth).and_then(|bytes| self.cut(bytes, &(range.start..end)))
+    }
+
+    /// What is in memory of ranges, and what is missing of each; None where nothing is.
+    fn split(&self, ranges: &[Range<u64>]) -> Option<Split> {
+        let here: Vec<Option<Bytes>> = ranges.iter().map(|range| self.begun(range)).collect();
+        if here.iter().all(Option::is_none) {
+            return None;
+        }
+        let rest = |(range, here): (&Range<u64>, &Option<Bytes>)| {
+            range.start + here.as_ref().map_or(0, |bytes| bytes.len() as u64)..range.end
+        };
+        let missing = ranges.iter().zip(&here).map(rest).collect();
+        Some((here, missing))
+    }
+
+    fn cut(&self, bytes: &Bytes, range: &Range<u64>) -> Option<Bytes> {
+        let start = range.start.checked_sub(self.range.start)?;
+        let end = range.end.checked_sub(self.range.start)?;
+        (start <= end && end <= bytes.len() as u64).then(|| bytes.slice(start as usize..end as usize))
     }
 }
 
@@ -70,11 +103,12 @@ impl ByteSource for Kept {
     }
 
     fn read_ranges(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, DataError> {
-        let kept = ranges.iter().map(|r| self.kept(r)).collect::<Result<Option<Vec<_>>, _>>()?;
-        match kept {
-            Some(bytes) => Ok(bytes),
-            None => self.inner.read_ranges(ranges),
+        if let Some(bytes) = ranges.iter().map(|r| self.kept(r)).collect::<Result<Option<Vec<_>>, _>>()? {
+            return Ok(bytes);
         }
+        let Some((here, missing)) = self.split(ranges) else { return self.inner.read_ranges(ranges) };
+        let came = self.inner.read_ranges(&missing)?;
+        Ok(here.into_iter().zip(came).map(joined).collect())
     }
 
     fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
@@ -98,8 +132,23 @@ impl ByteSource for Kept {
     }
 
     fn start_ranges(&self, ranges: Vec<Range<u64>>, then: Then) -> Option<Stopper> {
-        let here = ranges.iter().all(|r| r.start >= self.range.start && r.end <= self.range.end);
-        if here { None } else { self.inner.start_ranges(ranges, then) }
+        let Some((here, missing)) = self.split(&ranges) else { return self.inner.start_ranges(ranges, then) };
+        if missing.iter().all(Range::is_empty) {
+            return None;
+        }
+        let together = move |came: Result<Vec<Bytes>, DataError>| {
+            then(came.map(|came| here.into_iter().zip(came).map(joined).collect()));
+        };
+        self.inner.start_ranges(missing, Box::new(together))
+    }
+}
+
+/// The bytes of a range: those that were there, and the others.
+fn joined((here, rest): (Option<Bytes>, Bytes)) -> Bytes {
+    match here {
+        None => rest,
+        Some(here) if rest.is_empty() => here,
+        Some(here) => [here, rest].concat().into(),
     }
 }
 

@@ -31,12 +31,15 @@ impl ParquetFile {
 
 #[pymethods]
 impl ParquetFile {
+    /// `at_start`: all columns are read, from the first row group on.
     #[new]
+    #[pyo3(signature = (source, at_start=false))]
     #[expect(clippy::needless_pass_by_value, reason = "a handle, extracted from Python")]
-    fn new(source: Bound<'_, Source>) -> PyResult<Self> {
+    fn new(source: Bound<'_, Source>, at_start: bool) -> PyResult<Self> {
         let bytes = Source::bytes(&source)?;
         let limits = limits(source.py())?;
-        let reader = door::run(source.py(), |_| ParquetReader::open(bytes, &limits))?;
+        let open = if at_start { ParquetReader::open_at_start } else { ParquetReader::open };
+        let reader = door::run(source.py(), |_| open(bytes, &limits))?;
         Ok(Self { reader: Arc::new(reader), indexed: OnceLock::new() })
     }
 

@@ -25,7 +25,6 @@ use crate::limits::Limits;
 use crate::source::{ByteSource, Stopper};
 
 mod assemble;
-mod brotli;
 mod check;
 mod delta;
 mod dictionary;
@@ -33,6 +32,7 @@ mod fetched;
 mod filter;
 mod footer;
 mod open;
+mod packed;
 mod pages;
 mod prune;
 mod thrift;
@@ -43,6 +43,9 @@ pub use filter::{Filter, Literal, Op, Predicate};
 pub use open::footer_guess;
 pub(super) use whole::{Files, read_sources};
 
+/// Bytes of the batches of streamed row groups: memory of that size is soon free for the next, that of a whole row group
+/// seldom.
+const STREAMED_BATCH: u64 = 4 << 20;
 /// How the crate says that the strings of a batch are longer than 32-bit offsets reach.
 const OVERFLOW: &str = "index overflow";
 /// A Parquet file whose footer has been read. Clones share what was read.
@@ -52,6 +55,8 @@ pub struct ParquetReader {
     metadata: ArrowReaderMetadata,
     schema: SchemaRef,
     limits: Limits,
+    /// Unpacked bytes of a batch at the most, as far as they are known before.
+    batch_bytes: u64,
 }
 
 impl ParquetReader {
@@ -99,7 +104,7 @@ impl ParquetReader {
         self.read_selected(row_group, &self.wanted(columns)?, None, cancel)
     }
 
-    /// As `read_row_group`, by half of the threads: for row groups that are read side by side.
+    /// As `read_row_group`, by half of the threads and in small batches: for row groups that are read side by side.
     ///
     /// # Errors
     /// As `read_row_group`.
@@ -110,7 +115,8 @@ impl ParquetReader {
         cancel: &Cancel,
     ) -> Result<Vec<RecordBatch>, DataError> {
         let parts = (rayon::current_num_threads() / 2).max(1);
-        self.read_in_parts(row_group, &self.wanted(columns)?, None, parts, cancel)
+        let this = Self { batch_bytes: STREAMED_BATCH, ..self.clone() };
+        this.read_in_parts(row_group, &self.wanted(columns)?, None, parts, cancel)
     }
 
     /// Bytes that are read for a row group, of all columns or of some; 0 for one that is not there.

@@ -20,6 +20,10 @@ use crate::source::ByteSource;
 const FOOTER_GUESS: std::ops::RangeInclusive<u64> = 16 << 10..=64 << 10;
 /// Of which part of the file.
 const FOOTER_SHARE: u64 = 4096;
+/// A footer longer than such a part of its file is one of many small row groups: the first of them are in the first bytes.
+const SMALL_GROUPS: u64 = 64;
+/// Those bytes.
+const FIRST: u64 = 256 << 10;
 /// Length of the footer, and the mark.
 const TRAILER: u64 = 8;
 
@@ -32,20 +36,38 @@ pub fn footer_guess(length: u64) -> Range<u64> {
 /// The end of a file: where it begins, and its bytes. The footer is in it; page indexes may be.
 struct End(u64, Bytes);
 
+/// What was read of a file, and its first bytes where they came along.
+type Ends = (End, Option<Bytes>);
+
 impl ParquetReader {
     /// Reads and checks the footer.
     ///
     /// # Errors
     /// `Decode` for a broken file, `Limit` for a footer over the limit, `Io` from the source.
     pub fn open(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
+        Self::open_for(source, false, limits)
+    }
+
+    /// As `open`, for who reads all columns from the start on: where a second request is needed for the footer, the first
+    /// row groups come beside it if they are small.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_at_start(source: Arc<dyn ByteSource>, limits: &Limits) -> Result<Self, DataError> {
+        let far = !source.is_near();
+        Self::open_for(source, far, limits)
+    }
+
+    fn open_for(source: Arc<dyn ByteSource>, at_start: bool, limits: &Limits) -> Result<Self, DataError> {
         if let Some(kept) = End::kept(source.as_ref(), limits) {
             match Self::of_end(&source, &kept, limits) {
                 Err(_) => source.forget_end(),
                 opened => return opened,
             }
         }
-        let end = End::read(source.as_ref(), limits)?;
-        let opened = Self::of_end(&source, &end, limits)?;
+        let (end, first) = End::read(source.as_ref(), at_start, limits)?;
+        let begun = first.map(|first| Kept::with(Arc::clone(&source), 0, first));
+        let opened = Self::of_end(begun.as_ref().unwrap_or(&source), &end, limits)?;
         source.keep_end(end.0, &end.1);
         Ok(opened)
     }
@@ -66,7 +88,8 @@ impl ParquetReader {
         } else {
             Kept::with(Arc::clone(source), end.0, end.1.clone())
         };
-        Ok(Self { source, metadata, schema: Arc::new(schema), limits: limits.clone() })
+        let (schema, limits) = (Arc::new(schema), limits.clone());
+        Ok(Self { source, metadata, schema, limits, batch_bytes: widths::BATCH_BYTES })
     }
 
     /// Has the end of a file that made no sense fetched again by whoever opens it next: it may be kept with wrong bytes.
@@ -87,7 +110,7 @@ impl End {
     }
 
     /// Asks for a little, and for the rest where that was too little. Lengths are checked before anything is read for them.
-    fn read(source: &dyn ByteSource, limits: &Limits) -> Result<Self, DataError> {
+    fn read(source: &dyn ByteSource, at_start: bool, limits: &Limits) -> Result<Ends, DataError> {
         let length = source.len();
         if length < TRAILER + 4 {
             let message = format!("{length} bytes are too few for a Parquet file");
@@ -97,15 +120,21 @@ impl End {
         let from = range.start;
         let guess = Self(from, source.read_range(range)?);
         if guess.footer(source, limits)?.is_some() {
-            return Ok(guess);
+            return Ok((guess, None));
         }
         // What is missing before the bytes that are there.
         let start = length - TRAILER - guess.announced();
-        let missing = source.read_range(start..from)?;
+        let small = at_start && guess.announced() > length / SMALL_GROUPS && start > FIRST;
+        let (missing, first) = if small {
+            let mut both = source.read_ranges(&[start..from, 0..FIRST])?.into_iter();
+            (both.next().unwrap_or_default(), both.next())
+        } else {
+            (source.read_range(start..from)?, None)
+        };
         let mut whole = BytesMut::with_capacity(missing.len() + guess.1.len());
         whole.extend_from_slice(&missing);
         whole.extend_from_slice(&guess.1);
-        Ok(Self(start, whole.freeze()))
+        Ok((Self(start, whole.freeze()), first))
     }
 
     /// The last bytes of the file.

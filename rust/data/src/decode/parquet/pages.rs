@@ -13,10 +13,10 @@ use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
-use super::brotli::{as_packed, unpacked};
 use super::delta::{Broken, Delta, joined_bytes};
 use super::dictionary::Dictionary;
 use super::fetched::Fetched;
+use super::packed::{Packed, as_packed};
 use super::prune::in_order;
 use super::widths::leaf_bytes;
 use crate::error::{DataError, DataErrorKind};
@@ -54,11 +54,11 @@ impl RowGroups for Looked {
         let locations = index.and_then(|i| i.page_locations(self.row_group, leaf));
         let locations = locations.filter(|l| in_order(l)).cloned();
         let packed = as_packed(described)?;
-        let chunk = packed.as_ref().unwrap_or(described);
+        let chunk = packed.as_ref().map_or(described, |(_, chunk)| chunk);
         let pages = SerializedPageReader::new(self.fetched.clone(), chunk, self.num_rows(), locations)?;
         let chunk = ChunkPages {
             pages,
-            brotli: packed.is_some(),
+            packed: packed.map(|(packed, _)| packed),
             values: Values::new(described.column_descr(), &self.limits),
             error: self.error.clone(),
         };
@@ -89,8 +89,8 @@ impl PageIterator for Once {}
 
 struct ChunkPages {
     pages: SerializedPageReader<Fetched>,
-    /// Whether pages come packed and are unpacked here.
-    brotli: bool,
+    /// How pages are packed that are unpacked here.
+    packed: Option<Packed>,
     values: Values,
     error: Arc<Mutex<Option<DataError>>>,
 }
@@ -98,8 +98,8 @@ struct ChunkPages {
 impl ChunkPages {
     fn looked(&mut self, page: Option<Page>) -> Crate<Option<Page>> {
         let Some(mut page) = page else { return Ok(None) };
-        if self.brotli {
-            page = unpacked(page, self.values.limits.max_page_bytes)?;
+        if let Some(packed) = self.packed {
+            page = packed.unpacked(page, self.values.limits.max_page_bytes)?;
         }
         match self.values.look(&page) {
             Ok(()) => Ok(Some(page)),

@@ -9,7 +9,7 @@ use crate::error::{DataError, DataErrorKind};
 use crate::limits::Limits;
 
 /// Uncompressed bytes of one decoded batch at the most: keeps 32-bit string offsets far from their end.
-const BATCH_BYTES: i64 = 1 << 30;
+pub(super) const BATCH_BYTES: u64 = 1 << 30;
 /// Rows of a batch where the footer announces more than the file is likely to have.
 const DOUBTED_ROWS: usize = 1 << 16;
 
@@ -20,14 +20,15 @@ impl ParquetReader {
         let leaves = self.metadata.metadata().file_metadata().schema_descr().columns();
         let lists: u64 = self.schema.fields().iter().map(|f| fixed_bytes(f.data_type())).sum();
         let width = leaves.iter().map(|leaf| leaf_bytes(leaf)).sum::<u64>().saturating_add(lists);
-        let most = usize::try_from(BATCH_BYTES as u64 / width.max(1)).unwrap_or(usize::MAX);
+        let most = usize::try_from(BATCH_BYTES / width.max(1)).unwrap_or(usize::MAX);
         let bytes = self
             .metadata
             .metadata()
             .row_groups()
             .get(row_group)
             .map_or(0, parquet::file::metadata::RowGroupMetaData::total_byte_size);
-        let parts = usize::try_from(bytes / BATCH_BYTES).unwrap_or(0) + 1;
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        let parts = usize::try_from(bytes / self.batch_bytes.max(1)).unwrap_or(0) + 1;
         let batch = rows.div_ceil(parts).clamp(1, most.max(1));
         // The decoder reserves memory for a batch: for as many rows as only the footer believes in, little by little.
         let length = usize::try_from(self.source.len()).unwrap_or(usize::MAX);
