@@ -6,7 +6,7 @@ import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +14,7 @@ import pytest
 
 import crucible_datasets as ours
 from _crucible._native import ParquetFile, Source
-from crucible_datasets.iterable import READERS, IterableDataset
+from crucible_datasets.iterable import READERS, IterableDataset, _files_run
 from crucible_datasets.iterable._units import ParquetUnits
 from hfhub import HubServer
 
@@ -110,24 +110,66 @@ def test_peek(repo: str, hub: HubServer) -> None:
     assert stream.state_dict()["examples_iterable"]["taken"] == 2
 
 
-def test_the_next_row_group_is_read_ahead(repo: str, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not before a tenth of a row group is done: who wants the first rows only does not pay for more."""
-    begun: list[int] = []
+class Noted(ParquetUnits):
+    """Notes which row groups are begun ahead of their turn."""
 
-    class Noted(ParquetUnits):
-        def start(self, positions: Any) -> Any:
-            begun.extend(positions)
-            return super().start(positions)
+    begun: ClassVar[list[int]]
 
+    def start(self, positions: Any) -> Any:
+        self.begun.extend(positions)
+        return super().start(positions)
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    Noted.begun = []
     monkeypatch.setitem(READERS, "parquet", Noted)
+    return Noted.begun
+
+
+class Clock:
+    """A clock that goes as it is told: by `ask` whenever bytes may have come, else when a test moves it."""
+
+    def __init__(self, ask: float) -> None:
+        self.ask = ask
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += self.ask
+        return self.now
+
+
+def test_the_next_row_group_is_read_ahead(
+    repo: str, hub: HubServer, begun: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before a tenth of a row group is done: who wants the first rows only does not pay for more."""
+    clock = Clock(1.0)
+    monkeypatch.setattr(_files_run, "perf_counter", clock)
     running = (batch["i"][0] for batch in stream_of(repo).iter(1))
     next(running)
     hub.clear_requests()
     assert begun == []
     assert data_requests(hub) == []
     for _ in range(GROUP // 10):
+        clock.now += 60
         next(running)
-    assert begun == [1]
+    assert begun == [1]  # rows are used slower than they come
+    assert list(running) == list(range(GROUP // 10 + 1, 300))
+    assert begun == [1, 2, 3, *[0, 1, 2, 3] * 2]
+
+
+def test_a_reader_who_is_faster_than_the_line_has_more_read_ahead(
+    repo: str, begun: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(100.0)
+    monkeypatch.setattr(_files_run, "perf_counter", clock)
+    running = (batch["i"][0] for batch in stream_of(repo).iter(1))
+    next(running)
+    assert begun == []
+    clock.ask = 0.01
+    for _ in range(GROUP // 10):
+        next(running)
+    assert begun == [1, 2, 3]
     assert list(running) == list(range(GROUP // 10 + 1, 300))
     assert begun == [1, 2, 3, *[0, 1, 2, 3] * 2]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 import streamed
@@ -97,12 +99,13 @@ def test_a_consumer_bounds_what_is_asked(kind: str, fault_hub: FaultHub) -> None
     rows, groups = (4800, 48) if kind == "parquet" else (2400, 24)
     data = MAKERS[kind](rows_of(0, rows, 1500))
     fault_hub.repos["dataset", ID].commit({f"0.{kind}": data}, lfs=("*",))
+    footer = pq.read_metadata(io.BytesIO(data)).serialized_size if kind == "parquet" else 0
     for i, _ in enumerate(stream_of(kind)):
         done = (i // 100 + 1) / groups * len(data) if kind == "parquet" else (i + 1) / rows * len(data)
-        # Parquet: the footer, this row group, and after it twice as much, or 2 MiB. Lines: two units are ahead, each at
+        # Parquet: the footer, this row group, and after it 2.5 times as much, or 4 MiB. Lines: two units are ahead, each at
         # most as long as what is before it, and twice what was read by then is on its way.
         bound = (
-            done + max(2 * done, 2 << 20) + len(data) / groups + (1 << 16)
+            done + max(2.5 * done, 4 << 20) + len(data) / groups + footer + (1 << 16)
             if kind == "parquet"
             else 12 * done + (3 << 19)
         )

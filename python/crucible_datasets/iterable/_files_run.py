@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import takewhile
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from crucible_datasets.iterable._plan import Run, State, StateError
@@ -33,6 +34,9 @@ _SOON = 2 << 20
 _DEEP = 8 << 20
 _DEEPEST = 64 << 20
 """Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which grows by a unit or `_SOON` up to `_DEEPEST` each time that bytes had to be waited for."""
+_QUICK = 4 << 20
+_QUICK_TIMES = 2.5
+"""The same where rows are used faster than they come: at most `_QUICK` or so many times what was read, and at most so many units."""
 _MOST_FILES = 16
 """Files that are open ahead of their turn."""
 _HEAD = 1024
@@ -67,6 +71,11 @@ class FilesRun(Run):
         """Whether a unit followed another: then the reader means to have many."""
         self._deep, self._read = _DEEP, 0
         """Bytes that are read ahead at most, and those of the units that were read."""
+        self._opened_in = 0.0
+        self._came: tuple[float, float] | None = None
+        """Seconds that opening the file took; when the first rows were here, and how long bytes take about."""
+        self._quick = False
+        """Whether rows are used faster than they come."""
         self._coming: dict[int, UnitReader] = {}
         """Readers of the shards that follow, as far as they are open."""
         self._told: tuple[int, str | None] | None = None
@@ -106,7 +115,8 @@ class FilesRun(Run):
     def release(self) -> None:
         self._reader = self._table = self._rest = self._opening = None
         self._ahead, self._coming = {}, {}
-        self._flowing = self._headed = False
+        self._flowing = self._headed = self._quick = False
+        self._came = None
 
     def pull(self, most: int) -> Table | None:
         while self._table is not None or self._next():
@@ -132,11 +142,32 @@ class FilesRun(Run):
         if self._half is None or self._offset < self._half:
             return
         self._half = None
-        self._begin_following(_AHEAD if self._flowing else 1, self._room())
+        self._compare()
+        self._begin_following(_AHEAD if self._flowing or self._quick else 1, self._room())
 
     def _room(self) -> int:
         """Bytes that may be read ahead: who breaks off early has not asked for much more than was used."""
+        if self._quick:
+            return min(self._deep, max(_QUICK, int(_QUICK_TIMES * self._read)))
         return min(self._deep, max(_SOON, 2 * self._read)) if self._flowing else _FIRST
+
+    def _compare(self) -> None:
+        """Whether what was asked for first was used up, at this pace, before as much came: then much is read ahead."""
+        if self._quick or self._came is None or not isinstance(self._reader, AheadReader):
+            return
+        came, took = self._came
+        used = self._read  # where no row of the unit was handed out, those before it; of the first one a part
+        if self._offset:
+            used = used * self._offset // self._reader.unit_rows[self._position]
+        if used and (perf_counter() - came) * max(self._read, _FIRST) < took * used:
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """From here on more is read ahead: the reader waits for bytes."""
+        self._quick = True
+        if isinstance(self._reader, AheadReader):
+            enough = int(_QUICK_TIMES * self._reader.bytes_of(self._position))
+            self._deep = max(self._deep, min(enough, _DEEPEST))
 
     def _begin_following(self, least: int, room: int) -> None:
         """Begins to read the next units: `least` of them, and as many as there is room for in bytes. Small ones together."""
@@ -205,7 +236,8 @@ class FilesRun(Run):
         if opening is not None and opening[0] == number:
             with suppress(Exception):  # then it is opened as the first one is, and that fails
                 source = opening[1].source()
-        return self._readers.open(origin, self._reading, source)
+        here = self._position if number == self._shard else None
+        return self._readers.open(origin, self._reading, source, at_start=not (here or self._shards[number].first))
 
     def _begin(self, number: int, positions: list[Position]) -> bool:
         """Begins to read units of a shard; whether there was memory for all."""
@@ -259,7 +291,9 @@ class FilesRun(Run):
         while self._shard < len(self._shards):
             shard = self._shards[self._shard]
             if self._reader is None:
+                asked = perf_counter()
                 self._reader = self._take(self._shard)
+                self._opened_in = perf_counter() - asked
                 if self._position is None:
                     self._position = shard.first
             if not isinstance(self._reader, CountedReader):
@@ -328,16 +362,19 @@ class FilesRun(Run):
         if isinstance(reader, PartialReader) and high - low < reader.unit_rows[self._position]:
             self._table, self._base = reader.rows(self._position, low, high), low
             return
-        if not self._flowing and not self._begin_small() and self._read_head(low, high):
+        asked = perf_counter()
+        if not self._flowing and not self._begin_small() and self._read_head(low, high, asked):
             return
         self._table, self._base = self._wait(here), 0
         if self._table is not None:
+            self._note(asked)
             return
         unit = reader.unit(self._position)
         if unit is None or unit[0].num_rows < high:
             msg = f"unit {self._position} of {self._shards[self._shard].origin} has fewer rows than the file says"
             raise StateError(msg)
         (self._table, self._after), self._base = unit, 0
+        self._note(asked)
 
     def _begin_small(self) -> bool:
         """Where units are small, begins to read the first ones together; whether the one at the position is among them."""
@@ -351,7 +388,13 @@ class FilesRun(Run):
         self._after = after
         return (self._shard, self._position) in self._ahead
 
-    def _read_head(self, low: int, high: int) -> bool:
+    def _note(self, asked: float) -> None:
+        """The first rows are here: how long they took tells whether the next ones come early enough."""
+        if self._came is None:
+            now = perf_counter()
+            self._came = now, max(now - asked, self._opened_in / 2)  # it takes two requests at least
+
+    def _read_head(self, low: int, high: int, asked: float) -> bool:
         """Reads the first rows of the unit, the others meanwhile: the first one comes early. False where that is no gain."""
         if not isinstance(self._reader, HeadReader) or high - low < 2 * _HEAD:
             return False
@@ -364,6 +407,8 @@ class FilesRun(Run):
             self._table, self._base, self._rest = begun.wait(), 0, None
             return self._table is not None
         self._headed, self._stop = True, low + self._table.num_rows
+        self._read += self._reader.bytes_of(self._position)
+        self._note(asked)
         return True
 
     def _wait(self, here: tuple[int, Position]) -> Table | None:
@@ -381,6 +426,7 @@ class FilesRun(Run):
             if not ahead.fetched:
                 more = reader.bytes_of(self._position) if isinstance(reader, AheadReader) else 0
                 self._deep = min(self._deep + max(more, _SOON), _DEEPEST)
+                self._hurry()
         if ahead is None:
             return None
         if isinstance(reader, AheadReader) and self._flowing:
