@@ -8,8 +8,10 @@ use crucible_hub::{Along, HubError};
 
 use crate::door::{self, Started};
 
-/// Bytes that may wait to be hashed; who brings more hashes them.
-const MOST: usize = 16 << 20;
+/// Bytes that may wait to be hashed; who brings more hashes some.
+const MOST: usize = 8 << 20;
+/// Bytes that are hashed before others get a turn.
+const STEP: usize = 1 << 20;
 
 /// Hashes what is read on the decode pool, in the order in which it was read. Whoever reads the end waits for all of it.
 pub(crate) struct Hashing {
@@ -49,44 +51,55 @@ impl Hashing {
         if self.pid != std::process::id() {
             return Ok(());
         }
+        let last = start + bytes.len() as u64 >= self.size;
         let mut waiting = held(&self.shared.waiting);
         waiting.pieces.push_back((start, bytes.clone()));
         waiting.bytes += bytes.len();
-        let now = waiting.bytes > MOST || start + bytes.len() as u64 >= self.size;
-        if !now && !waiting.busy {
+        if !waiting.busy && !last {
             let shared = self.shared.clone();
             let started = door::start(move |_| {
-                shared.hash();
+                while shared.step() {
+                    let _ = rayon::yield_now(); // rows that somebody waits for come first
+                }
                 Ok::<_, HubError>(())
             });
             waiting.task = started.ok(); // without a pool it is hashed when too much waits, or at the end
             waiting.busy = waiting.task.is_some();
         }
         drop(waiting);
-        if !now {
-            return Ok(());
-        }
-        self.shared.hash();
-        held(&self.shared.waiting).failed.take().map_or(Ok(()), Err)
+        let most = if last { 0 } else { MOST };
+        self.shared.hash(most);
+        if last { held(&self.shared.waiting).failed.take().map_or(Ok(()), Err) } else { Ok(()) }
     }
 }
 
 impl Shared {
-    /// Hashes all that waits. Pieces are taken by who holds the hash, so they stay in order.
-    fn hash(&self) {
-        loop {
-            let mut along = held(&self.along);
-            let mut waiting = held(&self.waiting);
-            let Some((start, bytes)) = waiting.pieces.pop_front() else {
-                waiting.busy = false;
-                return;
-            };
-            waiting.bytes -= bytes.len();
-            drop(waiting);
-            if let Err(error) = along.saw(start, &bytes) {
-                held(&self.waiting).failed = Some(error);
-            }
+    /// Hashes what waits down to so many bytes. Bytes are taken by who holds the hash, so they stay in order.
+    fn hash(&self, most: usize) {
+        while held(&self.waiting).bytes > most && self.step() {}
+        if most == 0 {
+            while self.step() {} // another one may hash the last of them
         }
+    }
+
+    /// Hashes some of what waits; false if nothing does.
+    fn step(&self) -> bool {
+        let mut along = held(&self.along);
+        let mut waiting = held(&self.waiting);
+        let Some((start, mut rest)) = waiting.pieces.pop_front() else {
+            waiting.busy = false;
+            return false;
+        };
+        let bytes = rest.split_to(STEP.min(rest.len()));
+        if !rest.is_empty() {
+            waiting.pieces.push_front((start + bytes.len() as u64, rest));
+        }
+        waiting.bytes -= bytes.len();
+        drop(waiting);
+        if let Err(error) = along.saw(start, &bytes) {
+            held(&self.waiting).failed = Some(error);
+        }
+        true
     }
 }
 
