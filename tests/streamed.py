@@ -6,6 +6,8 @@ import gzip
 import io
 import json
 import os
+import signal
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -69,3 +71,17 @@ def kept(home: Path) -> int:
 def all_answered(hub: FaultHub) -> bool:
     """Waits until nothing that was asked of the hub is on its way."""
     return hub.wait_until(lambda: all(line.finished or line.status for line in hub.log))
+
+
+def in_child(work: Callable[[], Any]) -> None:
+    """Runs work in a forked child under an alarm; fails if it fails or hangs."""
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(30)
+        try:
+            work()
+            os._exit(0)
+        except BaseException:  # noqa: BLE001  # a child must not run pytest's own exit
+            os.write(2, traceback.format_exc().encode())
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0

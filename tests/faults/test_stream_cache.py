@@ -30,7 +30,8 @@ ROWS = 1200
 @pytest.fixture(params=sorted(MAKERS))
 def kind(request: pytest.FixtureRequest, fault_hub: FaultHub, fault_env: Path) -> str:
     """A dataset of two files of this format, some megabytes each."""
-    files = {f"{n}.{request.param}": MAKERS[request.param](rows_of(n * ROWS, ROWS, 1000)) for n in range(2)}
+    size = 3000 if request.param.endswith("gz") else 1000
+    files = {f"{n}.{request.param}": MAKERS[request.param](rows_of(n * ROWS, ROWS, size)) for n in range(2)}
     fault_hub.repo("dataset", ID).commit(files, lfs=("*",))
     return str(request.param)
 

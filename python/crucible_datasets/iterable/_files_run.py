@@ -8,6 +8,7 @@ from itertools import takewhile
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from crucible_datasets.iterable._coming import Coming
 from crucible_datasets.iterable._plan import Run, State, StateError
 from crucible_datasets.iterable._source import HubOrigin
 from crucible_datasets.iterable._state import members, natural, unfit
@@ -15,6 +16,7 @@ from crucible_datasets.iterable._units import (
     Ahead,
     AheadReader,
     CountedReader,
+    ForwardReader,
     HeadReader,
     PartialReader,
     Position,
@@ -82,6 +84,8 @@ class FilesRun(Run):
         """A shard, and what tells the content of its file."""
         self._opening: tuple[int, HubOpening] | None = None
         """The next shard whose file is being opened."""
+        self._files = Coming(self._shards)
+        """Files that follow one which is read forward."""
 
     def state(self) -> State:
         place: dict[str, Any] = {"shard": self._shard, "unit": self._position, "row": self._offset}
@@ -114,7 +118,7 @@ class FilesRun(Run):
 
     def release(self) -> None:
         self._reader = self._table = self._rest = self._opening = None
-        self._ahead, self._coming = {}, {}
+        self._ahead, self._coming, self._files = {}, {}, Coming(self._shards)
         self._flowing = self._headed = self._quick = False
         self._came = None
 
@@ -236,6 +240,8 @@ class FilesRun(Run):
         if opening is not None and opening[0] == number:
             with suppress(Exception):  # then it is opened as the first one is, and that fails
                 source = opening[1].source()
+        else:
+            source = self._files.take(number)
         here = self._position if number == self._shard else None
         return self._readers.open(origin, self._reading, source, at_start=not (here or self._shards[number].first))
 
@@ -307,6 +313,8 @@ class FilesRun(Run):
         return False
 
     def _leave(self) -> None:
+        if isinstance(self._reader, ForwardReader):
+            self._files.leave(self._reader.source)
         self._shard, self._position, self._offset, self._reader = self._shard + 1, None, 0, None
 
     def _next(self) -> bool:
@@ -324,6 +332,8 @@ class FilesRun(Run):
                     continue
                 self._table, self._after = unit
                 self._base, self._stop = 0, self._table.num_rows
+                if isinstance(self._reader, ForwardReader):
+                    self._files.look(self._shard, self._reader.source)
             else:
                 self._read_part(*span)
             if self._offset > self._stop:

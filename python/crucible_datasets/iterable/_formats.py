@@ -31,7 +31,7 @@ class FileUnits:
         options = dict(reading.options)
         if "encoding" in options:
             source = recoded(source, *(options.pop(name) for name in _RECODING))
-        self._source, self._format, self._options = source, reading.format, options
+        self.source, self._format, self._options = source, reading.format, options
         self._types = None if reading.features is None else reading.features.to_text()
         self._columns = None if reading.columns is None else list(reading.columns)
         self._running: tuple[Native, Position] | None = None
@@ -41,7 +41,7 @@ class FileUnits:
         if running is not None and running[1] == position and not running[0].lost:
             native = running[0]
         else:
-            native = Native(self._source, self._format, position, features=self._types, **self._options)
+            native = Native(self.source, self._format, position, features=self._types, **self._options)
         found = native.next_unit()
         if found is None:
             return None
@@ -79,12 +79,12 @@ class SampleUnits:
         features = reading.features or Features()
         if names is not None:
             features = Features({name: features[name] for name in names})
-        self._source, self._samples = source, SampleColumns(features, opens_null=True)
+        self.source, self._samples = source, SampleColumns(features, opens_null=True)
         self._running: tuple[SampleReader, Position] | None = None
 
     def unit(self, position: Position) -> tuple[Table, Position] | None:
         running, self._running = self._running, None
-        reader = running[0] if running is not None and running[1] == position else SampleReader(self._source, position)
+        reader = running[0] if running is not None and running[1] == position else SampleReader(self.source, position)
         rows = _MOST if position else 1  # the first one at once
         found = reader.next_batch(self._samples.wanted, rows, _PIECE)
         if found is None:

@@ -86,11 +86,15 @@ class HubOrigin:
             return Source.hub_kept(*named, self.size, self.etag, self.keep)
         return Source.hub(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
 
-    def begin(self) -> HubOpening | None:
-        """Begins to open the file, for its footer; None where a stream keeps what it reads: then opening takes no request."""
+    def begin(self, head: int | None = None) -> HubOpening | None:
+        """Begins to open the file; None where a stream keeps what it reads: then opening takes no request.
+
+        Args:
+            head: how many of its first bytes are fetched; its footer when absent.
+        """
         if self.keep is not None:
             return None
-        return HubOpening(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
+        return HubOpening(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag, head)
 
     def named(self) -> str:
         """Its path in the repository, and its hash."""

@@ -49,6 +49,15 @@ class UnitReader(Protocol):
 
 
 @runtime_checkable
+class ForwardReader(UnitReader, Protocol):
+    """A file that is read from its start to its end."""
+
+    @property
+    def source(self) -> Source:
+        """The file."""
+
+
+@runtime_checkable
 class CountedReader(UnitReader, Protocol):
     """A file that knows the rows of its units without reading them: its positions are their numbers."""
 

@@ -44,6 +44,16 @@ pub trait ByteSource: Send + Sync {
         Ok(())
     }
 
+    /// The first bytes, where they came already: who reads on from there tells of them with `saw`.
+    fn at_hand(&self) -> Option<Bytes> {
+        None
+    }
+
+    /// Where the bytes end that were asked for so far; 0 where nobody notes it.
+    fn asked(&self) -> u64 {
+        0
+    }
+
     /// Begins to read a range while something else is done; None where that would gain nothing.
     fn start_range(&self, range: Range<u64>) -> Option<Box<dyn Coming>> {
         let _ = range;

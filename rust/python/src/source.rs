@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub(crate) struct HubSource {
     child: Mutex<Option<(u32, RemoteFile)>>,
     /// The hash of what was read in order.
     hashing: Option<Hashing>,
+    /// Where the bytes end that were asked for.
+    asked: AtomicU64,
 }
 
 impl ByteSource for HubSource {
@@ -44,6 +47,7 @@ impl ByteSource for HubSource {
 
     fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
         let start = range.start;
+        self.asks(range.end);
         let bytes = self.block_on(|file| async move { file.read_range(range).await })?;
         self.saw(start, &bytes)?;
         Ok(bytes)
@@ -56,6 +60,7 @@ impl ByteSource for HubSource {
     fn start_range(&self, range: Range<u64>) -> Option<Box<dyn Coming>> {
         let engine = engine().ok()?;
         let file = self.here(engine).ok()?;
+        self.asks(range.end);
         let name = self.name.clone();
         let read = async move { file.read_range(range).await.map_err(|e| failed(&name, e)) };
         Some(Box::new(HubRange::new(engine.io.spawn(read))))
@@ -68,6 +73,10 @@ impl ByteSource for HubSource {
         let work = async move { then(file.read_ranges(&ranges).await.map_err(|e| failed(&name, e))) };
         let task = engine.io.spawn(work).abort_handle();
         Some(Box::new(HubStopper::new(task)))
+    }
+
+    fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     fn kept_end(&self) -> Option<(u64, Bytes)> {
@@ -99,7 +108,12 @@ impl HubSource {
     pub(crate) fn new(name: String, file: &RemoteFile) -> Self {
         let file = file.over(file.client().clone().patient());
         let hashing = file.along().map(|along| Hashing::new(along, file.len()));
-        Self { name, file, pid: std::process::id(), child: Mutex::new(None), hashing }
+        let (pid, child, asked) = (std::process::id(), Mutex::new(None), AtomicU64::new(0));
+        Self { name, file, pid, child, hashing, asked }
+    }
+
+    pub(crate) fn asks(&self, end: u64) {
+        self.asked.fetch_max(end, Ordering::Relaxed);
     }
 
     /// The file over the connections of this process.
@@ -239,6 +253,11 @@ impl Source {
     /// A file that is kept as it is read.
     pub(crate) fn of_kept(client: Py<Settings>, file: KeptFile, bytes: Arc<dyn ByteSource>) -> Self {
         Self { origin: Origin::Kept(client, file), pid: std::process::id(), bytes }
+    }
+
+    /// The bytes, wherever they were opened.
+    pub(crate) fn bytes_here(&self) -> &dyn ByteSource {
+        self.bytes.as_ref()
     }
 
     /// The bytes, if this process opened them (connections are not shared with a forked child).

@@ -286,9 +286,14 @@ impl ByteSource for TeeSource {
         if self.is_near() {
             return None;
         }
+        self.0.remote.asks(range.end);
         let read = Arc::clone(&self.0).read(vec![range]);
         let one = async move { Ok(read.await?.pop().unwrap_or_default()) };
         Some(Box::new(HubRange::new(engine().ok()?.io.spawn(one))))
+    }
+
+    fn asked(&self) -> u64 {
+        if self.is_near() { self.len() } else { self.0.remote.asked() }
     }
 
     fn start_ranges(&self, ranges: Vec<Range<u64>>, then: Then) -> Option<Stopper> {

@@ -115,6 +115,14 @@ impl ByteSource for Kept {
         self.inner.saw(start, bytes)
     }
 
+    fn at_hand(&self) -> Option<Bytes> {
+        self.inner.at_hand()
+    }
+
+    fn asked(&self) -> u64 {
+        self.inner.asked()
+    }
+
     fn is_unpacked(&self) -> bool {
         self.inner.is_unpacked()
     }

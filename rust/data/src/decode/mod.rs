@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::source::{ByteSource, LocalSource};
 use crate::table::Table;
 
+mod begun;
 pub mod csv;
 mod headed;
 mod ipc;
@@ -31,6 +32,7 @@ pub mod unify;
 pub mod units;
 mod unpack;
 
+pub use begun::begun;
 pub use csv::CsvOptions;
 pub use headed::with_bytes;
 pub use json::JsonOptions;

@@ -21,8 +21,9 @@ const LATER: u64 = 4 << 20;
 const MOST: u64 = 8 << 20;
 /// Bytes at a time where asking costs little.
 const NEAR: u64 = 1 << 20;
-/// At most so many times what was read before is on its way.
+/// At most so many times what was read before is on its way, or so many bytes.
 const WASTE: u64 = 2;
+const SOON: u64 = 2 << 20;
 /// Most pieces that are on their way at a time.
 const DEEPEST: usize = 4;
 
@@ -31,8 +32,8 @@ pub(crate) type Flowing = Arc<AtomicBool>;
 
 /// A source read forward by pieces that grow.
 ///
-/// One piece is on its way once reading flows; each time that the reader has to wait for it, one more, and larger ones, so
-/// that the line stays full however long a request takes. A slow reader waits for none, and has one on its way.
+/// One piece is on its way once reading flows; each time that the reader has to wait for it, one more, so that the line
+/// stays full however long a request takes. A slow reader waits for none, and has one on its way.
 pub(crate) struct Reading {
     source: Arc<dyn ByteSource>,
     begun: u64,
@@ -68,12 +69,14 @@ impl Reading {
             Some(next) => {
                 if !next.bytes.came() {
                     self.depth = DEEPEST.min(self.depth + 1);
-                    self.grow();
                     self.look_ahead(next.end);
                 }
                 (next.end, next.bytes.wait())
             }
-            None => (self.source.len().min(self.at.saturating_add(self.size)), None),
+            None => match self.at_hand() {
+                Some(head) => (self.at.saturating_add(head.len() as u64), Some(Ok(head))),
+                None => (self.source.len().min(self.at.saturating_add(self.size)), None),
+            },
         };
         if self.at >= end {
             return Ok(false);
@@ -90,6 +93,14 @@ impl Reading {
         Ok(true)
     }
 
+    /// What the source has here already of what follows. Whoever fetched it wants the rest in large pieces.
+    fn at_hand(&mut self) -> Option<Bytes> {
+        let head = self.source.at_hand()?;
+        let rest = head.slice(usize::try_from(self.at).ok().filter(|at| *at < head.len())?..);
+        self.depth = self.depth.max(2);
+        Some(rest)
+    }
+
     /// What follows, as it came: the rest of a piece or the next one; nothing at the end.
     ///
     /// # Errors
@@ -103,7 +114,7 @@ impl Reading {
 
     /// Looks ahead where reading began to flow in the middle of one of the first pieces.
     pub(crate) fn flows(&mut self) {
-        if self.coming.is_empty() && self.size < LATER {
+        if self.at > self.begun && self.coming.is_empty() && self.size < LATER {
             self.look_ahead(self.at);
         }
     }
@@ -120,16 +131,20 @@ impl Reading {
             return;
         }
         let mut from = self.coming.back().map_or(end, |last| last.end);
-        let most = end.saturating_add(WASTE * (end - self.begun)); // who breaks off early has not asked for much more
+        // Who breaks off early has not asked for much more.
+        let most = end.saturating_add(SOON.max(WASTE * (end - self.begun)));
         while self.coming.len() < self.depth && from < self.source.len().min(most) {
-            let end = self.source.len().min(most).min(from.saturating_add(self.size));
+            let end = self.source.len().min(most).min(from.saturating_add(MOST));
+            let little = end < self.source.len() && end - from < LATER;
+            if little && !self.coming.is_empty() {
+                return; // a little more is not worth a request of its own
+            }
             let share = if self.coming.is_empty() { None } else { Share::take(end - from, BUDGET) };
             if share.is_none() && !self.coming.is_empty() {
                 return;
             }
             let Some(bytes) = self.source.start_range(from..end) else { return };
             self.coming.push_back(OnItsWay { end, bytes, _share: share });
-            self.grow();
             from = end;
         }
     }

@@ -1,11 +1,12 @@
-//! A file of the hub that is opened ahead of its use: where it is, and its footer.
+//! A file of the hub that is opened ahead of its use: where it is, and its footer or its first bytes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use crucible_data::ByteSource;
+use crucible_data::ahead::{BUDGET, Share};
 use crucible_data::decode::parquet::footer_guess;
-use crucible_data::decode::with_bytes;
+use crucible_data::decode::{begun, with_bytes};
+use crucible_data::{ByteSource, Streaming};
 use crucible_hub::{HubError, KeptEnd, RemoteFile};
 use pyo3::prelude::*;
 use tokio::task::JoinHandle;
@@ -16,7 +17,7 @@ use crate::errors::{Error, hub};
 use crate::hub::client::{HubClient, repo_ref};
 use crate::source::{HubPlace, HubSource, Source, same_as_listed};
 
-/// The file, and from where on its end came, and that; None where the cache has it.
+/// The file, and a part of it that came, and from where on; None where the cache has the end, or nothing was to come.
 type Opened = (RemoteFile, Option<(u64, Bytes)>);
 
 /// A file on its way to be open. Dropped before that, it stops.
@@ -31,6 +32,11 @@ pub(crate) struct HubOpening {
     revision: String,
     size: Option<u64>,
     etag: Option<String>,
+    /// Whether its first bytes come, not its end.
+    forward: bool,
+    _share: Option<Share>,
+    /// What the file before leaves of memory is used for this one.
+    _streaming: Streaming,
 }
 
 impl Drop for HubOpening {
@@ -45,9 +51,11 @@ impl Drop for HubOpening {
 
 #[pymethods]
 impl HubOpening {
-    /// Begins; size and etag are those of the listing.
+    /// Begins; size and etag are those of the listing. `head` is how many of its first bytes are fetched, as far as there is
+    /// memory for what is read ahead; without it, its end is.
     #[new]
-    #[pyo3(signature = (client, kind, repo_id, path, revision, size=None, etag=None))]
+    #[pyo3(signature = (client, kind, repo_id, path, revision, size=None, etag=None, head=None))]
+    #[expect(clippy::too_many_arguments, reason = "each by name, from one Python caller")]
     fn new(
         client: Bound<'_, HubClient>,
         kind: String,
@@ -56,22 +64,39 @@ impl HubOpening {
         revision: String,
         size: Option<u64>,
         etag: Option<String>,
+        head: Option<u64>,
     ) -> PyResult<Self> {
+        let share = head.and_then(|head| Share::take(head, BUDGET));
+        let head = head.map(|head| if share.is_some() { head } else { 0 });
         let repo = repo_ref(&kind, &repo_id, Some(&revision))?;
         let live = client.get().live()?.patient();
         let asked = path.clone();
         let task = engine()?.io.spawn(async move {
             let file = live.open_remote(&repo, &asked).await?;
-            if KeptEnd::of(&file).is_some_and(|kept| kept.read().is_some()) {
+            if head == Some(0) || (head.is_none() && KeptEnd::of(&file).is_some_and(|k| k.read().is_some())) {
                 return Ok((file, None));
             }
-            let guess = footer_guess(file.len());
+            let guess = head.map_or_else(|| footer_guess(file.len()), |head| 0..head.min(file.len()));
             let start = guess.start;
             let bytes = file.read_range(guess).await?;
             Ok((file, Some((start, bytes))))
         });
         let (pid, task) = (std::process::id(), Mutex::new(Some(task)));
-        Ok(Self { pid, task, client: client.unbind(), kind, repo_id, path, revision, size, etag })
+        let (client, forward, _streaming) = (client.unbind(), head.is_some(), Streaming::new());
+        Ok(Self {
+            pid,
+            task,
+            client,
+            kind,
+            repo_id,
+            path,
+            revision,
+            size,
+            etag,
+            forward,
+            _share: share,
+            _streaming,
+        })
     }
 
     /// Whether `source` would not wait.
@@ -98,10 +123,20 @@ impl HubOpening {
         let remote: Arc<dyn ByteSource> = Arc::new(HubSource::new(place.shown(), &file));
         same_as_listed(&place, &remote, file.etag(), self.size, self.etag.as_deref())?;
         let bytes = match end {
+            Some((_, head)) if self.forward => begun(remote, head),
             Some((start, bytes)) => with_bytes(remote, start, bytes),
             None => remote,
         };
         Ok(Some(Source::of_hub(self.client.clone_ref(py), &place, bytes)))
+    }
+}
+
+#[pymethods]
+impl Source {
+    /// Where the bytes end that were asked for so far; 0 where nobody notes it.
+    #[getter]
+    fn asked(&self) -> u64 {
+        self.bytes_here().asked()
     }
 }
 

@@ -54,6 +54,14 @@ impl Buffer {
         Ok(Self { held, source, flowing, used: 0, at, ended: false, lines: 0, opened_at: at })
     }
 
+    /// Reads ahead from the beginning where somebody fetched the first bytes ahead: that is for a reader who goes on.
+    pub(super) fn going_on(self) -> Self {
+        if self.source.at_hand().is_some() {
+            self.flowing.store(true, Ordering::Relaxed);
+        }
+        self
+    }
+
     /// Reads until `want` bytes are held, or everything.
     pub(super) fn fill(&mut self, want: usize, cancel: &Cancel) -> Result<(), DataError> {
         if self.used > STEPPED {

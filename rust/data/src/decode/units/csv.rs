@@ -31,7 +31,7 @@ impl CsvUnits {
         at: u64,
         mut options: ReadOptions,
     ) -> Result<Self, DataError> {
-        let mut buffer = Buffer::open(source, 0, &options.limits)?;
+        let mut buffer = Buffer::open(source, 0, &options.limits)?.going_on();
         let (layout, body) = header(&mut buffer, &options)?;
         let left = options.csv.max_rows.take();
         if left.is_some() || at == 0 {

@@ -75,7 +75,7 @@ impl JsonUnits {
             Form::Array => at.saturating_sub(1),
             Form::Member => 0, // a position only says whether it was read
         };
-        let mut buffer = Buffer::open(source, from, &options.limits)?;
+        let mut buffer = Buffer::open(source, from, &options.limits)?.going_on();
         let mut ended = form == Form::Member && at > 0;
         if form == Form::Array && from < at {
             // What is before the position tells whether an item follows or the array was read.

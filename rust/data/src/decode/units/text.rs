@@ -28,7 +28,8 @@ impl TextUnits {
     ) -> Result<Self, DataError> {
         // The position in a file that is one row only says whether it was read.
         let from = if options.text.sample_by == SampleBy::Document { 0 } else { at };
-        Ok(Self { buffer: Buffer::open(source, from, &options.limits)?, options, ended: at > 0 })
+        let buffer = Buffer::open(source, from, &options.limits)?.going_on();
+        Ok(Self { buffer, options, ended: at > 0 })
     }
 
     /// Bytes of the next unit in the buffer; None at the end.

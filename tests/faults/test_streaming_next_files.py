@@ -1,0 +1,143 @@
+"""Streams of several files that are read forward: the next ones are opened, and begun, while the last bytes of one come."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import streamed
+from faulthub import FaultHub, faults
+from hfhub.errors import HubError
+from streamed import MAKERS, all_answered, in_child, numbers, rows_of
+
+ID = "org/files"
+FILES, ROWS = 3, 400
+
+
+def commit(hub: FaultHub, kind: str, files: int = FILES, rows: int = ROWS, size: int = 1500) -> list[bytes]:
+    """Files of a dataset with rows that are numbered through."""
+    made = [MAKERS[kind](rows_of(number * rows, rows, size)) for number in range(files)]
+    hub.repo("dataset", ID).commit({f"{n:02}.{kind}": data for n, data in enumerate(made)}, lfs=("*",))
+    return made
+
+
+@pytest.fixture(params=["jsonl", "jsonl.gz"])
+def kind(request: pytest.FixtureRequest, fault_hub: FaultHub, fault_env: None) -> str:
+    """A dataset of some files of a megabyte, in this format."""
+    commit(fault_hub, request.param)
+    return str(request.param)
+
+
+def stream_of(kind: str) -> Any:
+    return streamed.stream_of(ID, kind)
+
+
+def asked(hub: FaultHub, number: int) -> int:
+    """Requests for a file."""
+    return len(hub.requests(rf"/{number:02}\.jsonl"))
+
+
+def begun(hub: FaultHub, number: int) -> None:
+    """Waits until a file was asked for."""
+    assert hub.wait_until(lambda: asked(hub, number) > 0), f"file {number} is not opened"
+
+
+def test_the_next_file_is_begun_before_the_end_of_one(kind: str, fault_hub: FaultHub) -> None:
+    rows = iter(stream_of(kind))
+    before = numbers(next(rows) for _ in range(ROWS - 10))
+    begun(fault_hub, 1)
+    assert before + numbers(rows) == list(range(FILES * ROWS))
+
+
+def test_each_byte_is_asked_for_once(fault_hub: FaultHub, fault_env: None) -> None:
+    made = commit(fault_hub, "jsonl", files=4, rows=3000)
+    rows = iter(stream_of("jsonl"))
+    assert numbers(rows) == list(range(4 * 3000))
+    assert fault_hub.served(ID) <= 1.02 * sum(map(len, made))
+
+
+def test_who_takes_some_rows_asks_for_no_other_file(kind: str, fault_hub: FaultHub) -> None:
+    rows = iter(stream_of(kind))
+    assert numbers(next(rows) for _ in range(10)) == list(range(10))
+    assert all_answered(fault_hub)
+    assert [asked(fault_hub, number) for number in range(1, FILES)] == [0, 0]
+
+
+def test_small_files_are_begun_several_at_a_time(fault_hub: FaultHub, fault_env: None) -> None:
+    """The first row of a file does not wait for the hub where the files are small."""
+    commit(fault_hub, "jsonl", files=20, rows=20, size=500)
+    rows = iter(stream_of("jsonl"))
+    first = numbers(next(rows) for _ in range(5 * 20 + 1))  # twice what was read is more than two files by now
+    for number in (6, 7, 8):
+        begun(fault_hub, number)
+    assert asked(fault_hub, 19) == 0
+    assert first + numbers(rows) == list(range(20 * 20))
+
+
+def test_a_file_that_fails_ahead_fails_in_its_turn(kind: str, fault_hub: FaultHub) -> None:
+    fault_hub.fault(rf"/01\.{kind}", faults.status(404))
+    rows = iter(stream_of(kind))
+    assert numbers(next(rows) for _ in range(ROWS)) == list(range(ROWS))
+    with pytest.raises(HubError, match=rf"01\.{kind}"):
+        next(rows)
+
+
+def test_a_failure_ahead_that_passes_is_not_seen(
+    kind: str, fault_hub: FaultHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HFHUB_RETRY_BASE_MS", "1")
+    down = fault_hub.fault(rf"/01\.{kind}", faults.status(503), times=3)
+    assert numbers(stream_of(kind)) == list(range(FILES * ROWS))
+    assert down.hits == 3
+
+
+def test_wrong_bytes_of_a_file_that_was_begun_are_found(kind: str, fault_hub: FaultHub) -> None:
+    """In the first bytes, which came ahead: they are hashed with the others."""
+    fault_hub.fault(rf"/01\.{kind}", faults.flip(20), statuses=(200, 206))
+    with pytest.raises((HubError, ValueError), match=rf"01\.{kind}"):
+        list(stream_of(kind))
+
+
+def test_states_near_the_end_of_a_file_go_on_exactly(kind: str) -> None:
+    for stop in (ROWS - 10, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS - 1):
+        before = stream_of(kind)
+        rows = iter(before)
+        assert numbers(next(rows) for _ in range(stop)) == list(range(stop))
+        state = json.loads(json.dumps(before.state_dict()))
+        after = stream_of(kind)
+        after.load_state_dict(state)
+        assert numbers(after) == list(range(stop, FILES * ROWS))
+        assert numbers(rows) == list(range(stop, FILES * ROWS))
+
+
+def test_a_broken_off_stream_stops_the_next_file(kind: str, fault_hub: FaultHub) -> None:
+    """Its body hangs; who breaks off does not wait for it, and its connection is closed."""
+    hanging = fault_hub.fault(rf"/01\.{kind}", faults.stall(1000), statuses=(200, 206))
+    rows = iter(stream_of(kind))
+    assert numbers(next(rows) for _ in range(ROWS - 10)) == list(range(ROWS - 10))
+    assert fault_hub.wait_until(lambda: hanging.hits > 0)
+    threads = threading.active_count()
+    start = time.monotonic()
+    del rows
+    gc.collect()
+    assert time.monotonic() - start < 5
+    assert threading.active_count() <= threads
+    assert all_answered(fault_hub)
+    count = len(fault_hub.requests(ID))
+    assert all_answered(fault_hub)
+    assert len(fault_hub.requests(ID)) == count
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_opens_the_next_file_itself(kind: str, fault_hub: FaultHub) -> None:
+    rows = iter(stream_of(kind))
+    assert numbers(next(rows) for _ in range(ROWS - 10)) == list(range(ROWS - 10))
+    begun(fault_hub, 1)
+    rest = list(range(ROWS - 10, FILES * ROWS))
+    in_child(lambda: numbers(rows) == rest or pytest.fail("other rows in the child"))
+    assert numbers(rows) == rest
