@@ -95,3 +95,67 @@ impl ByteSource for Begun {
 pub fn begun(inner: Arc<dyn ByteSource>, head: Bytes) -> Arc<dyn ByteSource> {
     Arc::new(Begun { inner, head: Mutex::new(Some(head)), _streaming: Streaming::new() })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::decode::reading::{Flowing, opened};
+    use crate::limits::Limits;
+
+    /// A far source that notes what is read of it, and what it is told of.
+    struct Far {
+        all: Bytes,
+        read: Mutex<Vec<Range<u64>>>,
+        told: Mutex<Vec<Range<u64>>>,
+    }
+
+    impl ByteSource for Far {
+        fn len(&self) -> u64 {
+            self.all.len() as u64
+        }
+
+        fn name(&self) -> &'static str {
+            "far"
+        }
+
+        fn read_range(&self, range: Range<u64>) -> Result<Bytes, DataError> {
+            self.read.lock().unwrap().push(range.clone());
+            Ok(self.all.slice(range.start as usize..range.end as usize))
+        }
+
+        fn saw(&self, start: u64, bytes: &Bytes) -> Result<(), DataError> {
+            self.told.lock().unwrap().push(start..start + bytes.len() as u64);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_are_not_read_again_and_told_of() {
+        let all: Bytes = (0..2_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 11) as u8).collect();
+        for length in [1, 1000, 300_000, 2_000_000] {
+            let far = Arc::new(Far { all: all.clone(), read: Mutex::default(), told: Mutex::default() });
+            let source = begun(far.clone(), all.slice(..length));
+            assert!(source.read_range(0..1).unwrap() == all[..1]); // who looks at the head
+            let (mut reader, packed) = opened(&source, 0, &Limits::default(), &Flowing::default()).unwrap();
+            let mut came = Vec::new();
+            reader.read_to_end(&mut came).unwrap();
+            assert!(!packed && came == all, "{length}");
+            let first = far.read.lock().unwrap().iter().filter(|r| r.start < length as u64).count();
+            assert!(first <= usize::from(length < 6), "{length}"); // the mark of a packed file is six bytes
+            assert_eq!(far.told.lock().unwrap().first(), Some(&(0..length as u64)));
+        }
+    }
+
+    #[test]
+    fn the_first_bytes_are_given_up_when_reading_is_behind_them() {
+        let all = Bytes::from(vec![7; 1000]);
+        let far = Arc::new(Far { all: all.clone(), read: Mutex::default(), told: Mutex::default() });
+        let source = begun(far, all.slice(..100));
+        assert!(source.start_range(50..60).is_none());
+        assert_eq!(source.at_hand().map(|head| head.len()), Some(100));
+        assert!(source.start_range(100..200).is_none());
+        assert_eq!(source.at_hand(), None);
+        assert!(source.read_range(0..1000).unwrap() == all);
+    }
+}

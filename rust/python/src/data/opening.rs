@@ -82,7 +82,7 @@ impl HubOpening {
             Ok((file, Some((start, bytes))))
         });
         let (pid, task) = (std::process::id(), Mutex::new(Some(task)));
-        let (client, forward, _streaming) = (client.unbind(), head.is_some(), Streaming::new());
+        let (client, forward, streaming) = (client.unbind(), head.is_some(), Streaming::new());
         Ok(Self {
             pid,
             task,
@@ -95,7 +95,7 @@ impl HubOpening {
             etag,
             forward,
             _share: share,
-            _streaming,
+            _streaming: streaming,
         })
     }
 
