@@ -264,10 +264,10 @@ flipped once            ok     ok     -         -      -      -      -      inte
 flipped always          integ  integ  -         -      -      -      -      integ   -
 ends early once         ok     ok     ok        ok     ok     -      ok     ok      ok
 ends early always       conn   conn   local     conn   conn   -      conn   conn    conn
-lacks bytes once        ok     ok     -         -      -      -      -      integ   ok
+lacks bytes once        ok     ok     -         -      -      -      -      ok      ok
 lacks bytes always      integ  integ  -         -      -      -      -      integ   conn
-too much promised once  ok     ok     ok        ok     ok     -      ok     integ   ok
-too little promised     ok     ok     -         -      -      -      -      integ   ok
+too much promised once  ok     ok     ok        ok     ok     -      ok     ok      ok
+too little promised     ok     ok     -         -      -      -      -      ok      ok
 empty body              integ  integ  http      http   http   -      -      integ   conn
 no length               ok     ok     ok        ok     ok     -      ok     ok      ok
 chunked                 ok     ok     ok        ok     ok     -      ok     ok      ok
