@@ -241,6 +241,24 @@ def test_local_parquet_files_say_their_columns(tmp_path: Path) -> None:
         assert found[1] == found[0]
 
 
+def test_rows_of_parquet_become_tables_of_its_types(tmp_path: Path) -> None:
+    """Behind a filter, also where rows have empty lists and nulls only (streams of `datasets` fail for some of them)."""
+    columns = {
+        "i": pa.array(range(6), pa.int32()),
+        "l": pa.array([[], [], [], [1], [], [2]], pa.list_(pa.int16())),
+        "n": pa.array([None, None, None, 1.5, None, 2.0], pa.float32()),
+    }
+    path = str(tmp_path / "a.parquet")
+    pq.write_table(pa.table(columns), path, row_group_size=2)
+    whole = official.Dataset.from_parquet(path, cache_dir=str(tmp_path / "c")).filter(lambda row: row["i"] != 4)
+    expected = whole.with_format("arrow")[:]
+    stream = ours.IterableDataset.from_parquet(path).filter(lambda row: row["i"] != 4)
+    rows = list(stream.with_format("arrow"))
+    assert [row.schema.types for row in rows] == [expected.schema.types] * 5
+    assert pa.concat_tables(stream.with_format("arrow").iter(4)).to_pydict() == expected.to_pydict()
+    assert list(map(str, stream.to_pandas().dtypes)) == list(map(str, whole.to_pandas().dtypes))
+
+
 def test_columns_that_some_rows_have_not(tmp_path: Path) -> None:
     """Streams of other columns, put together: the missing ones are there when a column is renamed or removed."""
 

@@ -259,7 +259,10 @@ class Tables(Declared, Wrap):
         return True
 
     def open(self) -> Run:
-        return _TablesOfRowsRun(self.before.open(), self.declared)
+        known = self.declared
+        if known is None and self.before.typed:
+            known = self.before.read_features()  # of files that are read now, not when the step was made
+        return _TablesOfRowsRun(self.before.open(), known)
 
 
 class _TablesOfRowsRun(WrapRun):
