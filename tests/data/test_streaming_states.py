@@ -245,6 +245,19 @@ for name, worker in {"same": (0, 2), "other": (1, 2), "more": (0, 3), "none": (N
         out[name] = [row["i"] for row in stream] == rows[5:]
     except ValueError as error:
         out[name] = str(error)
+stream = load_dataset("parquet", data_files=sys.argv[2], split="train", streaming=True)
+alone = {}
+for name, workers in {"none": (None,), "one": (0, 1)}.items():
+    fake_torch.become(*workers)
+    rows = [row["i"] for row in stream]
+    running = iter(stream)
+    for _ in range(5):
+        next(running)
+    alone[name] = stream.state_dict()
+for (saved, state), worker in zip(alone.items(), [(0, 1), (None,)]):
+    fake_torch.become(*worker)
+    stream.load_state_dict(state)
+    out[f"{saved} alone"] = [row["i"] for row in stream] == rows[5:]
 print(json.dumps(out))
 """
 
@@ -256,3 +269,4 @@ def test_states_of_other_workers(python: Callable[..., Any], tmp_path: Path) -> 
         assert "worker 0 of 2, this is worker 1 of 2" in out["other"]
         assert "worker 0 of 2, this is worker 0 of 3" in out["more"]
         assert "worker 0 of 2, this is a single reader" in out["none"]
+        assert out["none alone"] is out["one alone"] is True  # a single worker reads what a single reader does

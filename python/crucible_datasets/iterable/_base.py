@@ -290,11 +290,12 @@ class Base(InfoMixin):
 
     def _reader(self) -> str | None:
         """The reader that this process is, where there are several."""
-        parts = (
-            [] if self._distributed is None else [f"rank {self._distributed.rank} of {self._distributed.world_size}"]
-        )
+        parts = []
+        if self._distributed is not None and self._distributed.world_size > 1:
+            parts.append(f"rank {self._distributed.rank} of {self._distributed.world_size}")
         worker = Worker.current()
-        parts += [] if worker is None else [f"worker {worker.number} of {worker.workers}"]
+        if worker is not None and worker.workers > 1:
+            parts.append(f"worker {worker.number} of {worker.workers}")
         return ", ".join(parts) or None
 
     def _placed_in(self, place: dict[str, Any], epoch: int, plan: Plan) -> dict[str, Any]:
