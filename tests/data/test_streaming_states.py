@@ -199,12 +199,21 @@ def test_states_of_other_chains(tmp_path: Path) -> None:
         ),
         (stream.shuffle(1, buffer_size=10), stream.shuffle(1, buffer_size=11)),
         (stream.shuffle(1, buffer_size=10), stream.shuffle(2, buffer_size=10)),
-        (stream.take(40), stream.take(41)),
+        (stream.skip(4), stream.skip(5)),
     ):
         state = state_at(one, 20)
         assert rest(one, state)
         with pytest.raises(ValueError, match="does not fit"):
             rest(other, state)
+
+
+def test_more_is_taken_where_less_was(tmp_path: Path) -> None:
+    stream = stream_of("parquet", write(tmp_path, "parquet"))
+    whole = list(stream.take(41))
+    for stop in (0, 20, 40):
+        assert rest(stream.take(41), state_at(stream.take(40), stop)) == whole[stop:]
+    with pytest.raises(ValueError, match="does not fit"):
+        rest(stream.take(19), state_at(stream.take(40), 20))
 
 
 def test_states_of_other_ranks(tmp_path: Path) -> None:

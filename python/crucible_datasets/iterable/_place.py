@@ -8,6 +8,7 @@ from typing import Any
 
 from crucible_datasets.iterable._plan import Plan
 from crucible_datasets.iterable._shard import Shard
+from crucible_datasets.iterable._steps import Take
 
 _COUNTS = ("buffer", "chunk", "count", "inputs", "offset", "order", "size", "step")
 """Numbers of plans that a place depends on."""
@@ -32,6 +33,8 @@ def _described(value: Any) -> Any:
     if not isinstance(value, Plan):
         return value.num_rows  # of a table
     named = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Take):
+        del named["count"]  # who takes more goes on where less was taken
     counts = [(name, named[name]) for name in _COUNTS if name in named]
     sources = [_described(named[name]) for name in _SOURCES if name in named]
     return sources[0] if len(sources) == 1 and not counts else sources + counts
