@@ -255,11 +255,6 @@ impl Source {
         Self { origin: Origin::Kept(client, file), pid: std::process::id(), bytes }
     }
 
-    /// The bytes, wherever they were opened.
-    pub(crate) fn bytes_here(&self) -> &dyn ByteSource {
-        self.bytes.as_ref()
-    }
-
     /// The bytes, if this process opened them (connections are not shared with a forked child).
     pub(crate) fn bytes(slf: &Bound<'_, Self>) -> PyResult<Arc<dyn ByteSource>> {
         let py = slf.py();
@@ -429,6 +424,12 @@ impl Source {
                 Bound::new(py, Self::memory(slf.get().bytes.name().to_owned(), PyBytes::new(py, &read)))
             }
         }
+    }
+
+    /// Where the bytes end that were asked for so far; 0 where nobody notes it.
+    #[getter]
+    fn asked(&self) -> u64 {
+        self.bytes.asked()
     }
 
     /// Name for messages: the path or the `hf://` address.

@@ -131,15 +131,6 @@ impl HubOpening {
     }
 }
 
-#[pymethods]
-impl Source {
-    /// Where the bytes end that were asked for so far; 0 where nobody notes it.
-    #[getter]
-    fn asked(&self) -> u64 {
-        self.bytes_here().asked()
-    }
-}
-
 /// A task that ends with who waits for it.
 struct Stopped<T>(JoinHandle<T>);
 
