@@ -149,22 +149,25 @@ def losses(folder: Path, *command: str) -> list[Any]:
     return list(ours)
 
 
+BOTH: list[tuple[str, str, dict[str, Any]]] = [
+    ("SFT", "chats", {"max_length": 64}),
+    ("SFT", "chats", {"max_length": 64, "packing": True}),
+    ("DPO", "pairs", {"max_length": 64}),
+    ("Reward", "pairs", {"max_length": 64}),
+    ("GRPO", "prompts", {"max_completion_length": 8, "num_generations": 4}),
+]
+WHOLE: list[tuple[str, str, dict[str, Any]]] = [
+    ("SFT", "chats", {"max_length": 64, "dataset_num_proc": 2}),
+    ("DPO", "pairs", {"max_length": 64, "precompute_ref_log_probs": True}),
+]
+"""Of which TRL does not take streams."""
+
+
 @pytest.mark.parametrize(
-    ("trainer", "data", "options"),
-    [
-        ("SFT", "chats", {"max_length": 64}),
-        ("SFT", "chats", {"max_length": 64, "packing": True}),
-        ("SFT", "chats", {"max_length": 64, "dataset_num_proc": 2}),
-        ("DPO", "pairs", {"max_length": 64}),
-        ("DPO", "pairs", {"max_length": 64, "precompute_ref_log_probs": True}),
-        ("Reward", "pairs", {"max_length": 64}),
-        ("GRPO", "prompts", {"max_completion_length": 8, "num_generations": 4}),
-    ],
+    ("streaming", "trainer", "data", "options"),
+    [("whole", *case) for case in BOTH + WHOLE] + [("stream", *case) for case in BOTH],
 )
-@pytest.mark.parametrize("streaming", ["stream", "whole"])
-def test_trl(place: Path, trainer: str, data: str, options: dict[str, Any], streaming: str) -> None:
-    if streaming == "stream" and ("dataset_num_proc" in options or "precompute_ref_log_probs" in options):
-        pytest.skip("not with streams")
+def test_trl(place: Path, streaming: str, trainer: str, data: str, options: dict[str, Any]) -> None:
     assert len(losses(place, "language.py", trainer, f"{data}.jsonl", streaming, json.dumps(options))) == 5
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,19 +13,7 @@ import PIL.Image
 import pytest
 
 import crucible_datasets as ours
-
-Rows = list[dict[str, Any]]
-
-
-def tar_bytes(rows: Rows) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for number, row in enumerate(rows):
-            for name, data in ((f"d/{number}.json", json.dumps(row).encode()), (f"d/{number}.cls", b"%d" % number)):
-                info = tarfile.TarInfo(name)
-                info.size = len(data)
-                archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()
+from differential.corpus_formats import Rows, tar_bytes
 
 
 def png(color: int) -> bytes:
