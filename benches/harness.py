@@ -54,6 +54,17 @@ def keep_to_cores() -> None:
         os.sched_setaffinity(0, map(int, given.split(",")))
 
 
+begun: list[tuple[float, int]] = []
+"""When the first of what a work hands on was there, and its rows."""
+
+
+def counted(rows: Iterator[int]) -> int:
+    """The sum of rows as they come; `begun` has when the first ones were there."""
+    first = next(rows)
+    begun.append((time.perf_counter(), first))
+    return first + sum(rows)
+
+
 def clock(work: Callable[[], Any]) -> None:
     """Times `work` and reports to the parent. Called once by each contestant."""
     written = written_mb()

@@ -21,6 +21,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from benches.harness import counted
+
 PARQUET, LINES, TARS, SHARDS = "bench/chat", "bench/chat-lines", "bench/chat-tar", "bench/chat-mds"
 ROWS_OF_A_SHARD = 10_000
 """As many as a row group of the Parquet file has."""
@@ -128,7 +130,7 @@ def prepared(peer: str, task: str) -> Work:
         made = {"webdataset": _webdataset, "mosaicml-streaming": _mosaicml, "litdata": _litdata}[peer](task)
     if task.startswith("first"):
         return lambda: len([next(iter(made))])
-    return lambda: sum(1 for _row in made)
+    return lambda: counted(1 for _row in made)
 
 
 def _address(repository: str, name: str) -> str:
@@ -146,8 +148,8 @@ def _daft(task: str) -> Work:
     if task.startswith("two"):
         frame = frame.select(*TWO)
     if task.endswith("arrow"):
-        return lambda: sum(batch.num_rows for batch in frame.to_arrow_iter())
-    return lambda: sum(1 for _row in frame.iter_rows())
+        return lambda: counted(batch.num_rows for batch in frame.to_arrow_iter())
+    return lambda: counted(1 for _row in frame.iter_rows())
 
 
 def _webdataset(_task: str) -> Any:

@@ -10,6 +10,7 @@ not counted.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benches import streaming_peers
@@ -34,6 +36,7 @@ from benches.streaming_work import (
     LARGE,
     LARGE_LINES,
     LINES,
+    MANY,
     SMALL,
     TASKS,
     TWO,
@@ -43,6 +46,8 @@ from benches.streaming_work import (
 DELAYS = {"loopback": "", "20 ms a request": '{"path": "", "action": "delay", "ms": 20}'}
 FILES = 6
 """Parquet files of the large tasks; half as many of lines."""
+MANY_FILES = 60
+"""Parquet files of about a megabyte."""
 
 
 @dataclass
@@ -57,6 +62,8 @@ class Streamed:
     seconds: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    then: list[float] = field(default_factory=list)
     server: list[float] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
@@ -79,19 +86,49 @@ def streaming_data(rows: int) -> Path:
         shutil.copy(folder / "chat.jsonl", lines / "part")
         (lines / "part").rename(lines / "train.jsonl")
     chat = home / CHATS / "data" / "train-00000-of-00001.parquet"
-    for name, file, count in ((LARGE, chat, FILES), (LARGE_LINES, lines / "train.jsonl", FILES // 2)):
-        for number in range(count):  # the same rows in each: who reads them does not know
-            linked = home / name / "data" / f"train-{number:05}-of-{count:05}{file.suffix}"
-            linked.parent.mkdir(parents=True, exist_ok=True)
-            if not linked.exists():
-                linked.hardlink_to(file)
+    for number in range(FILES):
+        _large(home / LARGE / "data" / f"train-{number:05}-of-{FILES:05}.parquet", chat, number / FILES)
+    of_lines = FILES // 2
+    for number in range(of_lines):
+        _large(
+            home / LARGE_LINES / "data" / f"train-{number:05}-of-{of_lines:05}.jsonl",
+            lines / "train.jsonl",
+            number / of_lines,
+        )
     small = home / SMALL / "data" / "train-00000-of-00001.parquet"
     if not small.exists():
         small.parent.mkdir(parents=True, exist_ok=True)
         part = pq.ParquetFile(chat).read_row_group(0)
         pq.write_table(part, folder / "part", compression="zstd", row_group_size=50)
         (folder / "part").rename(small)
+    for number in range(MANY_FILES):
+        path = home / MANY / "data" / f"train-{number:05}-of-{MANY_FILES:05}.parquet"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table = pq.read_table(chat)
+            each = -(-table.num_rows // MANY_FILES)
+            pq.write_table(table.slice(number * each, each), folder / "part", compression="zstd")
+            (folder / "part").rename(path)
     return folder
+
+
+def _large(path: Path, file: Path, start: float) -> None:
+    """Writes the rows of a file from a part of it on, then those before it: the same work, and other bytes."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    if file.suffix == ".parquet":
+        rows = pq.read_table(file)
+        cut = int(rows.num_rows * start)
+        groups = pq.read_metadata(file).row_group(0).num_rows
+        turned = pa.concat_tables([rows.slice(cut), rows.slice(0, cut)])
+        pq.write_table(turned, part, compression="zstd", row_group_size=groups)
+    else:
+        text = file.read_bytes()
+        cut = text.rfind(b"\n", 0, int(len(text) * start)) + 1
+        part.write_bytes(text[cut:] + text[:cut])
+    part.rename(path)
 
 
 def needed_bytes(folder: Path, task: str) -> int:
@@ -143,6 +180,9 @@ def measure(result: Streamed, server: Server, environment: dict[str, str]) -> No
     result.rows = int(figures["rows"])
     for name in ("seconds", "cpu", "rss_mb"):
         getattr(result, name).append(figures[name])
+    for name in ("first", "then"):
+        if name in figures:
+            getattr(result, name).append(figures[name])
     result.server.append(server.spent)
     result.requests.append(requests)
     result.asked.append(asked)
@@ -168,7 +208,11 @@ def run_streaming_suite(rounds: int, rows: int, only: str = "", cores: int = 0) 
     folder = streaming_data(rows)
     subprocess.run([sys.executable, "-m", "benches.streaming_peers", str(folder), *peers], cwd=ROOT, check=True)
     environment = {"BENCH_DATA": str(folder), "BENCH_ROWS": str(rows), **streaming_peers.QUIET, **mine}
-    contestants = CONTESTANTS | {peer: streaming_peers.PEERS[peer] for peer in peers}
+    missing = [name for name in ("datasets", "polars") if not importlib.util.find_spec(name)]
+    for name in missing:
+        print(f"{name}: left out, it is not installed")
+    contestants = {who: tasks for who, tasks in CONTESTANTS.items() if who not in missing}
+    contestants |= {peer: streaming_peers.PEERS[peer] for peer in peers}
     results: list[Streamed] = []
     for line, fault in DELAYS.items():
         with serving(folder / "hub", fault, of_hub) as server:
@@ -187,11 +231,13 @@ def run_streaming_suite(rounds: int, rows: int, only: str = "", cores: int = 0) 
 
 
 def show(results: list[Streamed]) -> None:
-    """One task's table. ratio = the contestant's time / ours."""
+    """One task's table. ratio = the contestant's time / ours; "first" is when the first row or batch was there, "then"
+    the rows/s after it, and the last ratio is our rows/s after it / the contestant's: of those that hand on what comes.
+    """
     print(f"\nstreaming: {results[0].task}, {results[0].line}")  # "hub" is the processor time of the serving process
     print(
         f"{'contestant':<19}{'median':>12}{'spread':>8}{'rows/s':>11}{'MB/s':>8}{'cpu':>9}{'hub':>9}{'rss':>9}"
-        f"{'requests':>10}{'asked':>11}{'/needed':>9}{'ratio':>8}"
+        f"{'requests':>10}{'asked':>11}{'/needed':>9}{'ratio':>8}{'first':>12}{'then':>11}{'ratio':>8}"
     )
     for r in results:
         spread = (max(r.seconds) - min(r.seconds)) / r.median
@@ -200,8 +246,13 @@ def show(results: list[Streamed]) -> None:
         share = f"{asked / r.needed:9.3f}" if asked and r.needed else f"{'':>9}"
         speed = f"{r.needed / r.median / 1e6:8.0f}" if r.needed else f"{'':>8}"
         ratio = "" if r is results[0] else f"{r.median / results[0].median:7.2f}x"
+        after = ""
+        if r.first:
+            then = statistics.median(r.then)
+            after = f"{statistics.median(r.first) * 1000:>9.1f} ms{then:>11.0f}"
+            after += "" if r is results[0] else f"{statistics.median(results[0].then) / then:7.2f}x"
         print(
             f"{r.contestant:<19}{r.median * 1000:>9.1f} ms{spread:>8.0%}{r.rows / r.median:>11.0f}{speed}"
-            f"{cpu:>7.2f} s{hub:>7.2f} s{rss:>6.0f} MB{requests:>10.0f}{asked / 1e6:>8.2f} MB{share}{ratio:>8}"
+            f"{cpu:>7.2f} s{hub:>7.2f} s{rss:>6.0f} MB{requests:>10.0f}{asked / 1e6:>8.2f} MB{share}{ratio:>8}{after}"
         )
     sys.stdout.flush()

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from benches import streaming_peers
-from benches.harness import keep_to_cores, peak_rss_mb
+from benches.harness import begun, counted, keep_to_cores, peak_rss_mb
 
 CHATS, LINES = "bench/chat", "bench/chat-lines"
 LARGE, LARGE_LINES, SMALL = "bench/chat-large", "bench/chat-lines-large", "bench/chat-small"
+MANY = "bench/chat-many"
 TWO = ["id", "score"]
 ALL = ["id", "source", "score", "turns", "messages"]
 BATCH = 1000
@@ -34,12 +35,13 @@ TASKS = (
     "all lines",
     "resume at 50 %",
     "small row groups, arrow",
+    "many files, arrow",
     "large: all rows",
     "large: all batches, arrow",
     "large: all lines",
 )
-TABLES = ("all batches, arrow", "two columns, arrow", "small row groups, arrow", "large: all batches, arrow")
-WHOLE = tuple(task for task in TASKS if "all " in task)
+TABLES = tuple(task for task in TASKS if task.endswith("arrow"))
+WHOLE = tuple(task for task in TASKS if "all " in task or "files" in task)
 LIMIT = "local file, line"
 CONTESTANTS = {
     "crucible": TASKS,
@@ -63,6 +65,8 @@ def repository(task: str) -> str:
         return LARGE_LINES if lines else LARGE
     if task.startswith("small"):
         return SMALL
+    if task.startswith("many"):
+        return MANY
     return LINES if lines else CHATS
 
 
@@ -127,7 +131,7 @@ def polars_work(task: str) -> Work:
 
 
 def batches(made: Any) -> int:
-    return sum(table.num_rows for table in made.with_format("arrow").iter(batch_size=BATCH))
+    return counted(table.num_rows for table in made.with_format("arrow").iter(batch_size=BATCH))
 
 
 def resumed(contestant: str, task: str) -> Work:
@@ -160,7 +164,7 @@ def prepared(contestant: str, task: str) -> Work:
         importlib.import_module("pyarrow")  # imports are outside the clock for everybody
     if task.startswith("first"):
         return lambda: len([next(iter(made))])
-    work: Work = (lambda: batches(made)) if task.endswith("arrow") else (lambda: sum(1 for _row in made))
+    work: Work = (lambda: batches(made)) if task.endswith("arrow") else (lambda: counted(1 for _row in made))
     return beside_a_transfer(task, work) if contestant == LIMIT else work
 
 
@@ -172,7 +176,11 @@ def main(contestant: str, task: str) -> None:
     cpu, start = time.process_time(), time.perf_counter()
     rows = work()
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": peak_rss_mb(), "rows": rows}), flush=True)
+    figures = {"seconds": seconds, "cpu": cpu, "rss_mb": peak_rss_mb(), "rows": rows}
+    if begun:
+        [(at, first)] = begun
+        figures |= {"first": at - start, "then": (rows - first) / (start + seconds - at)}
+    print(json.dumps(figures), flush=True)
     os._exit(0)  # `datasets` with a slow hub waits for ever for its threads at the end of the process
 
 

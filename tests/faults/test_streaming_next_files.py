@@ -141,3 +141,61 @@ def test_a_forked_child_opens_the_next_file_itself(kind: str, fault_hub: FaultHu
     rest = list(range(ROWS - 10, FILES * ROWS))
     in_child(lambda: numbers(rows) == rest or pytest.fail("other rows in the child"))
     assert numbers(rows) == rest
+
+
+# ------------------------------------------------------------------------------------------------- many Parquet files
+
+
+@pytest.fixture
+def many(fault_hub: FaultHub, fault_env: None) -> FaultHub:
+    """40 files of two row groups of 100 rows."""
+    commit(fault_hub, "parquet", files=40, rows=200, size=300)
+    return fault_hub
+
+
+def opened(hub: FaultHub, number: int) -> bool:
+    return bool(hub.requests(rf"/{number:02}\.parquet"))
+
+
+def test_parquet_files_are_opened_side_by_side(many: FaultHub) -> None:
+    """The opening of one hangs; meanwhile others are opened, and rows of the files before it come."""
+    hanging = many.fault(r"/04\.parquet", faults.stall(0), statuses=(200, 206))
+    rows = iter(stream_of("parquet"))
+    first = numbers(next(rows) for _ in range(3 * 200 + 50))
+    assert many.wait_until(lambda: hanging.hits > 0 and opened(many, 7))
+    assert not opened(many, 39)
+    assert first + numbers(next(rows) for _ in range(150)) == list(range(4 * 200))
+
+
+@pytest.mark.parametrize("first", [0, 1, 199, 200, 1250, 7999])
+def test_many_parquet_files_give_their_rows_in_order(many: FaultHub, first: int) -> None:
+    expected = list(range(first, 40 * 200))
+    assert numbers(stream_of("parquet").skip(first)) == expected
+    before = stream_of("parquet").select_columns(["i"])
+    rows = iter(before)
+    assert numbers(next(rows) for _ in range(first)) == list(range(first))
+    after = stream_of("parquet").select_columns(["i"])
+    after.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    assert numbers(after) == numbers(rows) == expected
+
+
+def test_who_takes_some_rows_opens_no_other_parquet_file(many: FaultHub) -> None:
+    rows = iter(stream_of("parquet"))
+    assert numbers(next(rows) for _ in range(10)) == list(range(10))
+    assert all_answered(many)
+    assert [opened(many, number) for number in range(1, 40)] == [False] * 39
+
+
+def test_a_broken_off_stream_stops_all_that_are_opened(many: FaultHub) -> None:
+    hanging = many.fault(r"/(0[4-9]|1\d)\.parquet", faults.stall(0), statuses=(200, 206))
+    rows = iter(stream_of("parquet"))
+    assert numbers(next(rows) for _ in range(700)) == list(range(700))
+    assert many.wait_until(lambda: hanging.hits > 1)
+    threads = threading.active_count()
+    del rows
+    gc.collect()
+    assert threading.active_count() <= threads
+    assert all_answered(many)
+    count = len(many.requests(ID))
+    assert all_answered(many)
+    assert len(many.requests(ID)) == count

@@ -117,3 +117,17 @@ def test_in_the_middle_of_a_stream(stalling: FaultHub, format: str) -> None:
     )
     about = lambda: len(stalling.requests(rf"0.{format}", origin="cdn", method="GET")) > passed  # noqa: E731
     assert interrupted_after(stalling, call, about) < BOUND
+
+
+def test_while_a_file_is_opened(stalling: FaultHub) -> None:
+    """The footer of a stream's file does not come."""
+    out = io.BytesIO()
+    pq.write_table(pa.table({"i": range(100_000)}), out)
+    stalling.repo("dataset", "org/rows").commit({"0.parquet": out.getvalue()}, lfs=("*",))
+    stalling.fault(r"0.parquet", faults.stall(10), origin="cdn", method="GET")
+    call = (
+        "from crucible_datasets import load_dataset, Features, Value; "
+        'next(iter(load_dataset("org/rows", split="train", streaming=True, features=Features({"i": Value("int64")}))))'
+    )
+    about = lambda: bool(stalling.requests(r"0.parquet", origin="cdn", method="GET"))  # noqa: E731
+    assert interrupted_after(stalling, call, about) < BOUND

@@ -39,8 +39,10 @@ _DEEPEST = 64 << 20
 _QUICK = 4 << 20
 _QUICK_TIMES = 2.5
 """The same where rows are used faster than they come: at most `_QUICK` or so many times what was read, and at most so many units."""
-_MOST_FILES = 16
+_MOST_FILES = 32
 """Files that are open ahead of their turn."""
+_MOST_OPENED = 16
+"""Files that are opened at a time."""
 _HEAD = 1024
 """Rows of the first unit that are decoded before its others."""
 
@@ -82,8 +84,8 @@ class FilesRun(Run):
         """Readers of the shards that follow, as far as they are open."""
         self._told: tuple[int, str | None] | None = None
         """A shard, and what tells the content of its file."""
-        self._opening: tuple[int, HubOpening] | None = None
-        """The next shard whose file is being opened."""
+        self._opening: dict[int, HubOpening] = {}
+        """The next shards whose files are being opened."""
         self._files = Coming(self._shards)
         """Files that follow one which is read forward."""
 
@@ -117,8 +119,8 @@ class FilesRun(Run):
         self.release()
 
     def release(self) -> None:
-        self._reader = self._table = self._rest = self._opening = None
-        self._ahead, self._coming, self._files = {}, {}, Coming(self._shards)
+        self._reader = self._table = self._rest = None
+        self._ahead, self._coming, self._opening, self._files = {}, {}, {}, Coming(self._shards)
         self._flowing = self._headed = self._quick = False
         self._came = None
 
@@ -147,7 +149,9 @@ class FilesRun(Run):
             return
         self._half = None
         self._compare()
-        self._begin_following(_AHEAD if self._flowing or self._quick else 1, self._room())
+        room = self._room()
+        self._begin_following(_AHEAD if self._flowing or self._quick else 1, room)
+        self._open_following(room)
 
     def _room(self) -> int:
         """Bytes that may be read ahead: who breaks off early has not asked for much more than was used."""
@@ -220,26 +224,49 @@ class FilesRun(Run):
         known = self._readers.known(origin, self._reading)
         if known is not None:
             return known
-        if not self._flowing or not isinstance(origin, HubOrigin):
-            return None
-        if self._opening is None or self._opening[0] != number:
-            begun = origin.begin()
-            self._opening = None if begun is None else (number, begun)
-        elif self._opening[1].ready:
+        opening = self._opening.get(number)
+        if opening is not None and opening.ready:
             with suppress(Exception):  # it is opened again when its turn comes, and fails then
                 return self._take(number)
         return None
+
+    def _open_following(self, room: int) -> None:
+        """Begins to open the next files, where what is left before them is soon used up: it takes two requests each."""
+        number, position, reader = self._shard, self._after, self._reader
+        left = 2 * room
+        while isinstance(reader, AheadReader):
+            last = self._shards[number].last
+            last = len(reader.unit_rows) if last is None else last
+            if position < last:  # as if its units were all of one size
+                left -= (last - position) * reader.bytes_of(position)
+            if left <= 0:
+                return
+            number += 1
+            reader = self._coming.get(number)
+            position = self._shards[number].first if number < len(self._shards) else 0
+        for following in range(number, min(len(self._shards), self._shard + _MOST_FILES)):
+            origin = self._shards[following].origin
+            if len(self._opening) >= (_MOST_OPENED if self._flowing else 1) or not isinstance(origin, HubOrigin):
+                return
+            if following not in self._opening:
+                begun = None if self._readers.known(origin, self._reading) else origin.begin()
+                if begun is None:
+                    return
+                self._opening[following] = begun
+            left -= origin.size or room
+            if left <= 0:
+                return
 
     def _take(self, number: int) -> UnitReader:
         """A shard's reader, of the file that was begun to be opened if it is that."""
         coming = self._coming.pop(number, None)
         if coming is not None:
             return coming
-        origin, opening, self._opening = self._shards[number].origin, self._opening, None
+        origin, opening = self._shards[number].origin, self._opening.pop(number, None)
         source = None
-        if opening is not None and opening[0] == number:
+        if opening is not None:
             with suppress(Exception):  # then it is opened as the first one is, and that fails
-                source = opening[1].source()
+                source = opening.source()
         else:
             source = self._files.take(number)
         here = self._position if number == self._shard else None

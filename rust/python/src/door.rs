@@ -1,7 +1,8 @@
 //! The one place that releases the GIL, waits, polls signals and catches panics.
 //!
-//! `run` is for CPU work (done on the pool), `wait` for futures (run on the caller's thread). Both look for a pending
-//! signal every 50 ms, so Ctrl-C is answered well within 200 ms as long as the work checks its `Cancel`.
+//! `run` is for CPU work (done on the pool), `here` for work that mostly waits, `wait` for futures (both run on the
+//! caller's thread). All look for a pending signal every 50 ms, so Ctrl-C is answered well within 200 ms as long as the
+//! work checks its `Cancel`.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -99,6 +100,29 @@ pub(crate) fn promise<T: Send + 'static>() -> PyResult<(Promise<T>, Started<T>)>
     let cancel = Cancel::new();
     let promise = Promise { engine, stop: cancel.clone(), send };
     Ok((promise, Started { pid: engine.pid(), cancel, done: Mutex::new(done) }))
+}
+
+/// Runs work that mostly waits on this thread, with the GIL released: it does not stand behind what is being decoded, and
+/// must not divide itself among decode threads. Its waits (`block`) look for signals.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub(crate) fn here<T, E, F>(py: Python<'_>, work: F) -> PyResult<T>
+where
+    T: Send,
+    E: Into<Error>,
+    F: FnOnce(&Cancel) -> Result<T, E> + Send,
+{
+    engine()?;
+    let cancel = Cancel::new();
+    let outcome = py.detach(|| {
+        let _known = Stoppable::by(&cancel);
+        let before = RAISED.with(|raised| raised.borrow_mut().replace(Ok(())));
+        let result = caught(|| work(&cancel).map_err(Into::into));
+        match RAISED.with(|raised| std::mem::replace(&mut *raised.borrow_mut(), before)) {
+            Some(Err(interrupt)) => Err(Error::Python(interrupt)),
+            _ => result,
+        }
+    });
+    Ok(outcome?)
 }
 
 impl<T: Send + 'static> Promise<T> {
@@ -200,8 +224,10 @@ where
 }
 
 thread_local! {
-    /// What stops the work that this decode thread does.
+    /// What stops the work that this thread does.
     static STOP: RefCell<Option<Cancel>> = const { RefCell::new(None) };
+    /// On a caller's thread in `here`: what a signal raised, if one did.
+    static RAISED: RefCell<Option<Result<(), PyErr>>> = const { RefCell::new(None) };
 }
 
 /// While it lives, waits on this thread end when the work is asked to stop. A thread that waits for parts of its work may
@@ -221,7 +247,19 @@ impl Drop for Stoppable {
     }
 }
 
-/// Runs a future on a decode thread. It is dropped, its connections with it, when the work there is asked to stop.
+/// Stops the work of a caller's thread when a signal is pending. Decode threads have none.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+fn look_for_signals(stop: &Cancel) {
+    let of_caller = RAISED.with(|raised| raised.borrow().is_some());
+    // Handlers are Python: nothing is borrowed while they run.
+    if of_caller && let Err(error) = Python::attach(|py| py.check_signals()) {
+        RAISED.with(|raised| *raised.borrow_mut() = Some(Err(error)));
+        stop.cancel();
+    }
+}
+
+/// Runs a future in the work of a decode thread, or of a caller's in `here`. It is dropped, its connections with it, when the
+/// work is asked to stop.
 ///
 /// # Errors
 /// `Cancelled`.
@@ -235,7 +273,10 @@ pub(crate) fn block<T>(engine: &Engine, work: impl Future<Output = T>) -> Result
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),
-                _ = clock.tick() => stop.check()?,
+                _ = clock.tick() => {
+                    look_for_signals(&stop);
+                    stop.check()?;
+                }
             }
         }
     })

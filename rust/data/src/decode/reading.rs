@@ -25,7 +25,7 @@ const NEAR: u64 = 1 << 20;
 const WASTE: u64 = 2;
 const SOON: u64 = 2 << 20;
 /// Most pieces that are on their way at a time.
-const DEEPEST: usize = 4;
+const DEEPEST: usize = 8;
 
 /// Whether reading goes on after the first rows: then the next pieces are read ahead.
 pub(crate) type Flowing = Arc<AtomicBool>;

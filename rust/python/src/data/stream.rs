@@ -39,7 +39,7 @@ impl ParquetFile {
         let bytes = Source::bytes(&source)?;
         let limits = limits(source.py())?;
         let open = if at_start { ParquetReader::open_at_start } else { ParquetReader::open };
-        let reader = door::run(source.py(), |_| open(bytes, &limits))?;
+        let reader = door::here(source.py(), |_| open(bytes, &limits))?;
         Ok(Self { reader: Arc::new(reader), indexed: OnceLock::new() })
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Buffer {
     source: Arc<dyn ByteSource>,
     flowing: Flowing,
     used: usize,
+    /// Whether lines that came in parts were given up.
+    passed: bool,
     at: u64,
     ended: bool,
     /// Line ends before `at`, counted from `opened_at`.
@@ -51,7 +53,7 @@ impl Buffer {
             Content::Packed(reader) => Held::Packed { reader, bytes: Vec::new() },
         };
         let source = source.clone();
-        Ok(Self { held, source, flowing, used: 0, at, ended: false, lines: 0, opened_at: at })
+        Ok(Self { held, source, flowing, used: 0, passed: false, at, ended: false, lines: 0, opened_at: at })
     }
 
     /// Reads ahead from the beginning where somebody fetched the first bytes ahead: that is for a reader who goes on.
@@ -64,9 +66,7 @@ impl Buffer {
 
     /// Reads until `want` bytes are held, or everything.
     pub(super) fn fill(&mut self, want: usize, cancel: &Cancel) -> Result<(), DataError> {
-        if self.used > STEPPED {
-            self.flowing.store(true, Ordering::Relaxed); // a unit was handed out, and another one is wanted
-        }
+        self.look();
         if want > LARGEST {
             let message = "a line, record or array item of 2 GiB or more does not fit into memory at once";
             return Err(DataError::new(DataErrorKind::Limit, message).with_path(self.source.name()));
@@ -140,6 +140,39 @@ impl Buffer {
                 return Ok(last + 1);
             }
             want = want.saturating_mul(2);
+        }
+    }
+
+    /// Whole lines of about `want` bytes in parts, where they can be had without copying them all; see `pass`.
+    pub(super) fn lines_in_parts(
+        &mut self,
+        want: usize,
+        cancel: &Cancel,
+    ) -> Result<Option<[Bytes; 3]>, DataError> {
+        self.look();
+        let Held::Plain(pieces) = &mut self.held else { return Ok(None) };
+        if self.ended {
+            return Ok(None);
+        }
+        pieces.skip(std::mem::take(&mut self.used));
+        pieces.lines(want, cancel).map_err(|e| explained(e, "file", self.source.name()))
+    }
+
+    /// Gives up the lines that came in parts.
+    pub(super) fn pass(&mut self, parts: &[Bytes]) {
+        let count = parts.iter().map(Bytes::len).sum();
+        self.lines += parts.iter().map(|part| lines_in(part)).sum::<u64>();
+        self.at += count as u64;
+        self.passed = true;
+        if let Held::Plain(pieces) = &mut self.held {
+            pieces.pass(count);
+        }
+    }
+
+    /// Reads ahead once a unit was handed out and another one is wanted.
+    fn look(&mut self) {
+        if std::mem::take(&mut self.passed) || self.used > STEPPED {
+            self.flowing.store(true, Ordering::Relaxed);
         }
     }
 

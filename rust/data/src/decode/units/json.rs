@@ -134,12 +134,38 @@ impl JsonUnits {
                 }
             }
         } else {
-            self.buffer.whole_lines(size_at(self.buffer.at()), cancel)?
+            let want = size_at(self.buffer.at());
+            if let Some(unit) = self.lines_in_parts(want, cancel)? {
+                return Ok(Some(unit));
+            }
+            self.buffer.whole_lines(want, cancel)?
         };
         if size == 0 {
             return Ok(None);
         }
         self.unit(size, size, Vec::new)
+    }
+
+    /// Lines that go from one piece into the next, read without being put together. None where that is not possible, and
+    /// where reading fails: put together they tell what is wrong, or have other types.
+    fn lines_in_parts(&mut self, want: usize, cancel: &Cancel) -> Result<Option<Unit>, DataError> {
+        let Some(parts) = self.buffer.lines_in_parts(want, cancel)? else { return Ok(None) };
+        if parts.iter().any(|part| first_letter(part) == Some(b'[')) {
+            return Ok(None); // a part by itself would be an array
+        }
+        let start = self.buffer.at();
+        let known = self.options.features.as_ref().or(self.known.as_ref()).cloned();
+        let options = ReadOptions { features: known, ..self.options.clone() };
+        let source = |part: &Bytes| -> Arc<dyn ByteSource> {
+            Arc::new(MemorySource::new(self.source.name(), part.clone()))
+        };
+        let sources: Vec<_> = parts.iter().filter(|part| !part.is_empty()).map(source).collect();
+        let Ok(table) = read_sources(&sources, Format::Json, &options) else {
+            cancel.check()?;
+            return Ok(None);
+        };
+        self.buffer.pass(&parts);
+        Ok(Some(Unit { table, start, end: self.buffer.at() }))
     }
 
     /// The unit of the first `length` bytes, which begin where `opening` is missing; `size` bytes are used up.

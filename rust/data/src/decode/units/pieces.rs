@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use memchr::{memchr, memrchr};
 
 use crate::cancel::Cancel;
 use crate::decode::reading::Reading;
@@ -89,6 +90,32 @@ impl Pieces {
         }
         self.held = self.held.max(want);
         Ok(true)
+    }
+
+    /// Whole lines of the first `want` bytes, where some of these are in the next piece: those of this one, the line that
+    /// goes from one into the other, those of the next. None where they come in another way, or not as many.
+    pub(super) fn lines(&mut self, want: usize, cancel: &Cancel) -> io::Result<Option<[Bytes; 3]>> {
+        let have = self.text.len();
+        if self.source.is_near() || have == 0 || have >= want {
+            return Ok(None);
+        }
+        self.reading.flows();
+        cancel.check().map_err(io::Error::other)?;
+        let Some(next) = self.following(have, want)? else { return Ok(None) };
+        let (Some(before), Some(after)) = (memrchr(b'\n', &self.text), next.get(..want - have)) else {
+            return Ok(None);
+        };
+        let (Some(first), Some(last)) = (memchr(b'\n', after), memrchr(b'\n', after)) else {
+            return Ok(None);
+        };
+        let between = [self.text.slice(before + 1..), next.slice(..=first)].concat().into();
+        Ok(Some([self.text.slice(..=before), between, next.slice(first + 1..=last)]))
+    }
+
+    /// Gives up bytes of which `lines` gave the last.
+    pub(super) fn pass(&mut self, count: usize) {
+        self.held = count;
+        self.skip(count);
     }
 
     /// What follows the first `have` bytes, as far as it is at hand or comes in one piece; None at the end.

@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::io::Write;
+
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, DictionaryArray, RecordBatch, types::Int32Type};
 
 use super::*;
+use crate::decode::JsonOptions;
 use crate::source::MemorySource;
 
 fn source(bytes: impl Into<Vec<u8>>) -> Arc<dyn ByteSource> {
@@ -143,5 +146,55 @@ fn record_batches_in_units() {
     for length in 0..bytes.len() - 8 {
         let cut = units(bytes.get(..length).unwrap(), Format::Arrow, 0, &ReadOptions::default());
         assert!(cut.is_err() || rows(&cut.unwrap()).len() < found.len() || length + 8 >= bytes.len());
+    }
+}
+
+/// The units of a file that is near, and of the same bytes where they come in pieces.
+fn both_ways(text: &[u8], options: &ReadOptions) -> Result<Vec<(u64, u64, Vec<String>)>, String> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text).unwrap();
+    let near: Arc<dyn ByteSource> = Arc::new(crate::source::LocalSource::open(file.path()).unwrap());
+    let name = near.name().to_owned();
+    let far: Arc<dyn ByteSource> = Arc::new(MemorySource::new(&name, text.to_vec()));
+    let [near, far] = [near, far].map(|source| {
+        let mut open = open(&source, Format::Json, 0, options).map_err(|e| e.to_string())?;
+        let found = std::iter::from_fn(|| open.next_unit(&Cancel::new()).transpose());
+        found
+            .map(|unit| {
+                let unit = unit.map_err(|e| e.to_string())?;
+                Ok((unit.start, unit.end, rows(std::slice::from_ref(&unit))))
+            })
+            .collect::<Result<Vec<_>, String>>()
+    });
+    assert!(near == far, "{:?} {:?}", near.as_ref().map(Vec::len), far.as_ref().map(Vec::len));
+    near
+}
+
+#[test]
+fn json_lines_that_go_from_piece_to_piece() {
+    let line = |i: usize| format!("{{\"id\": {i}, \"text\": \"{}\"}}\n", "ab\\n".repeat(i * 7919 % 700));
+    let text: String = (0..14_000).map(line).collect();
+    assert!(text.len() > 17 << 20);
+    let options = ReadOptions {
+        json: JsonOptions { head: 1 << 20, ..JsonOptions::default() },
+        ..ReadOptions::default()
+    };
+    let plain = both_ways(text.as_bytes(), &options).unwrap();
+    assert_eq!(plain.iter().map(|(_, _, rows)| rows.len()).sum::<usize>(), 14_000);
+    let after = |at: usize| at + text[at..].find('\n').unwrap() + 1;
+    // Odd lines beside places where pieces may end: another type, an array, a broken one, blank ones, a very long one.
+    for odd in [
+        "{\"id\": 7, \"text\": [1]}\n",
+        "[{\"id\": 7, \"text\": \"x\"}]\n",
+        "{\"id\": 7\n",
+        "\n  \r\n",
+        &format!("{{\"id\": 7, \"text\": \"{}\"}}\n", "y".repeat(9 << 20)),
+    ] {
+        for at in [7 << 20, (16 << 20) - 300_000] {
+            let at = after(at);
+            let changed = [&text[..at], odd, &text[at..]].concat();
+            let found = both_ways(changed.as_bytes(), &options);
+            assert_eq!(found.is_err(), odd.starts_with('[') || odd == "{\"id\": 7\n", "{odd:.30} at {at}");
+        }
     }
 }
