@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -156,6 +157,24 @@ def test_the_next_row_group_is_read_ahead(
     assert begun == [1]  # rows are used slower than they come
     assert list(running) == list(range(GROUP // 10 + 1, 300))
     assert begun == [1, 2, 3, *[0, 1, 2, 3] * 2]
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.01, 6), (0.0001, 3)])
+def test_more_is_decoded_ahead_where_decoding_is_waited_for(
+    seconds: float, most: int, tmp_path: Path, begun: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many row groups as there are decode threads; else 8 MiB of them."""
+    rows = pa.table({"i": range(16), "t": [os.urandom(2 << 20) for _ in range(16)]})
+    pq.write_table(rows, tmp_path / "0.parquet", row_group_size=1, compression="none", use_dictionary=False)
+    monkeypatch.setattr(Noted, "at_once", 6)
+    monkeypatch.setattr(_files_run, "perf_counter", Clock(seconds))
+    stream = ours.load_dataset("parquet", data_files=str(tmp_path / "0.parquet"), split="train", streaming=True)
+    ahead = []
+    for number, row in enumerate(stream):
+        assert row["i"] == number
+        ahead.append(len(begun) + 1 - number)  # the first one was not begun ahead
+    assert max(ahead) - 1 == most
+    assert all(count - 1 <= max(2, 2.5 * (number + 1)) for number, count in enumerate(ahead))
 
 
 def test_a_reader_who_is_faster_than_the_line_has_more_read_ahead(

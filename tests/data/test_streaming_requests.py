@@ -375,3 +375,25 @@ def test_a_file_that_cannot_be_opened_ahead_is_opened_in_its_turn(small: list[Pa
     assert [next(rows)["i"] for _ in range(ROWS)] == list(range(ROWS))
     with pytest.raises(Exception, match="00001-of-00002"):
         next(rows)
+
+
+def test_long_footers_of_the_next_files_come_ahead_and_once(hub_root: Path, hub: HubServer, hf_env: Path) -> None:
+    """Footers of 16 KiB and more take two requests: both are made before the file's turn, and none is repeated."""
+    folder = hub_root / "datasets" / "org" / "asked"
+    folder.mkdir()
+    rng = random.Random(5)
+    for number in range(3):
+        columns = {f"c{n}": [rng.random() for _ in range(400)] for n in range(150)}
+        table = pa.table({"i": list(range(number * 400, number * 400 + 400)), **columns})
+        pq.write_table(table, folder / f"{number}.parquet", row_group_size=100, compression="none")
+    stream = opened()
+    hub.clear_requests()
+    assert [row["i"] for row in stream] == list(range(1200))
+    for number in range(1, 3):
+        asked = sorted(streamed.ranges(hub, f"/{number}.parquet"))
+        assert len(asked) >= 3
+        footer = pq.read_metadata(folder / f"{number}.parquet").serialized_size + 8
+        assert footer > 16 << 10
+        ends = [start + length for start, length in asked]
+        assert all(end <= start for end, (start, _) in zip(ends, asked[1:], strict=False)), asked
+        assert sum(length for _, length in asked) <= (folder / f"{number}.parquet").stat().st_size

@@ -39,6 +39,8 @@ _DEEPEST = 64 << 20
 _QUICK = 4 << 20
 _QUICK_TIMES = 2.5
 """The same where rows are used faster than they come: at most `_QUICK` or so many times what was read, and at most so many units."""
+_SLOW = 0.001
+"""Seconds that a unit may be waited for though its bytes are here; longer, and one more is decoded at a time, as many as there are decode threads."""
 _MOST_FILES = 32
 """Files that are open ahead of their turn."""
 _MOST_OPENED = 16
@@ -75,6 +77,8 @@ class FilesRun(Run):
         """Whether a unit followed another: then the reader means to have many."""
         self._deep, self._read = _DEEP, 0
         """Bytes that are read ahead at most, and those of the units that were read."""
+        self._wide, self._unit = _AHEAD, 0
+        """Units that are decoded ahead, where all have the size of the last one."""
         self._opened_in = 0.0
         self._came: tuple[float, float] | None = None
         """Seconds that opening the file took; when the first rows were here, and how long bytes take about."""
@@ -122,7 +126,7 @@ class FilesRun(Run):
         self._reader = self._table = self._rest = None
         self._ahead, self._coming, self._opening, self._files = {}, {}, {}, Coming(self._shards)
         self._flowing = self._headed = self._quick = False
-        self._came = None
+        self._came, self._wide = None, _AHEAD
 
     def pull(self, most: int) -> Table | None:
         while self._table is not None or self._next():
@@ -155,9 +159,10 @@ class FilesRun(Run):
 
     def _room(self) -> int:
         """Bytes that may be read ahead: who breaks off early has not asked for much more than was used."""
+        wide = min(self._wide * self._unit, _DEEPEST, int(_QUICK_TIMES * self._read))
         if self._quick:
-            return min(self._deep, max(_QUICK, int(_QUICK_TIMES * self._read)))
-        return min(self._deep, max(_SOON, 2 * self._read)) if self._flowing else _FIRST
+            return max(wide, min(self._deep, max(_QUICK, int(_QUICK_TIMES * self._read))))
+        return max(wide, min(self._deep, max(_SOON, 2 * self._read))) if self._flowing else _FIRST
 
     def _compare(self) -> None:
         """Whether what was asked for first was used up, at this pace, before as much came: then much is read ahead."""
@@ -270,7 +275,8 @@ class FilesRun(Run):
         else:
             source = self._files.take(number)
         here = self._position if number == self._shard else None
-        return self._readers.open(origin, self._reading, source, at_start=not (here or self._shards[number].first))
+        at_start = source is None and not (here or self._shards[number].first)
+        return self._readers.open(origin, self._reading, source, at_start=at_start)
 
     def _begin(self, number: int, positions: list[Position]) -> bool:
         """Begins to read units of a shard; whether there was memory for all."""
@@ -455,18 +461,23 @@ class FilesRun(Run):
         reader = self._reader
         followed = self._read > 0
         if isinstance(reader, AheadReader):
-            self._read += reader.bytes_of(self._position)
+            self._unit = reader.bytes_of(self._position)
+            self._read += self._unit
         if ahead is None and self._flowing and isinstance(reader, AheadReader):
             ahead = next(iter(reader.start([self._position])), None)
         elif ahead is not None:
             self._flowing = self._flowing or followed
             if not ahead.fetched:
-                more = reader.bytes_of(self._position) if isinstance(reader, AheadReader) else 0
-                self._deep = min(self._deep + max(more, _SOON), _DEEPEST)
+                self._deep = min(2 * self._deep, _DEEPEST)
                 self._hurry()
         if ahead is None:
             return None
+        fetched = ahead.fetched
         if isinstance(reader, AheadReader) and self._flowing:
             self._half = self._offset
             self._look_ahead()
-        return ahead.wait()
+        asked = perf_counter()
+        table = ahead.wait()
+        if fetched and isinstance(reader, AheadReader) and perf_counter() - asked > _SLOW:
+            self._wide = min(self._wide + 1, max(_AHEAD, reader.at_once))
+        return table

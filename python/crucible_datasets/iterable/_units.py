@@ -105,6 +105,10 @@ class AheadWithHead(Ahead, Protocol):
 class AheadReader(CountedReader, Protocol):
     """A file that can begin to read a unit before it is asked for it."""
 
+    @property
+    def at_once(self) -> int:
+        """How many units can be decoded at a time."""
+
     def bytes_of(self, position: Position) -> int:
         """Bytes that are read for the unit at a position."""
 
@@ -141,6 +145,10 @@ class ParquetUnits:
 
     def rows(self, position: Position, start: int, stop: int) -> Table:
         return self._file.read_rows(position, start, stop, self._columns, self._text)
+
+    @property
+    def at_once(self) -> int:
+        return self._file.at_once
 
     def bytes_of(self, position: Position) -> int:
         known = self._bytes.get(position)

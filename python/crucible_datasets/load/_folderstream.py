@@ -53,6 +53,11 @@ class FolderUnits:
             part = self.made(part, {}) if begun is None else begun.table()
         return part, position + 1
 
+    @property
+    def at_once(self) -> int:
+        """Files are fetched, not decoded: the usual."""
+        return 1
+
     def bytes_of(self, position: Position) -> int:  # noqa: ARG002  # files tell when they come
         """Bytes that are read for a unit, as far as reading ahead is concerned: two units are ahead at a time."""
         return _AHEAD

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use crucible_data::ahead::{BUDGET, Share};
-use crucible_data::decode::parquet::footer_guess;
+use crucible_data::decode::parquet::{footer_guess, footer_rest};
 use crucible_data::decode::{begun, with_bytes};
 use crucible_data::{ByteSource, Streaming};
 use crucible_hub::{HubError, KeptEnd, RemoteFile};
@@ -15,6 +15,7 @@ use crate::door;
 use crate::engine::engine;
 use crate::errors::{Error, hub};
 use crate::hub::client::{HubClient, repo_ref};
+use crate::limits::limits;
 use crate::source::{HubPlace, HubSource, Source, same_as_listed};
 
 /// The file, and a part of it that came, and from where on; None where the cache has the end, or nothing was to come.
@@ -69,7 +70,7 @@ impl HubOpening {
         let share = head.and_then(|head| Share::take(head, BUDGET));
         let head = head.map(|head| if share.is_some() { head } else { 0 });
         let repo = repo_ref(&kind, &repo_id, Some(&revision))?;
-        let live = client.get().live()?.patient();
+        let (live, limits) = (client.get().live()?.patient(), limits(client.py())?);
         let asked = path.clone();
         let task = engine()?.io.spawn(async move {
             let file = live.open_remote(&repo, &asked).await?;
@@ -79,7 +80,11 @@ impl HubOpening {
             let guess = head.map_or_else(|| footer_guess(file.len()), |head| 0..head.min(file.len()));
             let start = guess.start;
             let bytes = file.read_range(guess).await?;
-            Ok((file, Some((start, bytes))))
+            let rest = if head.is_none() { footer_rest(file.len(), &bytes, &limits) } else { None };
+            let Some(rest) = rest else { return Ok((file, Some((start, bytes)))) };
+            let start = rest.start;
+            let whole = [file.read_range(rest).await?, bytes].concat();
+            Ok((file, Some((start, whole.into()))))
         });
         let (pid, task) = (std::process::id(), Mutex::new(Some(task)));
         let (client, forward, streaming) = (client.unbind(), head.is_some(), Streaming::new());

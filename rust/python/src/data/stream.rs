@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::table::Table;
 use super::table_make::target_schema;
 use crate::door;
+use crate::engine::engine;
 use crate::errors::data;
 use crate::limits::limits;
 use crate::source::Source;
@@ -47,6 +48,13 @@ impl ParquetFile {
     #[getter]
     fn row_groups(&self) -> Vec<usize> {
         self.reader.row_group_rows()
+    }
+
+    /// Row groups that can be decoded at a time: the decode threads of this process.
+    #[getter]
+    #[expect(clippy::unused_self, reason = "a property of the reader, for Python")]
+    fn at_once(&self) -> PyResult<usize> {
+        Ok(engine()?.cpu.current_num_threads())
     }
 
     /// Features as JSON.

@@ -40,7 +40,7 @@ mod whole;
 mod widths;
 
 pub use filter::{Filter, Literal, Op, Predicate};
-pub use open::footer_guess;
+pub use open::{footer_guess, footer_rest};
 pub(super) use whole::{Files, read_sources};
 
 /// Bytes of the batches of streamed row groups: memory of that size is soon free for the next, that of a whole row group

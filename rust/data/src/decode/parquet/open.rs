@@ -33,6 +33,16 @@ pub fn footer_guess(length: u64) -> Range<u64> {
     length - length.min((length / FOOTER_SHARE).clamp(least, most))..length
 }
 
+/// What is missing of the footer before the last bytes of a file of this length; None where nothing is, or it makes no sense.
+pub fn footer_rest(length: u64, end: &Bytes, limits: &Limits) -> Option<Range<u64>> {
+    let from = length.checked_sub(end.len() as u64)?;
+    let end = End(from, end.clone());
+    let footer = end.announced();
+    let start = length.checked_sub(TRAILER)?.checked_sub(footer)?;
+    let parquet = end.trailer().ends_with(b"PAR1") && footer <= limits.max_footer_bytes;
+    (parquet && start < from).then_some(start..from)
+}
+
 /// The end of a file: where it begins, and its bytes. The footer is in it; page indexes may be.
 struct End(u64, Bytes);
 
@@ -201,4 +211,29 @@ fn kept_features(schema: &Schema) -> Schema {
     let kept = schema.metadata().get(METADATA_KEY).map(|t| (METADATA_KEY.to_owned(), t.clone()));
     let kept: std::collections::HashMap<_, _> = kept.into_iter().collect();
     Schema::new_with_metadata(schema.fields().clone(), kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_of_a_footer() {
+        let limits = Limits::default();
+        let end = |footer: u32, mark: &[u8], kept: usize| {
+            let mut bytes = vec![0; kept - TRAILER as usize];
+            bytes.extend_from_slice(&footer.to_le_bytes());
+            bytes.extend_from_slice(mark);
+            Bytes::from(bytes)
+        };
+        assert_eq!(footer_rest(1000, &end(500, b"PAR1", 100), &limits), Some(492..900));
+        assert_eq!(footer_rest(1000, &end(92, b"PAR1", 100), &limits), None);
+        for wrong in [end(500, b"PARE", 100), end(1000, b"PAR1", 100), end(u32::MAX, b"PAR1", 100)] {
+            assert_eq!(footer_rest(1000, &wrong, &limits), None);
+        }
+        assert_eq!(footer_rest(1 << 40, &end(u32::MAX, b"PAR1", 100), &limits), None);
+        for few in [0_usize, 3, 7] {
+            assert_eq!(footer_rest(1000, &Bytes::from(vec![255; few]), &limits), None);
+        }
+    }
 }
