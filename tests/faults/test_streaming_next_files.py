@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import pickle
 import threading
 import time
 from typing import Any
@@ -42,6 +43,11 @@ def asked(hub: FaultHub, number: int) -> int:
     return len(hub.requests(rf"/{number:02}\.jsonl"))
 
 
+def resolved(hub: FaultHub, name: str) -> int:
+    """How often the hub was asked where a file is."""
+    return len(hub.requests(rf"/resolve/.*{name}"))
+
+
 def begun(hub: FaultHub, number: int) -> None:
     """Waits until a file was asked for."""
     assert hub.wait_until(lambda: asked(hub, number) > 0), f"file {number} is not opened"
@@ -59,6 +65,7 @@ def test_each_byte_is_asked_for_once(fault_hub: FaultHub, fault_env: None) -> No
     rows = iter(stream_of("jsonl"))
     assert numbers(rows) == list(range(4 * 3000))
     assert fault_hub.served(ID) <= 1.02 * sum(map(len, made))
+    assert [resolved(fault_hub, rf"{number:02}\.jsonl") for number in range(4)] == [1] * 4
 
 
 def test_who_takes_some_rows_asks_for_no_other_file(kind: str, fault_hub: FaultHub) -> None:
@@ -197,3 +204,26 @@ def test_a_broken_off_stream_stops_all_that_are_opened(many: FaultHub) -> None:
     count = len(many.requests(ID))
     assert all_answered(many)
     assert len(many.requests(ID)) == count
+
+
+@pytest.mark.parametrize("resharded", [False, True])
+def test_each_parquet_file_is_opened_once(many: FaultHub, resharded: bool) -> None:
+    """Also where a shard is a row group, and no file is open yet."""
+    stream = stream_of("parquet")
+    if resharded:
+        stream = pickle.loads(pickle.dumps(stream.reshard()))
+        assert stream.num_shards == 80
+    before = [resolved(many, rf"{number:02}\.parquet") for number in range(40)]
+    assert numbers(stream) == list(range(40 * 200))
+    assert [resolved(many, rf"{number:02}\.parquet") for number in range(40)] == [count + 1 for count in before]
+
+
+def test_a_parquet_file_that_fails_is_asked_for_once_ahead(many: FaultHub) -> None:
+    """Its error comes in its turn; rows before it come, and neither wait for it nor ask again."""
+    gone = many.fault(r"/12\.parquet", faults.status(404))
+    rows = iter(stream_of("parquet"))
+    assert numbers(next(rows) for _ in range(12 * 200 - 1)) == list(range(12 * 200 - 1))
+    assert gone.hits == 1
+    assert next(rows)["i"] == 12 * 200 - 1
+    with pytest.raises(HubError, match=r"12\.parquet"):
+        next(rows)

@@ -88,8 +88,8 @@ class FilesRun(Run):
         """Readers of the shards that follow, as far as they are open."""
         self._told: tuple[int, str | None] | None = None
         """A shard, and what tells the content of its file."""
-        self._opening: dict[int, HubOpening] = {}
-        """The next shards whose files are being opened."""
+        self._opening: dict[int, HubOpening | None] = {}
+        """The next files that are being opened, by the ids of their origins; None where that failed: it is for its turn."""
         self._files = Coming(self._shards)
         """Files that follow one which is read forward."""
 
@@ -224,56 +224,64 @@ class FilesRun(Run):
             position = self._shards[number].first
 
     def _opened(self, number: int) -> UnitReader | None:
-        """The reader of a shard's file if that costs no request, or once it came; else it is begun to be opened."""
+        """The reader of a shard's file if that costs no request, or once it came."""
         origin = self._shards[number].origin
         known = self._readers.known(origin, self._reading)
         if known is not None:
             return known
-        opening = self._opening.get(number)
-        if opening is not None and opening.ready:
-            with suppress(Exception):  # it is opened again when its turn comes, and fails then
-                return self._take(number)
-        return None
+        opening = self._opening.get(id(origin))
+        if opening is None or not opening.ready:
+            return None
+        try:
+            return self._take(number)
+        except Exception:  # it is opened again when its turn comes, and fails then
+            self._opening[id(origin)] = None
+            return None
 
     def _open_following(self, room: int) -> None:
         """Begins to open the next files, where what is left before them is soon used up: it takes two requests each."""
         number, position, reader = self._shard, self._after, self._reader
+        if not isinstance(reader, AheadReader):
+            return
         left = 2 * room
-        while isinstance(reader, AheadReader):
-            last = self._shards[number].last
-            last = len(reader.unit_rows) if last is None else last
-            if position < last:  # as if its units were all of one size
-                left -= (last - position) * reader.bytes_of(position)
-            if left <= 0:
-                return
+        most = _MOST_OPENED if self._flowing else 1
+        while left > 0:
+            if isinstance(reader, AheadReader):
+                last = self._shards[number].last
+                last = len(reader.unit_rows) if last is None else last
+                if position < last:  # as if its units were all of one size
+                    left -= (last - position) * reader.bytes_of(position)
             number += 1
-            reader = self._coming.get(number)
-            position = self._shards[number].first if number < len(self._shards) else 0
-        for following in range(number, min(len(self._shards), self._shard + _MOST_FILES)):
-            origin = self._shards[following].origin
-            if len(self._opening) >= (_MOST_OPENED if self._flowing else 1) or not isinstance(origin, HubOrigin):
+            if number >= min(len(self._shards), self._shard + _MOST_FILES):
                 return
-            if following not in self._opening:
-                begun = None if self._readers.known(origin, self._reading) else origin.begin()
+            shard = self._shards[number]
+            origin, position = shard.origin, shard.first
+            if not isinstance(origin, HubOrigin):
+                return
+            reader = self._coming.get(number) or self._readers.known(origin, self._reading)
+            if reader is not None:
+                continue
+            if id(origin) not in self._opening and left > 0:
+                begun = origin.begin() if len(self._opening) < most else None
                 if begun is None:
                     return
-                self._opening[following] = begun
+                self._opening[id(origin)] = begun
             left -= origin.size or room
-            if left <= 0:
-                return
 
     def _take(self, number: int) -> UnitReader:
         """A shard's reader, of the file that was begun to be opened if it is that."""
         coming = self._coming.pop(number, None)
         if coming is not None:
             return coming
-        origin, opening = self._shards[number].origin, self._opening.pop(number, None)
-        source = None
-        if opening is not None:
+        origin, source = self._shards[number].origin, None
+        opening = self._opening.pop(id(origin), None)
+        if opening is None:
+            source = self._files.take(number)
+        elif number == self._shard:
             with suppress(Exception):  # then it is opened as the first one is, and that fails
                 source = opening.source()
         else:
-            source = self._files.take(number)
+            source = opening.source()
         here = self._position if number == self._shard else None
         at_start = source is None and not (here or self._shards[number].first)
         return self._readers.open(origin, self._reading, source, at_start=at_start)
