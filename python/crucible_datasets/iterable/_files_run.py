@@ -232,11 +232,10 @@ class FilesRun(Run):
         opening = self._opening.get(id(origin))
         if opening is None or not opening.ready:
             return None
-        try:
+        with suppress(Exception):  # it is opened again when its turn comes, and fails then
             return self._take(number)
-        except Exception:  # it is opened again when its turn comes, and fails then
-            self._opening[id(origin)] = None
-            return None
+        self._opening[id(origin)] = None
+        return None
 
     def _open_following(self, room: int) -> None:
         """Begins to open the next files, where what is left before them is soon used up: it takes two requests each."""
