@@ -5,11 +5,13 @@ It sets up, says "ready", waits for a line, then does the work that is timed.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -43,17 +45,20 @@ TASKS = (
 TABLES = tuple(task for task in TASKS if task.endswith("arrow"))
 WHOLE = tuple(task for task in TASKS if "all " in task or "files" in task)
 LIMIT = "local file, line"
+HASHED = "local file, sha256"
 CONTESTANTS = {
     "crucible": TASKS,
     "local file": (*WHOLE, "two columns, arrow", "small row groups, arrow"),
     LIMIT: WHOLE,
+    HASHED: tuple(task for task in WHOLE if task.endswith("lines")),
     "datasets": TASKS,
     "polars": ("first row", *TABLES),
 }
 """Who takes part in what.
 
 "local file" is this library on the same file without a network. "local file, line" does that while curl fetches the bytes of
-the file and drops them: what a stream can reach where the hub and the network are on the same processors.
+the file and drops them: what a stream can reach where the hub and the network are on the same processors. "local file, sha256"
+does it while the files are hashed: streams of lines are told by their hash whether what came is the file.
 """
 Work = Callable[[], int]
 
@@ -88,7 +93,7 @@ def library(name: str) -> Any:
 def stream(contestant: str, task: str, columns: list[str] | None = None) -> Any:
     """The stream of a task, as its user opens it."""
     module = library(contestant)
-    if contestant in ("local file", LIMIT):
+    if contestant in ("local file", LIMIT, HASHED):
         kind = "json" if task.endswith("lines") else "parquet"
         paths = [str(path) for path in files(task)]
         made = module.load_dataset(kind, data_files=paths, split="train", streaming=True)
@@ -115,6 +120,24 @@ def beside_a_transfer(task: str, work: Work) -> Work:
             rows = work()
         if line.returncode:
             sys.exit("curl failed")
+        return rows
+
+    return both
+
+
+def beside_its_hash(task: str, work: Work) -> Work:
+    """The work while the files are hashed, as they are in a stream; both end."""
+
+    def hashed() -> None:
+        for path in files(task):
+            with path.open("rb") as file:
+                hashlib.file_digest(file, "sha256")
+
+    def both() -> int:
+        thread = threading.Thread(target=hashed)
+        thread.start()
+        rows = work()
+        thread.join()
         return rows
 
     return both
@@ -165,6 +188,8 @@ def prepared(contestant: str, task: str) -> Work:
     if task.startswith("first"):
         return lambda: len([next(iter(made))])
     work: Work = (lambda: batches(made)) if task.endswith("arrow") else (lambda: counted(1 for _row in made))
+    if contestant == HASHED:
+        return beside_its_hash(task, work)
     return beside_a_transfer(task, work) if contestant == LIMIT else work
 
 
