@@ -356,6 +356,50 @@ def test_images_behind_functions_are_written(tmp_path: Path) -> None:
     assert pq.read_schema(path).names == ["image", "n", "k"]
 
 
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "same": lambda d: d.map(lambda row: {"k": row["n"]}),
+    "batches": lambda d: d.map(lambda rows: {"k": rows["n"]}, batched=True, batch_size=2),
+    "new column": lambda d: d.map(lambda row: {"new": row["image"]}, remove_columns=["image"]),
+    "lists": lambda d: d.map(lambda row: {"new": [row["image"]] * 2}),
+    "dicts": lambda d: d.map(lambda row: {"new": {"x": row["image"], "y": [row["image"]]}}),
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_images_of_files_behind_functions_are_exported_by_path(tmp_path: Path, function: str) -> None:
+    """JSON has no bytes: an image of a file that nobody changed is its path."""
+    found = []
+    for library in (official, ours):
+        stream = FUNCTIONS[function](pictures(library, tmp_path))
+        stream.to_json(str(tmp_path / "out.jsonl"))
+        stream.to_parquet(str(tmp_path / "out.parquet"))
+        written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        assert pq.read_table(tmp_path / "out.parquet").to_pylist() == written == stream.to_list()
+        found.append(written)
+    assert len(found[0]) == 7
+    assert found[1] == found[0]
+
+
+def test_images_that_were_changed_are_stored_as_bytes(tmp_path: Path) -> None:
+    """Also those that were drawn into, which `datasets` loses: it stores the path of the file."""
+
+    def smaller(row: dict[str, Any]) -> dict[str, Any]:
+        row["image"].thumbnail((2, 2))
+        return row
+
+    def drawn(row: dict[str, Any]) -> dict[str, Any]:
+        row["image"].putpixel((0, 0), (9, 9, 9))
+        return row
+
+    stream = pictures(ours, tmp_path)
+    assert next(iter(stream))["image"].filename == next(iter(pictures(official, tmp_path)))["image"].filename
+    for function, size, pixel in ((smaller, (2, 1), (0, 3, 200)), (drawn, (3, 2), (9, 9, 9))):
+        first = stream.map(function).to_list()[0]["image"]
+        assert first["path"] is None
+        image = PIL.Image.open(io.BytesIO(first["bytes"]))
+        assert (image.size, image.getpixel((0, 0))) == (size, pixel)
+
+
 def test_numpy_text_is_text() -> None:
     features = ours.Features({"a": ours.Value("string"), "b": ours.Value("binary")})
     row = features.encode_example({"a": np.str_("x"), "b": np.bytes_(b"y")})

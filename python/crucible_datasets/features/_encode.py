@@ -143,6 +143,8 @@ def _foreign(value: Any) -> bool:
 def images_encoded(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Feature]] | None:
     """Columns of PIL images, or of lists of them, as they are stored, with their features; None without such columns.
 
+    Images in dicts are dicts of bytes and path, without a feature of their own, as in `datasets`.
+
     Nothing is looked at unless Pillow is loaded.
     """
     pillow: Any = sys.modules.get("PIL.Image")
@@ -150,6 +152,7 @@ def images_encoded(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
         return None
     encoded: dict[str, Any] = dict(columns)
     found: dict[str, Feature] = {}
+    inside = False
     for name, column in columns.items():
         if not isinstance(column, list | tuple):
             continue
@@ -161,7 +164,25 @@ def images_encoded(columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
         elif isinstance(first, list | tuple) and len(first) and isinstance(first[0], pillow.Image):
             found[name] = List(image)
             encoded[name] = [None if v is None else [image.encode_example(item) for item in v] for v in column]
-    return (encoded, found) if found else None
+        elif isinstance(first, dict) and any(_holds(value, pillow.Image) for value in column):
+            encoded[name] = [_stored(value, pillow.Image) for value in column]
+            inside = True
+    return (encoded, found) if found or inside else None
+
+
+def _holds(value: Any, kind: type) -> bool:
+    """Whether there is an object of a kind in dicts and lists."""
+    if isinstance(value, dict):
+        return any(_holds(inner, kind) for inner in value.values())
+    return any(_holds(item, kind) for item in value) if isinstance(value, list) else isinstance(value, kind)
+
+
+def _stored(value: Any, kind: type) -> Any:
+    if isinstance(value, dict):
+        return {name: _stored(inner, kind) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_stored(item, kind) for item in value]
+    return Image().encode_example(value) if isinstance(value, kind) else value
 
 
 def images_in_rows(rows: Any) -> tuple[dict[str, Any], dict[str, Feature]] | None:

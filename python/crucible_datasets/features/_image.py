@@ -67,12 +67,21 @@ class Image(Typed):
 def encode_pillow(image: Any) -> dict[str, Any]:
     """What is stored for a PIL image: its file's path if it is unchanged, else its bytes in its own format or PNG."""
     path = getattr(image, "filename", "")
-    if path:
+    if path and (not hasattr(image, "_as_read") or _unchanged(image, path)):
         return {"bytes": None, "path": path}
     buffer = io.BytesIO()
     lossless = "PNG" if image.mode in ("1", "L", "LA", "RGB", "RGBA") else "TIFF"
     image.save(buffer, image.format or lossless)
     return {"bytes": buffer.getvalue(), "path": None}
+
+
+def _unchanged(image: Any, path: str) -> bool:
+    """Whether an image that was decoded here still has the pixels of its file. `datasets` loses what is drawn into it."""
+    try:
+        again = decode_image({"bytes": None, "path": path}, Image())
+    except (OSError, DecodeError, LimitError):
+        return False
+    return bool(again.mode == image.mode and again.size == image.size and again.tobytes() == image.tobytes())
 
 
 def _encode_array(value: Any) -> dict[str, Any]:
@@ -152,13 +161,17 @@ def decode_image(stored: dict[str, Any] | None, feature: Image, *, numpy: bool =
         return None
     data = _bytes_of(stored)
     try:
-        return _decoded(data, feature, numpy=numpy)
+        image = _decoded(data, feature, numpy=numpy)
     except (DecodeError, LimitError, OSError) as error:
         path = stored.get("path")
         if not path or str(path) in str(error) or (isinstance(error, OSError) and error.errno is not None):
             raise
         msg = f"{error} ({path})"
         raise type(error)(msg) from error
+    if stored.get("bytes") is None and not numpy and feature.mode is None:
+        image.filename = str(stored["path"])  # as of an opened file: it is stored by its path again
+        image._as_read = True
+    return image
 
 
 def _decoded(data: Any, feature: Image, *, numpy: bool) -> Any:
