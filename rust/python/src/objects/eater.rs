@@ -210,9 +210,24 @@ impl Eater {
         Refusal::Type(format!("the column holds {} values so far and cannot take a {got}", self.state.name()))
     }
 
+    /// Numbers below dicts that are None are zeros instead of nulls, as pyarrow makes them: pandas shows integers as
+    /// floats where there are nulls, seen or not.
+    fn fill(&mut self, above: &[bool]) {
+        match &mut self.state {
+            State::Bool(_) | State::Int(_) | State::UInt(_) => {
+                self.valid.iter_mut().zip(above).for_each(|(own, there)| *own |= !there);
+            }
+            State::Struct(v) => v.fields.iter_mut().for_each(|field| field.fill(above)),
+            _ => {}
+        }
+    }
+
     /// The finished Arrow array.
-    pub(crate) fn finish(self) -> Result<ArrayRef, String> {
+    pub(crate) fn finish(mut self) -> Result<ArrayRef, String> {
         let rows = self.valid.len();
+        if let State::Struct(v) = &mut self.state {
+            v.fields.iter_mut().for_each(|field| field.fill(&self.valid));
+        }
         let nulls = self.valid.iter().any(|v| !v).then(|| NullBuffer::from(self.valid));
         let text = |e: arrow_schema::ArrowError| e.to_string();
         let own = match self.numbers {
