@@ -39,6 +39,9 @@ def encode(feature: Feature, value: Any, level: int = 0) -> Any:
                 msg = "Got None but expected a dictionary instead"
                 raise ValueError(msg)
             return None
+        if not isinstance(value, Mapping):
+            msg = f"a value of type {type(value).__name__} is no dict of {list(feature)}"
+            raise TypeError(msg)
         return {name: encode(inner, value.get(name), level + 1) for name, inner in feature.items()}
     if value is None:
         return None
@@ -51,7 +54,10 @@ def encode(feature: Feature, value: Any, level: int = 0) -> Any:
 def _encode_list(inner: Feature, values: Any, level: int) -> list[Any]:
     if len(values) == 0:
         return list(values)
-    first = next((value for value in values if _there(value, inner)), values[-1])
+    first = None
+    for first in values:  # of a dict, whose keys become the list, too
+        if _there(first, inner):
+            break
     try:
         changed = bool(encode(inner, first, level + 1) != first)
     except ValueError:

@@ -16,9 +16,10 @@ from crucible_datasets.iterable._source import (
     WebOrigin,
     read_features,
 )
-from crucible_datasets.iterable._units import EXAMPLES, READERS, Position, Reading, UnitReader
+from crucible_datasets.iterable._units import AS_GIVEN, EXAMPLES, READERS, Position, Reading, UnitReader
 
 __all__ = [
+    "AS_GIVEN",
     "EXAMPLES",
     "FILTERED",
     "READERS",

@@ -60,6 +60,10 @@ class Select(_Columns):
     def changed(self, features: Features) -> Features:
         return Features({name: features[name] for name in self.names if name in features})
 
+    def as_given(self, features: Features) -> Plan:
+        before = self.before.as_given(features)
+        return self if before is self.before else self._over(before)
+
     def projected(self, names: list[str]) -> Plan | None:
         return self.before.projected(names) if set(names) <= set(self.names) else None
 

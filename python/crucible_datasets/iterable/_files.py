@@ -14,6 +14,7 @@ from crucible_datasets.iterable._shard import Shard
 from crucible_datasets.iterable._source import LocalOrigin
 from crucible_datasets.iterable._steps import Step
 from crucible_datasets.iterable._units import (
+    AS_GIVEN,
     EXAMPLES,
     READERS,
     CountedReader,
@@ -100,6 +101,11 @@ class FilesPlan(Plan):
 
     def projected(self, names: list[str]) -> Plan | None:
         return replace(self, reading=replace(self.reading, columns=tuple(names)))
+
+    def as_given(self, features: Features) -> Plan:
+        change = AS_GIVEN.get(self.reading.format)
+        reading = self.reading if change is None else change(self.reading, features)
+        return self if reading is self.reading else replace(self, reading=reading, own=[], readers=Readers())
 
     def counts(self) -> list[list[int]] | None:
         """Rows of the units of each shard's file, as footers have them; None where only reading tells."""

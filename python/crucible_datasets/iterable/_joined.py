@@ -60,6 +60,13 @@ class Several(Plan):
             parts = [stored_rows(part, part.features) for part in parts]
         return replace(self, parts=tuple(parts))
 
+    def as_given(self, features: Features) -> Plan:
+        parts = tuple(part.as_given(features) for part in self.parts)
+        if all(new is old for new, old in zip(parts, self.parts, strict=True)):
+            return self
+        declared = Features({name: features.get(name, own) for name, own in self.declared.items()})
+        return replace(self, parts=parts, declared=declared)
+
     @property
     def cutting(self) -> str:
         return "never" if any(part.cutting == "never" for part in self.parts) else "rows"

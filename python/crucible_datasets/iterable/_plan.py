@@ -133,6 +133,11 @@ class Plan:
         """The order that the official library has where it reads rows instead of tables."""
         return self
 
+    def as_given(self, features: Features) -> Plan:
+        """With columns that will be cast to other features as they were given, where those are kept: names of classes."""
+        del features
+        return self
+
     def length(self) -> int | None:
         """Number of rows, where it can be known without reading them."""
         return None
@@ -223,6 +228,10 @@ class Wrap(Plan):
 
     def by_rows(self) -> Plan:
         return self._over(self.before.by_rows())
+
+    def as_given(self, features: Features) -> Plan:
+        before = self.before.as_given(features) if self.passes_columns else self.before
+        return self if before is self.before else self._over(before)
 
     def length(self) -> int | None:
         return self.before.length() if self.row_by_row else None

@@ -375,7 +375,8 @@ class TransformsMixin(Base):
         Args:
             features: all columns.
         """
-        return self._with(features=Features(features))
+        known = Features(features)
+        return self._with(self._plan.as_given(known), features=known)
 
     def cast_column(self, column: str, feature: Feature) -> Self:
         """Another feature for a column.

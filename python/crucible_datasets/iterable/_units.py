@@ -170,3 +170,6 @@ READERS: dict[str, Callable[[Source, Reading], UnitReader]] = {"parquet": Parque
 
 EXAMPLES: set[str] = set()
 """The formats whose builders in `datasets` give examples instead of tables, which changes the order of `shuffle`."""
+AS_GIVEN: dict[str, Callable[[Reading, Features], Reading]] = {}
+"""Formats that know what their values were before they got the features of the reading: names of classes, paths of files.
+The function gives the reading for what will be cast to other features: `datasets` casts examples from the start."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from _crucible._native import FilesAhead, Source, Table
 from _crucible.errors import DataFileNotFoundError
-from crucible_datasets.features import Feature, Features, LargeList, List
+from crucible_datasets.features import ClassLabel, Feature, Features, LargeList, List, Value
 from crucible_datasets.io import LocalFile
-from crucible_datasets.iterable import EXAMPLES, READERS, FileOrigin, MemoryOrigin, Position, Reading
+from crucible_datasets.iterable import AS_GIVEN, EXAMPLES, READERS, FileOrigin, MemoryOrigin, Position, Reading
 from crucible_datasets.load._data_files import file_origins
 from crucible_datasets.load._extensions import SIDECARS
 from crucible_datasets.load._imagefolder import COLUMNS, media_of, read_folder
@@ -30,8 +31,9 @@ _BUDGET = 64 << 20
 class FolderUnits:
     """The rows of a folder; a position is the number of a unit.
 
-    The options of the `Reading` are `table`, the rows with paths or addresses of the files, and `origins`: the files that
-    are elsewhere by address, whose bytes are fetched. Files of this machine are shown by their path.
+    The options of the `Reading` are `table`, the rows with paths or addresses of the files, `origins`: the files that
+    are elsewhere by address, whose bytes are fetched, and `labelled`: whether labels are the names of folders. Files of
+    this machine are shown by their path.
     """
 
     def __init__(self, source: Source, reading: Reading) -> None:  # noqa: ARG002  # there is no file
@@ -140,7 +142,69 @@ class FolderAhead:
         return found
 
 
+def _as_given(reading: Reading, features: Features) -> Reading:
+    """The rows with columns of other features made of what was given: names of folders, paths of files, Python's values."""
+    table: Table = reading.options["table"]
+    given = dict(Features.from_text(table.features))
+    media = type(media_of(reading.format))
+    changed: dict[str, Table] = {}
+    for name, own in given.items():
+        wanted = features.get(name, own)
+        if own != wanted:
+            values = table.column(name, 0, table.num_rows)
+            if _is_path(own, wanted, media):
+                changed[name] = _column(name, [_paths(own, value) for value in values], _in_paths(own))
+            elif not _has(own, media):
+                named = isinstance(own, ClassLabel) and reading.options["labelled"]
+                kept = [None if value is None else own.int2str(value) for value in values] if named else values
+                made = _encoded(name, kept, wanted) or (_column(name, kept, Value("string")) if named else None)
+                changed.update({} if made is None else {name: made})
+    if not changed:
+        return reading
+    others = [name for name in given if name not in changed]
+    both = Table.side_by_side([*([table.select_columns(others)] if others else []), *changed.values()])
+    both = both.select_columns(list(given))
+    return replace(reading, features=Features.from_text(both.features), options={**reading.options, "table": both})
+
+
+def _column(name: str, values: list[Any], feature: Feature) -> Table:
+    return Table.from_columns({name: values}, Features({name: feature}).to_text())
+
+
+def _encoded(name: str, values: list[Any], feature: Feature) -> Table | None:
+    """A column as `datasets` encodes examples; None where it does not fit: then whoever reads is told."""
+    try:
+        return _column(name, Features({name: feature}).encode_column(values, name), feature)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _has(feature: Feature, media: type) -> bool:
+    """Whether there are files in a feature."""
+    if isinstance(feature, dict):
+        return any(_has(inner, media) for inner in feature.values())
+    return _has(feature.feature, media) if isinstance(feature, List | LargeList) else isinstance(feature, media)
+
+
+def _is_path(own: Feature, wanted: Feature, media: type) -> bool:
+    """Whether files will be simple values."""
+    while isinstance(own, List | LargeList) and isinstance(wanted, List | LargeList):
+        own, wanted = own.feature, wanted.feature
+    return isinstance(own, media) and isinstance(wanted, Value)
+
+
+def _in_paths(own: Feature) -> Feature:
+    return type(own)(_in_paths(own.feature)) if isinstance(own, List | LargeList) else Value("string")
+
+
+def _paths(own: Feature, value: Any) -> Any:
+    if value is None or not isinstance(own, List | LargeList):
+        return None if value is None else value["path"]
+    return [_paths(own.feature, item) for item in value]
+
+
 READERS.update(dict.fromkeys(COLUMNS, FolderUnits))
+AS_GIVEN.update(dict.fromkeys(COLUMNS, _as_given))
 EXAMPLES.update(COLUMNS)
 
 
@@ -149,15 +213,16 @@ def stream_folder(job: StreamJob) -> Stream:
     files = list(job.files)
     places = file_origins(files, job.store)
     origins: dict[str, FileOrigin] = {}
+    names = job.options.get("metadata_filenames") or SIDECARS[job.format]
+    metadata = [file for file in files if PurePath(file.path).name in names]
     if job.has_archives(files) or all(isinstance(file.place, Folder) for file in files):
         table = read_folder(_read_job(job, job.local(files)))
     else:
-        names = job.options.get("metadata_filenames") or SIDECARS[job.format]
-        metadata = [file for file in files if PurePath(file.path).name in names]
         here = dict(zip([file.shown for file in metadata], job.local(metadata), strict=True))
         table = read_folder(_read_job(job, [LocalFile(file.shown, file.shown) for file in files]), here)
         origins = dict(zip([file.shown for file in files], places, strict=True))
-    reading = Reading(job.format, Features.from_text(table.features), None, {"table": table, "origins": origins})
+    options = {"table": table, "origins": origins, "labelled": not metadata}
+    reading = Reading(job.format, Features.from_text(table.features), None, options)
     return [MemoryOrigin(job.format, _content(places))], reading
 
 
