@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,22 @@ def test_labels_of_folders(tmp_path: Path, before: str, target: str) -> None:
         found.append(outcome(m, lambda made=made: made.select_columns(["label"])))
     assert found[1] == found[0]
     assert before or target != "text" or "[{'label': 'cat'}" in found[1][0]
+
+
+@pytest.mark.parametrize("values", [["cat", None, "dog"], [0, None, -1]])
+@pytest.mark.parametrize("before", [name for name in BEFORE if name != "removed"])
+def test_labels_of_generators(before: str, values: list[Any]) -> None:
+    def rows() -> Iterator[dict[str, Any]]:
+        for value in values:
+            yield {"label": value, "n": 1}
+
+    for after in (text, other, lambda m: m.Value("int64")):
+        found = []
+        for m in (official, ours):
+            stream = m.IterableDataset.from_generator(rows, features=m.Features({"label": label(m), "n": text(m)}))
+            made = BEFORE[before](m, stream).cast_column("label", after(m))
+            found.append(outcome(m, lambda made=made: made))
+        assert found[1] == found[0]
 
 
 @pytest.mark.parametrize("step", ["", "shuffle", "arrow", "map", "select"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any, ClassVar
@@ -226,6 +226,12 @@ class TypedRows(Declared, Wrap):
     declared: Features | None
     format: Format = Format()  # noqa: RUF009  # immutable
     row_by_row: ClassVar[bool] = True
+
+    def as_given(self, features: Features) -> Plan:
+        own = self.declared
+        return (
+            self if own is None else replace(self, declared=Features({k: features.get(k, v) for k, v in own.items()}))
+        )
 
     def open(self) -> Run:
         same = self.before.features == self.declared
