@@ -206,3 +206,23 @@ def test_structs_of_metadata(tmp_path: Path, target: str) -> None:
         made = folder(m, tmp_path, metadata=True).cast_column("d", targets[target](m))
         found.append(outcome(m, lambda made=made: made.select_columns(["d"])))
     assert found[1] == found[0]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_metadata_files_of_other_names(tmp_path: Path, streaming: bool) -> None:
+    folder(ours, tmp_path, metadata=True)
+    rows = [{"file_name": f"{k}.png", "q": k} for k in range(3)]
+    (tmp_path / "images" / "about.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = []
+    for m in (official, ours):
+        made = m.load_dataset(
+            "imagefolder",
+            data_dir=str(tmp_path / "images"),
+            split="train",
+            streaming=streaming,
+            metadata_filenames=["about.jsonl"],
+            cache_dir=str(tmp_path / m.__name__),
+        )
+        found.append(outcome(m, lambda made=made: made))
+    assert found[1] == found[0]
+    assert "'q': 2" in found[1][0]

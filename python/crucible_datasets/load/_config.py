@@ -125,7 +125,8 @@ def packaged(
         splits = finder.splits(split_patterns(data_files), known_only=False)
     else:
         inside = finder.inside()
-        mine = [path for path in inside if belongs(path, format.name)]
+        named = given.get("metadata_filenames") or ()
+        mine = [path for path in inside if belongs(path, format.name) or posixpath.basename(path) in named]
         splits = _found(discover(mine or inside), finder)
         if not splits:
             msg = f"The directory at {finder.place.name} doesn't contain any data files"
