@@ -7,14 +7,16 @@ import json
 import pickle
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import streamed
+from crucible_datasets import load_dataset
 from faulthub import FaultHub, faults
 from hfhub.errors import HubError
-from streamed import MAKERS, all_answered, in_child, numbers, rows_of
+from streamed import FEATURES, MAKERS, all_answered, in_child, numbers, rows_of
 
 ID = "org/files"
 FILES, ROWS = 3, 400
@@ -226,4 +228,18 @@ def test_a_parquet_file_that_fails_is_asked_for_once_ahead(many: FaultHub) -> No
     assert gone.hits == 1
     assert next(rows)["i"] == 12 * 200 - 1
     with pytest.raises(HubError, match=r"12\.parquet"):
+        next(rows)
+
+
+@pytest.mark.parametrize("content", [b"PAR1junk", None])
+def test_a_wrong_local_parquet_file_fails_in_its_turn(tmp_path: Path, content: bytes | None) -> None:
+    paths = [tmp_path / f"{number:02}.parquet" for number in range(3)]
+    for number, path in enumerate(paths):
+        path.write_bytes(MAKERS["parquet"](rows_of(number * ROWS, ROWS, 30)))
+    files = list(map(str, paths))
+    stream = load_dataset("parquet", data_files=files, split="train", streaming=True, features=FEATURES)
+    paths[2].unlink() if content is None else paths[2].write_bytes(content)
+    rows = iter(stream)
+    assert numbers(next(rows) for _ in range(2 * ROWS)) == list(range(2 * ROWS))
+    with pytest.raises((OSError, ValueError), match=r"02\.parquet"):
         next(rows)

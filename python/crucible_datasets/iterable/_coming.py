@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from _crucible.errors import CrucibleError
 from crucible_datasets.iterable._source import HubOrigin
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Coming:
         self._begun = {other: left for other, left in self._begun.items() if other > number}
         if begun is None:
             return None
-        with suppress(Exception):  # then it is opened as the first one is, and that fails
+        with suppress(CrucibleError):  # then it is opened as the first one is, and that fails
             return begun[0].source()
         return None
 

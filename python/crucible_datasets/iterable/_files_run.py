@@ -8,6 +8,7 @@ from itertools import takewhile
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from _crucible.errors import CrucibleError
 from crucible_datasets.iterable._coming import Coming
 from crucible_datasets.iterable._plan import Run, State, StateError
 from crucible_datasets.iterable._source import HubOrigin
@@ -226,13 +227,13 @@ class FilesRun(Run):
     def _opened(self, number: int) -> UnitReader | None:
         """The reader of a shard's file if that costs no request, or once it came."""
         origin = self._shards[number].origin
-        known = self._readers.known(origin, self._reading)
-        if known is not None:
-            return known
-        opening = self._opening.get(id(origin))
-        if opening is None or not opening.ready:
-            return None
-        with suppress(Exception):  # it is opened again when its turn comes, and fails then
+        with suppress(CrucibleError):  # it is opened again when its turn comes, and fails then
+            known = self._readers.known(origin, self._reading)
+            if known is not None:
+                return known
+            opening = self._opening.get(id(origin))
+            if opening is None or not opening.ready:
+                return None
             return self._take(number)
         self._opening[id(origin)] = None
         return None
@@ -277,7 +278,7 @@ class FilesRun(Run):
         if opening is None:
             source = self._files.take(number)
         elif number == self._shard:
-            with suppress(Exception):  # then it is opened as the first one is, and that fails
+            with suppress(CrucibleError):  # then it is opened as the first one is, and that fails
                 source = opening.source()
         else:
             source = opening.source()
