@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import pickle
+import signal
 import threading
 import time
 from pathlib import Path
@@ -243,3 +244,25 @@ def test_a_wrong_local_parquet_file_fails_in_its_turn(tmp_path: Path, content: b
     assert numbers(next(rows) for _ in range(2 * ROWS)) == list(range(2 * ROWS))
     with pytest.raises((OSError, ValueError), match=r"02\.parquet"):
         next(rows)
+
+
+class ExpiredError(Exception):
+    """What a handler of signals raises."""
+
+
+def test_what_a_handler_raises_while_a_file_is_opened_is_not_lost(many: FaultHub) -> None:
+    hanging = many.fault(r"/04\.parquet", faults.stall(0), statuses=(200, 206))
+    rows = iter(stream_of("parquet"))
+    assert numbers(next(rows) for _ in range(4 * 200)) == list(range(4 * 200))
+    assert many.wait_until(lambda: hanging.hits > 0)
+
+    def expire(*_: object) -> None:
+        raise ExpiredError
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(ExpiredError):
+            next(rows)
+    finally:
+        signal.signal(signal.SIGALRM, before)
