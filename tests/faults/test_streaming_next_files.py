@@ -266,3 +266,19 @@ def test_what_a_handler_raises_while_a_file_is_opened_is_not_lost(many: FaultHub
             next(rows)
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("number", [0, 4])
+def test_a_handler_may_use_the_library_while_a_file_is_opened(many: FaultHub, number: int) -> None:
+    many.fault(rf"/{number:02}\.parquet", faults.stall(0), statuses=(200, 206), times=1)
+    many.repo("dataset", "org/other").commit({"0.parquet": MAKERS["parquet"](rows_of(0, ROWS, 30))}, lfs=("*",))
+    seen: list[list[int]] = []
+    rows = iter(stream_of("parquet"))
+    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(numbers(streamed.stream_of("org/other", "parquet"))))
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        assert numbers(rows) == list(range(40 * 200))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen == [list(range(ROWS))]

@@ -8,6 +8,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -202,17 +203,10 @@ where
     let tick = &mut on_tick;
     let outcome = py.detach(|| {
         caught(|| {
-            engine.io.block_on(async {
-                let mut work = std::pin::pin!(work);
-                let mut clock = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
-                loop {
-                    tokio::select! {
-                        result = &mut work => return result.map_err(Into::into),
-                        _ = clock.tick() => Python::attach(|py| py.check_signals().and_then(|()| tick(py)))
-                            .map_err(Error::Python)?,
-                    }
-                }
-            })
+            drive(engine, work, || {
+                Python::attach(|py| py.check_signals().and_then(|()| tick(py))).map_err(Error::Python)
+            })?
+            .map_err(Into::into)
         })
     });
     let value = outcome?;
@@ -267,19 +261,46 @@ pub(crate) fn block<T>(engine: &Engine, work: impl Future<Output = T>) -> Result
     let Some(stop) = STOP.with(|stop| stop.borrow().clone()) else {
         return Ok(engine.io.block_on(work)); // a part of some work, done by another thread
     };
-    engine.io.block_on(async {
-        let mut work = std::pin::pin!(work);
-        let mut clock = tokio::time::interval(TICK);
-        loop {
-            tokio::select! {
-                done = &mut work => return Ok(done),
-                _ = clock.tick() => {
-                    look_for_signals(&stop);
-                    stop.check()?;
-                }
-            }
-        }
+    stop.check()?;
+    drive(engine, work, || {
+        look_for_signals(&stop);
+        stop.check()
     })
+}
+
+/// Runs a future on this thread, and calls `on_tick` about every 50 ms until that fails. It is called outside of the
+/// runtime: handlers of signals may use this library, which would be refused inside.
+fn drive<T, E>(
+    engine: &Engine,
+    work: impl Future<Output = T>,
+    mut on_tick: impl FnMut() -> Result<(), E>,
+) -> Result<T, E> {
+    let mut work = Inside { engine, work: Some(Box::pin(work)) };
+    loop {
+        let turn = async {
+            match work.work.as_mut() {
+                Some(work) => tokio::time::timeout(TICK, work).await.ok(),
+                None => None,
+            }
+        };
+        if let Some(done) = engine.io.block_on(turn) {
+            return Ok(done);
+        }
+        on_tick()?;
+    }
+}
+
+/// A future that is dropped inside of the runtime, as what it holds may need.
+struct Inside<'e, F> {
+    engine: &'e Engine,
+    work: Option<Pin<Box<F>>>,
+}
+
+impl<F> Drop for Inside<'_, F> {
+    fn drop(&mut self) {
+        let _entered = self.engine.io.enter();
+        self.work = None;
+    }
 }
 
 /// Turns a panic into an error: PyO3's own `PanicException` slips past `except Exception`.
