@@ -151,7 +151,7 @@ impl JsonUnits {
     fn lines_in_parts(&mut self, want: usize, cancel: &Cancel) -> Result<Option<Unit>, DataError> {
         let Some(parts) = self.buffer.lines_in_parts(want, cancel)? else { return Ok(None) };
         if parts.iter().any(|part| first_letter(part) == Some(b'[') || part.starts_with(b"\xEF\xBB\xBF")) {
-            return Ok(None); // a part by itself would be an array, or lose a mark that is wrong inside of a file
+            return Ok(None); // a part by itself would be an array, or lose its mark
         }
         let start = self.buffer.at();
         let known = self.options.features.as_ref().or(self.known.as_ref()).cloned();

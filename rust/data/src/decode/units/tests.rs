@@ -187,7 +187,6 @@ fn json_lines_that_go_from_piece_to_piece() {
         "{\"id\": 7, \"text\": [1]}\n",
         "[{\"id\": 7, \"text\": \"x\"}]\n",
         "{\"id\": 7\n",
-        "\u{FEFF}{\"id\": 7, \"text\": \"x\"}\n",
         "\n  \r\n",
         &format!("{{\"id\": 7, \"text\": \"{}\"}}\n", "y".repeat(9 << 20)),
     ] {
@@ -195,11 +194,7 @@ fn json_lines_that_go_from_piece_to_piece() {
             let at = after(at);
             let changed = [&text[..at], odd, &text[at..]].concat();
             let found = both_ways(changed.as_bytes(), &options);
-            assert_eq!(
-                found.is_err(),
-                odd.starts_with(['[', '\u{FEFF}']) || odd == "{\"id\": 7\n",
-                "{odd:.30} at {at}"
-            );
+            assert_eq!(found.is_err(), odd.starts_with('[') || odd == "{\"id\": 7\n", "{odd:.30} at {at}");
         }
     }
 }
