@@ -101,14 +101,17 @@ def streaming_data(rows: int) -> Path:
         part = pq.ParquetFile(chat).read_row_group(0)
         pq.write_table(part, folder / "part", compression="zstd", row_group_size=50)
         (folder / "part").rename(small)
-    for number in range(MANY_FILES):
-        path = home / MANY / "data" / f"train-{number:05}-of-{MANY_FILES:05}.parquet"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            table = pq.read_table(chat)
-            each = -(-table.num_rows // MANY_FILES)
-            pq.write_table(table.slice(number * each, each), folder / "part", compression="zstd")
-            (folder / "part").rename(path)
+    many = home / MANY / "data"
+    if not many.exists():
+        part = folder / "many.part"
+        part.mkdir(exist_ok=True)
+        table = pq.read_table(chat)
+        each = -(-table.num_rows // MANY_FILES)
+        for number in range(MANY_FILES):
+            name = f"train-{number:05}-of-{MANY_FILES:05}.parquet"
+            pq.write_table(table.slice(number * each, each), part / name, compression="zstd")
+        many.parent.mkdir(parents=True, exist_ok=True)
+        part.rename(many)
     return folder
 
 

@@ -17,6 +17,7 @@ import pytest
 
 import crucible_datasets as ours
 import streamed
+from _crucible._native import ParquetFile
 from crucible_datasets.iterable import IterableDataset
 from hfhub import HubServer, cache_stats, prune
 
@@ -397,3 +398,24 @@ def test_long_footers_of_the_next_files_come_ahead_and_once(hub_root: Path, hub:
         ends = [start + length for start, length in asked]
         assert all(end <= start for end, (start, _) in zip(ends, asked[1:], strict=False)), asked
         assert sum(length for _, length in asked) <= (folder / f"{number}.parquet").stat().st_size
+
+
+def test_huge_footers_do_not_come_ahead(hub_root: Path, hub: HubServer, hf_env: Path) -> None:
+    """Several files are opened at a time: what they announce is taken into memory one after the other."""
+    folder = hub_root / "datasets" / "org" / "asked"
+    folder.mkdir()
+    for number in range(2):
+        table = pa.table({"i": list(range(number * 400, number * 400 + 400))})
+        table = table.replace_schema_metadata({"long": random.Random(number).randbytes(3 << 20).hex()})
+        pq.write_table(table, folder / f"{number}.parquet", row_group_size=100)
+    stream = opened()
+    hub.clear_requests()
+    opening = stream._plan.shards[1].origin.begin()
+    sleeper, deadline = threading.Event(), time.monotonic() + 20
+    while not opening.ready:
+        assert time.monotonic() < deadline, "the file was not opened"
+        sleeper.wait(0.01)
+    assert max(length for _, length in ranges(hub)) <= 64 << 10
+    assert ParquetFile(opening.source()).row_groups == [100] * 4
+    assert max(length for _, length in ranges(hub)) > 6 << 20
+    assert [row["i"] for row in stream] == list(range(800))

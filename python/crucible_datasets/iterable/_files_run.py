@@ -36,7 +36,7 @@ _FIRST = 256 << 10
 _SOON = 2 << 20
 _DEEP = 8 << 20
 _DEEPEST = 64 << 20
-"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which grows by a unit or `_SOON` up to `_DEEPEST` each time that bytes had to be waited for."""
+"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which doubles up to `_DEEPEST` each time that bytes had to be waited for."""
 _QUICK = 4 << 20
 _QUICK_TIMES = 2.5
 """The same where rows are used faster than they come: at most `_QUICK` or so many times what was read, and at most so many units."""

@@ -1,8 +1,8 @@
 //! The one place that releases the GIL, waits, polls signals and catches panics.
 //!
 //! `run` is for CPU work (done on the pool), `here` for work that mostly waits, `wait` for futures (both run on the
-//! caller's thread). All look for a pending signal every 50 ms, so Ctrl-C is answered well within 200 ms as long as the
-//! work checks its `Cancel`.
+//! caller's thread). All look for a pending signal every 50 ms (`here` while it waits), so Ctrl-C is answered well within
+//! 200 ms as long as the work checks its `Cancel`.
 
 use std::any::Any;
 use std::cell::RefCell;

@@ -18,6 +18,9 @@ use crate::hub::client::{HubClient, repo_ref};
 use crate::limits::limits;
 use crate::source::{HubPlace, HubSource, Source, same_as_listed};
 
+/// Most bytes of a footer that come ahead of its use: several files are opened at a time, and what they announce is theirs.
+const REST: u64 = 4 << 20;
+
 /// The file, and a part of it that came, and from where on; None where the cache has the end, or nothing was to come.
 type Opened = (RemoteFile, Option<(u64, Bytes)>);
 
@@ -81,7 +84,9 @@ impl HubOpening {
             let start = guess.start;
             let bytes = file.read_range(guess).await?;
             let rest = if head.is_none() { footer_rest(file.len(), &bytes, &limits) } else { None };
-            let Some(rest) = rest else { return Ok((file, Some((start, bytes)))) };
+            let Some(rest) = rest.filter(|rest| rest.end - rest.start <= REST) else {
+                return Ok((file, Some((start, bytes))));
+            };
             let start = rest.start;
             let whole = [file.read_range(rest).await?, bytes].concat();
             Ok((file, Some((start, whole.into()))))
