@@ -74,6 +74,19 @@ def in_child(work: Callable[[], Any]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_who_waits_does_not_stand_behind_what_is_read_ahead() -> None:
+    def work() -> None:
+        busy = _native._test_busy()
+        table = Dataset.from_dict({"a": list(range(50_000))})._table
+        assert _native.Table.concat([table, table]).num_rows == 100_000
+        assert table.select(range(49_999, -1, -1)).row(0) == {"a": 49_999}
+        del busy
+        assert _native.Table.concat([table, table]).num_rows == 100_000
+
+    in_child(work)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.usefixtures("hf_env")
 def test_forked_children_work() -> None:
     ds = load_dataset("org/small", split="train")

@@ -36,7 +36,7 @@ _FIRST = 256 << 10
 _SOON = 2 << 20
 _DEEP = 8 << 20
 _DEEPEST = 64 << 20
-"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which doubles up to `_DEEPEST` each time that bytes had to be waited for."""
+"""Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which doubles up to `_DEEPEST` each time but the first that bytes had to be waited for."""
 _QUICK = 4 << 20
 _QUICK_TIMES = 2.5
 """The same where rows are used faster than they come: at most `_QUICK` or so many times what was read, and at most so many units."""
@@ -83,6 +83,8 @@ class FilesRun(Run):
         self._opened_in = 0.0
         self._came: tuple[float, float] | None = None
         """Seconds that opening the file took; when the first rows were here, and how long bytes take about."""
+        self._waited = False
+        """Whether the bytes of a unit that was read ahead were waited for: the first ones of all were asked for late."""
         self._quick = False
         """Whether rows are used faster than they come."""
         self._coming: dict[int, UnitReader] = {}
@@ -126,7 +128,7 @@ class FilesRun(Run):
     def release(self) -> None:
         self._reader = self._table = self._rest = None
         self._ahead, self._coming, self._opening, self._files = {}, {}, {}, Coming(self._shards)
-        self._flowing = self._headed = self._quick = False
+        self._flowing = self._headed = self._waited = self._quick = False
         self._came, self._wide = None, _AHEAD
 
     def pull(self, most: int) -> Table | None:
@@ -476,7 +478,9 @@ class FilesRun(Run):
         elif ahead is not None:
             self._flowing = self._flowing or followed
             if not ahead.fetched:
-                self._deep = min(2 * self._deep, _DEEPEST)
+                if self._waited:
+                    self._deep = min(2 * self._deep, _DEEPEST)
+                self._waited = True
                 self._hurry()
         if ahead is None:
             return None

@@ -22,7 +22,7 @@ use crate::hub::request::show_warnings;
 
 const TICK: Duration = Duration::from_millis(50);
 
-/// Runs CPU work on the decode pool with the GIL released.
+/// Runs CPU work on decode threads with the GIL released. It does not stand behind what is read ahead.
 ///
 /// `work` gets a `Cancel` that is set when a signal arrives; the door then waits for `work` to notice it.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
@@ -39,7 +39,7 @@ where
         let mut result: Option<Result<T, Error>> = None;
         let mut interrupt: Option<PyErr> = None;
         let (slot, stop) = (&mut result, &cancel);
-        engine.cpu.in_place_scope(|scope| {
+        engine.front().in_place_scope(|scope| {
             scope.spawn(move |_| {
                 let _known = Stoppable::by(stop);
                 *slot = Some(caught(|| work(stop).map_err(Into::into)));
@@ -134,7 +134,9 @@ impl<T: Send + 'static> Promise<T> {
         F: FnOnce(&Cancel) -> Result<T, E> + Send + 'static,
     {
         let Self { engine, stop, send } = self;
+        let busy = engine.busy();
         engine.cpu.spawn(move || {
+            let _busy = busy;
             let _known = Stoppable::by(&stop);
             let result = caught(|| {
                 stop.check().map_err(Error::from)?;

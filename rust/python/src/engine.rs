@@ -5,7 +5,7 @@
 //! any lock is taken, since an inherited lock may be held for ever.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crucible_hub::{Http, HubError};
 
@@ -18,6 +18,10 @@ pub(crate) struct Engine {
     pub(crate) io: tokio::runtime::Runtime,
     /// CPU: decoding, gathering, images.
     pub(crate) cpu: rayon::ThreadPool,
+    /// As `cpu`, for who waits while that is busy with what is read ahead.
+    front: OnceLock<rayon::ThreadPool>,
+    /// Pieces of work that `cpu` has and nobody may wait for.
+    ahead: AtomicUsize,
     /// One for all clients: its connections are kept per settings, its rate budget is the process's.
     http: OnceLock<Http>,
 }
@@ -67,12 +71,32 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(|e| Error::Internal(format!("cannot start the I/O runtime: {e}")))?;
-        let cpu = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("crucible-cpu-{i}"))
-            .build()
+        let cpu = pool("crucible-cpu", threads)
             .map_err(|e| Error::Internal(format!("cannot start the decode pool: {e}")))?;
-        Ok(Self { pid, io, cpu, http: OnceLock::new() })
+        let ahead = AtomicUsize::new(0);
+        Ok(Self { pid, io, cpu, front: OnceLock::new(), ahead, http: OnceLock::new() })
+    }
+
+    /// The threads for work that somebody waits for. A pool does its work in the order in which it came, and a row group
+    /// that is read ahead takes tens of milliseconds: joining two tables shall not stand behind some of these. So there
+    /// are others for it, made once they are needed, and the scheduler divides the processors among them.
+    pub(crate) fn front(&self) -> &rayon::ThreadPool {
+        if self.ahead.load(Ordering::Acquire) == 0 {
+            return &self.cpu;
+        }
+        if let Some(front) = self.front.get() {
+            return front;
+        }
+        match pool("crucible-front", self.cpu.current_num_threads()) {
+            Ok(made) => self.front.get_or_init(|| made),
+            Err(_) => &self.cpu, // no more threads: then it waits its turn
+        }
+    }
+
+    /// Says that `cpu` has work that nobody may wait for, until it is dropped.
+    pub(crate) fn busy(&'static self) -> Busy {
+        self.ahead.fetch_add(1, Ordering::AcqRel);
+        Busy(self)
     }
 
     /// The HTTP client of this process: one connection pool for every hub call.
@@ -93,6 +117,20 @@ impl Engine {
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
+}
+
+/// While one lives, who waits gets threads of its own.
+pub(crate) struct Busy(&'static Engine);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.ahead.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "engine.rs is the home of threads and runtimes")]
+fn pool(name: &'static str, threads: usize) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(move |i| format!("{name}-{i}")).build()
 }
 
 /// Decode threads: `CRUCIBLE_NUM_THREADS`, else what the scheduler and the cgroup allow.

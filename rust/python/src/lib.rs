@@ -84,5 +84,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(testing::_test_sleep, module)?)?;
     module.add_function(wrap_pyfunction!(testing::_test_spin, module)?)?;
     module.add_function(wrap_pyfunction!(testing::_test_engine_pid, module)?)?;
+    module.add_function(wrap_pyfunction!(testing::_test_busy, module)?)?;
     Ok(())
 }

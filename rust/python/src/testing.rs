@@ -1,10 +1,10 @@
-//! Entry points by which tests see the door at work: a panic, a wait, a computation, the engine's pid.
+//! Entry points by which tests see the door at work: a panic, a wait, a computation, busy threads, the engine's pid.
 
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::door;
+use crate::door::{self, Started};
 use crate::engine::engine;
 use crate::errors::Error;
 
@@ -38,4 +38,21 @@ pub(crate) fn _test_spin(py: Python<'_>, seconds: f64) -> PyResult<()> {
 #[pyfunction]
 pub(crate) fn _test_engine_pid() -> PyResult<u32> {
     Ok(engine()?.pid())
+}
+
+/// Something to do for all decode threads, until it is dropped.
+#[pyclass(frozen, module = "_crucible._native")]
+pub(crate) struct Busy(#[expect(dead_code, reason = "it stops when it is dropped")] Vec<Started<()>>);
+
+#[pyfunction]
+pub(crate) fn _test_busy() -> PyResult<Busy> {
+    let spin = |_| {
+        door::start(|cancel| {
+            while cancel.check().is_ok() {
+                std::hint::spin_loop();
+            }
+            Ok::<(), Error>(())
+        })
+    };
+    (0..engine()?.cpu.current_num_threads()).map(spin).collect::<PyResult<_>>().map(Busy)
 }

@@ -18,6 +18,9 @@ use crate::limits::limits;
 use crate::objects::gc::Paused;
 use crate::objects::to_py::BatchMaker;
 
+/// Numbers of rows that are chosen or joined in some microseconds: waking another thread takes longer.
+pub(super) const FEW_ROWS: usize = 1 << 14;
+
 /// Immutable columns and the order of their rows.
 #[pyclass(frozen, module = "_crucible._native")]
 pub(crate) struct Table {
@@ -236,7 +239,13 @@ impl Table {
     fn select(&self, py: Python<'_>, indices: &Bound<'_, PyAny>) -> PyResult<Self> {
         let indices = indices::shared(py, indices)?;
         let view = &self.view;
-        match door::run(py, |_| view.select_owned(indices.clone())) {
+        let select = |indices: Arc<Vec<u64>>| view.select_owned(indices);
+        let selected = if indices.len() <= FEW_ROWS {
+            door::inline(|| select(indices.clone()).map_err(data))
+        } else {
+            door::run(py, |_| select(indices.clone()))
+        };
+        match selected {
             Ok(selected) => Ok(self.reordered(selected)),
             Err(error) => Err(indices::too_large(&indices, view.num_rows()).unwrap_or(error)),
         }

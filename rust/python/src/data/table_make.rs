@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use crucible_data::decode::{CsvOptions, JsonOptions, TextOptions};
-use crucible_data::{ByteSource, DataError, Format, LocalSource, ReadOptions, store};
+use crucible_data::{ByteSource, DataError, Format, LocalSource, ReadOptions, View, store};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::table::Table;
+use super::table::{FEW_ROWS, Table};
 use crate::door;
 use crate::errors::{Error, data};
 use crate::limits::limits;
@@ -19,6 +19,8 @@ use crate::source::Source;
 
 /// Bytes of decoded Arrow data up to which a table stays on the heap, when the caller does not say.
 const DEFAULT_BUDGET: usize = 2 << 20;
+/// Tables of few rows that are joined where they are asked for.
+const FEW_TABLES: usize = 64;
 
 /// A file to read: where it is, or its bytes.
 #[derive(FromPyObject)]
@@ -188,7 +190,12 @@ impl Table {
     #[staticmethod]
     fn concat(py: Python<'_>, tables: Vec<Bound<'_, Self>>) -> PyResult<Self> {
         let views: Vec<_> = tables.iter().map(|t| t.get().view.clone()).collect();
-        door::run(py, |_| crucible_data::View::concat(&views)).map(Self::from_view)
+        let at_hand = |view: &View| !view.is_range() || view.is_at_hand(0, view.num_rows());
+        let few = views.len() <= FEW_TABLES && views.iter().map(View::num_rows).sum::<usize>() <= FEW_ROWS;
+        if few && views.iter().all(at_hand) {
+            return door::inline(|| View::concat(&views).map_err(data)).map(Self::from_view);
+        }
+        door::run(py, |_| View::concat(&views)).map(Self::from_view)
     }
 
     /// From Arrow IPC stream bytes.
