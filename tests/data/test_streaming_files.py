@@ -220,6 +220,7 @@ def test_reading_ahead_keeps_to_its_budget(tmp_path: Path) -> None:
 LEFT = """
 import json, os, sys, threading
 import crucible_datasets as ours
+from _crucible import _native
 
 def open_now():
     return [len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")), threading.active_count()]
@@ -233,6 +234,9 @@ def broken_off(kind):
             break
     return stream
 
+busy = _native._test_busy()  # so that callers get their own threads, which the process keeps
+ours.Dataset.from_dict({"a": [1]})._table.to_ipc()
+del busy
 streams = [broken_off(0), broken_off(1)]
 before = open_now()
 streams += [broken_off(kind) for kind in (0, 1) * 6]

@@ -441,7 +441,10 @@ def test_broken_off_streams_leave_nothing_open(tmp_path: Path, name: str) -> Non
                 found.add(str(link.readlink()))
             except OSError:
                 continue
-        return len(list(Path("/proc/self/task").iterdir())), {path for path in found if path.startswith(str(tmp_path))}
+        names = [task.joinpath("comm").read_text() for task in Path("/proc/self/task").iterdir()]
+        # Threads that callers share are made once, and late.
+        threads = sum(not name.startswith("crucible-front") for name in names)
+        return threads, {path for path in found if path.startswith(str(tmp_path))}
 
     rows = iter(opened(ours, case, files))
     next(rows)
