@@ -15,6 +15,7 @@ use arrow_schema::{ArrowError, Field, Fields};
 
 use super::dates;
 use super::raw::{Path, Raw, Step};
+use super::strings::written;
 
 /// A value that does not fit a column: what the column holds, and what came.
 pub(super) struct Misfit {
@@ -144,7 +145,9 @@ pub(super) enum Found<'a> {
 
 #[derive(Default)]
 pub(super) struct StructBuilder {
-    pub(super) names: Vec<Box<str>>,
+    names: Vec<Box<str>>,
+    /// The names as keys of the text.
+    written: Vec<Box<[u8]>>,
     pub(super) fields: Vec<Builder>,
     /// The row in which each field was last seen, plus one: finds keys that come twice.
     seen: Vec<usize>,
@@ -398,13 +401,28 @@ impl StructBuilder {
         Self { raw, ..Self::default() }
     }
 
-    /// The field of a key: the one predicted by position, or looked up, or new; the next value is that of row `rows`.
+    /// What the key at a position of an object most likely is in the text; empty where nothing is known.
     #[inline]
-    pub(super) fn field(&mut self, position: usize, key: &str, rows: usize) -> Found<'_> {
-        let place = match self.names.get(position) {
+    pub(super) fn written(&self, position: usize) -> &[u8] {
+        self.written.get(position).map_or(&[], |key| &**key)
+    }
+
+    pub(super) fn name(&self, place: usize) -> &str {
+        self.names.get(place).map_or("", |name| &**name)
+    }
+
+    /// Which field a key is of: the one predicted by position, or looked up, or new.
+    #[inline]
+    pub(super) fn place_of(&mut self, position: usize, key: &str) -> usize {
+        match self.names.get(position) {
             Some(name) if name.as_ref() == key => position,
             _ => self.place(key),
-        };
+        }
+    }
+
+    /// A field; the next value is that of row `rows`.
+    #[inline]
+    pub(super) fn field(&mut self, place: usize, rows: usize) -> Found<'_> {
         let (Some(seen), Some(field)) = (self.seen.get_mut(place), self.fields.get_mut(place)) else {
             return Found::Twice;
         };
@@ -427,6 +445,7 @@ impl StructBuilder {
         let raw = self.raw.as_ref().and_then(|r| r.key(key)).cloned();
         self.index.insert(key.into(), place);
         self.names.push(key.into());
+        self.written.push(written(key));
         self.fields.push(Builder::new(raw));
         self.seen.push(0);
         place

@@ -30,6 +30,7 @@ mod member;
 mod mixed;
 mod parser;
 mod raw;
+mod strings;
 mod walk;
 
 use builder::{Facts, StructBuilder};

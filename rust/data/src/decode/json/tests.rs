@@ -48,6 +48,26 @@ fn shapes_of_files() {
     }
 }
 
+/// A key is compared with the one at its place in the objects before: as it is written, where that is what it is.
+#[test]
+fn keys_that_need_escapes_are_told_apart() {
+    let first = r#"{"a\\":1,"b\"c":2,"d":3,"":4}"#;
+    let lines = [first, first, r#"{"a\":x":5,"\u0064":6}"#, r#"{"d":7,"a\\":8}"#, r#"{ "" :9}"#];
+    let table = read(&[&lines.join("\n")]).unwrap();
+    let names: Vec<String> = table.schema().fields().iter().map(|f| f.name().clone()).collect();
+    assert_eq!(names, ["a\\", "b\"c", "d", "", "a\":x"]);
+    let batches = table.batches().unwrap();
+    let column = |at: usize| -> Vec<Option<i64>> {
+        let arrays = batches.iter().map(|b| b.column(at).as_primitive::<Int64Type>());
+        arrays.flat_map(|a| a.iter().collect::<Vec<_>>()).collect()
+    };
+    assert_eq!(column(0), [Some(1), Some(1), None, Some(8), None]);
+    assert_eq!(column(2), [Some(3), Some(3), Some(6), Some(7), None]);
+    assert_eq!(column(3), [Some(4), Some(4), None, None, Some(9)]);
+    assert_eq!(column(4), [None, None, Some(5), None, None]);
+    assert!(read(&[r#"{"a":1,"b":2}"#, r#"{"a":1,"a":2}"#]).is_err());
+}
+
 #[test]
 fn types_widen_over_lines_and_files() {
     let table =
