@@ -21,8 +21,9 @@ const LATER: u64 = 4 << 20;
 const MOST: u64 = 8 << 20;
 /// Bytes at a time where asking costs little.
 const NEAR: u64 = 1 << 20;
-/// At most so many times what was read before is on its way, or so many bytes.
+/// At most so many times what was read before is on its way, or so many bytes; more once a piece was waited for.
 const WASTE: u64 = 2;
+const WASTE_QUICK: u64 = 3;
 const SOON: u64 = 2 << 20;
 /// Most pieces that are on their way at a time.
 const DEEPEST: usize = 8;
@@ -132,7 +133,8 @@ impl Reading {
         }
         let mut from = self.coming.back().map_or(end, |last| last.end);
         // Who breaks off early has not asked for much more.
-        let most = end.saturating_add(SOON.max(WASTE * (end - self.begun)));
+        let times = if self.depth > 1 { WASTE_QUICK } else { WASTE };
+        let most = end.saturating_add(SOON.max(times * (end - self.begun)));
         while self.coming.len() < self.depth && from < self.source.len().min(most) {
             let end = self.source.len().min(most).min(from.saturating_add(MOST));
             let little = end < self.source.len() && end - from < LATER;
