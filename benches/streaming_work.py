@@ -38,6 +38,7 @@ TASKS = (
     "resume at 50 %",
     "small row groups, arrow",
     "many files, arrow",
+    "many files of the web, arrow",
     "large: all rows",
     "large: all batches, arrow",
     "large: all lines",
@@ -97,6 +98,8 @@ def stream(contestant: str, task: str, columns: list[str] | None = None) -> Any:
         kind = "json" if task.endswith("lines") else "parquet"
         paths = [str(path) for path in files(task)]
         made = module.load_dataset(kind, data_files=paths, split="train", streaming=True)
+    elif "web" in task:
+        made = module.load_dataset("parquet", data_files=addresses_of(task), split="train", streaming=True)
     else:
         made = module.load_dataset(repository(task), split="train", streaming=True)
     return made if columns is None else made.select_columns(columns)

@@ -12,9 +12,9 @@ __all__ = [
     "GrowingFile",
     "HttpResponse",
     "HubClient",
-    "HubOpening",
     "HubServer",
     "LazyRow",
+    "Opening",
     "Pages",
     "ParquetFile",
     "RemoteFile",
@@ -550,9 +550,9 @@ class RowGroupAhead:
     def fetched(self) -> bool: ...
 
 @final
-class HubOpening:
-    def __new__(
-        cls,
+class Opening:
+    @staticmethod
+    def hub(
         client: HubClient,
         kind: str,
         repo_id: str,
@@ -561,7 +561,9 @@ class HubOpening:
         size: int | None = None,
         etag: str | None = None,
         head: int | None = None,
-    ) -> HubOpening: ...
+    ) -> Opening: ...
+    @staticmethod
+    def web(client: HubClient, url: str, head: int | None = None) -> Opening: ...
     @property
     def ready(self) -> bool: ...
     def source(self) -> Source | None: ...

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from _crucible.errors import CrucibleError
-from crucible_datasets.iterable._source import HubOrigin
+from crucible_datasets.iterable._source import HubOrigin, WebOrigin
 
 if TYPE_CHECKING:
-    from _crucible._native import HubOpening, Source
+    from _crucible._native import Opening, Source
     from crucible_datasets.iterable._shard import Shard
 
 _END = 32 << 20
@@ -28,7 +28,7 @@ class Coming:
 
     def __init__(self, shards: Sequence[Shard]) -> None:
         self._shards = shards
-        self._begun: dict[int, tuple[HubOpening, int]] = {}
+        self._begun: dict[int, tuple[Opening, int]] = {}
         self._read = self._units = 0
         """Bytes of the files that were read to their ends, and units."""
 
@@ -45,7 +45,7 @@ class Coming:
         room = min(_HEAD, 2 * (self._read + source.asked)) - sum(head for _, head in self._begun.values())
         for following in range(number + 1, min(len(self._shards), number + 1 + _MOST)):
             origin = self._shards[following].origin
-            if not isinstance(origin, HubOrigin):
+            if not isinstance(origin, HubOrigin | WebOrigin):
                 return
             if following in self._begun:
                 continue

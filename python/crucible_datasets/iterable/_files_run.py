@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from _crucible.errors import CrucibleError
 from crucible_datasets.iterable._coming import Coming
 from crucible_datasets.iterable._plan import Run, State, StateError
-from crucible_datasets.iterable._source import HubOrigin
+from crucible_datasets.iterable._source import HubOrigin, WebOrigin
 from crucible_datasets.iterable._state import members, natural, unfit
 from crucible_datasets.iterable._units import (
     Ahead,
@@ -25,7 +25,7 @@ from crucible_datasets.iterable._units import (
 )
 
 if TYPE_CHECKING:
-    from _crucible._native import HubOpening, Table
+    from _crucible._native import Opening, Table
     from crucible_datasets.iterable._files import FilesPlan
 
 
@@ -91,7 +91,7 @@ class FilesRun(Run):
         """Readers of the shards that follow, as far as they are open."""
         self._told: tuple[int, str | None] | None = None
         """A shard, and what tells the content of its file."""
-        self._opening: dict[int, HubOpening | None] = {}
+        self._opening: dict[int, Opening | None] = {}
         """The next files that are being opened, by the ids of their origins; None where that failed: it is for its turn."""
         self._files = Coming(self._shards)
         """Files that follow one which is read forward."""
@@ -236,7 +236,10 @@ class FilesRun(Run):
             opening = self._opening.get(id(origin))
             if opening is None or not opening.ready:
                 return None
-            return self._take(number)
+            source = opening.source()
+            if source is not None:
+                del self._opening[id(origin)]
+                return self._readers.open(origin, self._reading, source, at_start=False)
         self._opening[id(origin)] = None
         return None
 
@@ -246,6 +249,7 @@ class FilesRun(Run):
         if not isinstance(reader, AheadReader):
             return
         left = 2 * room
+        alike = reader.bytes_of(0) * len(reader.unit_rows)  # where nobody knows how long a file is
         most = _MOST_OPENED if self._flowing else 1
         while left > 0:
             if isinstance(reader, AheadReader):
@@ -258,7 +262,7 @@ class FilesRun(Run):
                 return
             shard = self._shards[number]
             origin, position = shard.origin, shard.first
-            if not isinstance(origin, HubOrigin):
+            if not isinstance(origin, HubOrigin | WebOrigin):
                 return
             reader = self._coming.get(number) or self._readers.known(origin, self._reading)
             if reader is not None:
@@ -268,25 +272,22 @@ class FilesRun(Run):
                 if begun is None:
                     return
                 self._opening[id(origin)] = begun
-            left -= origin.size or room
+            left -= origin.size or alike
 
-    def _take(self, number: int) -> UnitReader:
-        """A shard's reader, of the file that was begun to be opened if it is that."""
-        coming = self._coming.pop(number, None)
+    def _take(self) -> UnitReader:
+        """The reader of the shard's file: of the one that was begun to be opened, if it is that."""
+        coming = self._coming.pop(self._shard, None)
         if coming is not None:
             return coming
-        origin, source = self._shards[number].origin, None
-        opening = self._opening.pop(id(origin), None)
+        shard, source = self._shards[self._shard], None
+        opening = self._opening.pop(id(shard.origin), None)
         if opening is None:
-            source = self._files.take(number)
-        elif number == self._shard:
+            source = self._files.take(self._shard)
+        else:
             with suppress(CrucibleError):  # then it is opened as the first one is, and that fails
                 source = opening.source()
-        else:
-            source = opening.source()
-        here = self._position if number == self._shard else None
-        at_start = source is None and not (here or self._shards[number].first)
-        return self._readers.open(origin, self._reading, source, at_start=at_start)
+        at_start = source is None and not (self._position or shard.first)
+        return self._readers.open(shard.origin, self._reading, source, at_start=at_start)
 
     def _begin(self, number: int, positions: list[Position]) -> bool:
         """Begins to read units of a shard; whether there was memory for all."""
@@ -341,7 +342,7 @@ class FilesRun(Run):
             shard = self._shards[self._shard]
             if self._reader is None:
                 asked = perf_counter()
-                self._reader = self._take(self._shard)
+                self._reader = self._take()
                 self._opened_in = perf_counter() - asked
                 if self._position is None:
                     self._position = shard.first

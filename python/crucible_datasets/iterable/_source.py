@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from _crucible._native import HubClient, HubOpening, Source
+from _crucible._native import HubClient, Opening, Source
 from crucible_datasets.features import Features
 from crucible_datasets.io import StorePlace, WebFile
 from crucible_datasets.iterable._units import READERS, Reading, TypedReader
@@ -86,7 +86,7 @@ class HubOrigin:
             return Source.hub_kept(*named, self.size, self.etag, self.keep)
         return Source.hub(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag)
 
-    def begin(self, head: int | None = None) -> HubOpening | None:
+    def begin(self, head: int | None = None) -> Opening | None:
         """Begins to open the file; None where a stream keeps what it reads: then opening takes no request.
 
         Args:
@@ -94,7 +94,7 @@ class HubOrigin:
         """
         if self.keep is not None:
             return None
-        return HubOpening(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag, head)
+        return Opening.hub(self.client, "dataset", self.repo_id, self.path, self.commit, self.size, self.etag, head)
 
     def named(self) -> str:
         """Its path in the repository, and its hash."""
@@ -120,9 +120,18 @@ class WebOrigin:
     file: WebFile
     store: StorePlace
 
+    @property
+    def size(self) -> int | None:
+        """Its length: only the server knows it."""
+        return None
+
     def open(self) -> Source:
         """The file's bytes: by range requests where the server knows them, else downloaded into the cache."""
         return self.file.source(self.store)
+
+    def begin(self, head: int | None = None) -> Opening:
+        """Begins to open the file, as that of the hub."""
+        return Opening.web(self.file.client(), self.file.url, head)
 
     def named(self) -> str:
         """Its address without what is signed in it."""

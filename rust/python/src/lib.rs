@@ -60,7 +60,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<data::spill::GrowingFile>()?;
     module.add_class::<data::stream::ParquetFile>()?;
     module.add_class::<data::ahead::RowGroupAhead>()?;
-    module.add_class::<data::opening::HubOpening>()?;
+    module.add_class::<data::opening::Opening>()?;
     module.add_class::<data::together::FilesAhead>()?;
     module.add_class::<data::samples::SampleReader>()?;
     module.add_class::<data::units::UnitReader>()?;

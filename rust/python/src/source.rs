@@ -336,6 +336,15 @@ impl Source {
             [place.kind, place.repo_id, place.path, place.revision].map(str::to_owned);
         Self { origin: Origin::Hub { client, kind, repo_id, path, revision }, pid: std::process::id(), bytes }
     }
+
+    /// A file of a web server that was opened in another way.
+    pub(crate) fn of_web(
+        py: Python<'_>,
+        file: crate::hub::remote::RemoteFile,
+        bytes: Arc<dyn ByteSource>,
+    ) -> PyResult<Self> {
+        Ok(Self { origin: Origin::Remote(Py::new(py, file)?), pid: std::process::id(), bytes })
+    }
 }
 
 #[pymethods]

@@ -30,8 +30,13 @@ pub(crate) struct RemoteFile {
 }
 
 impl RemoteFile {
-    fn made(client: Bound<'_, HubClient>, plan: Plan, live: crucible_hub::RemoteFile) -> Self {
-        Self { client: client.unbind(), plan, live: Mutex::new((std::process::id(), live)) }
+    fn made(client: Py<HubClient>, plan: Plan, live: crucible_hub::RemoteFile) -> Self {
+        Self { client, plan, live: Mutex::new((std::process::id(), live)) }
+    }
+
+    /// A file of a web server that was opened.
+    pub(crate) fn of_web(client: Py<HubClient>, url: String, live: crucible_hub::RemoteFile) -> Self {
+        Self::made(client, Plan::Web { url }, live)
     }
 
     /// The file over this process's connections.
@@ -95,7 +100,7 @@ impl RemoteFile {
             size: opened.len(),
             etag: opened.etag().map(str::to_owned),
         };
-        Ok(Self::made(client, plan, opened))
+        Ok(Self::made(client.unbind(), plan, opened))
     }
 
     /// A file of a web server: one request.
@@ -103,7 +108,7 @@ impl RemoteFile {
     fn web(client: Bound<'_, HubClient>, url: String) -> PyResult<Self> {
         let live = client.get().live()?;
         let opened = door::wait(client.py(), async { live.open_web(&url).await })?;
-        Ok(Self::made(client, Plan::Web { url }, opened))
+        Ok(Self::of_web(client.unbind(), url, opened))
     }
 
     /// Name for messages: an `hf://` address with its commit, or the address without its query.
