@@ -60,15 +60,29 @@ def csv_of(rows: list[dict[str, Any]]) -> bytes:
 
 FORMATS: dict[str, tuple[str, Callable[[list[dict[str, Any]]], bytes]]] = {
     "parquet": ("parquet", parquet),
+    "many": ("parquet", parquet),
     "jsonl": ("jsonl", jsonl),
     "gz": ("jsonl.gz", lambda rows: gzip.compress(jsonl(rows), 1)),
     "csv": ("csv", csv_of),
 }
 CONTENT: dict[str, Repository] = {}
-for name, (suffix, make) in FORMATS.items():
+
+
+def per_file(format: str) -> int:
+    """Rows of a file: of many, several are opened at a time."""
+    return 100 if format == "many" else 600
+
+
+def paths(format: str) -> list[str]:
+    return [f"{n:02}.{FORMATS[format][0]}" for n in range(len(ALL) // per_file(format))]
+
+
+for name, (_suffix, make) in FORMATS.items():
     CONTENT[name] = Repository("dataset", ID)
+    parts = [ALL[at : at + per_file(name)] for at in range(0, len(ALL), per_file(name))]
     # Behind a signed address, as large files are, but for the small ones of CSV.
-    CONTENT[name].commit({f"{n}.{suffix}": make(ROWS[n]) for n in (0, 1)}, lfs=("*.parquet", "*.jsonl", "*.gz"))
+    made = {path: make(rows) for path, rows in zip(paths(name), parts, strict=True)}
+    CONTENT[name].commit(made, lfs=("*.parquet", "*.jsonl", "*.gz"))
 
 
 def scaled(make: Callable[[int], faults.Change], part: float) -> faults.Change:
@@ -183,50 +197,51 @@ CASES = {
 # `ok` the right rows, or an error class: http HfHubHTTPError (an answer that makes no sense, or an error of the server),
 # conn HubConnectionError, integ IntegrityError, limit RateLimitedError, wrong DecodeError or IntegrityError at the end of the
 # file; `-` where a fault cannot touch the format (small files have no signed address) or cannot be told (a flipped byte in
-# the pages of Parquet; the etag of a file's only answer). The first unit of CSV is a whole file: faults meet the second.
+# the pages of Parquet; the etag of a file's only answer). The first unit of CSV is a whole file, and so is that of the many
+# small files of Parquet: faults meet the next ones.
 TABLE = """
-                         parquet  jsonl   gz      csv
-none                     ok       ok      ok      ok
-503 thrice               ok       ok      ok      ok
-503 with Retry-After     ok       ok      ok      ok
-503 longer than retries  ok       ok      ok      ok
-503 always               http     http    http    http
-429 thrice               ok       ok      ok      ok
-429 bare                 ok       ok      ok      ok
-429 always               limit    limit   limit   limit
-408 once                 ok       ok      ok      ok
-500 from the CDN         ok       ok      ok      -
-500 from the CDN always  http     http    http    -
-cut once                 ok       ok      ok      ok
-cut always               ok       ok      ok      ok
-cut at 0 always          conn     conn    conn    conn
-reset twice              ok       ok      ok      ok
-reset before answer      ok       ok      ok      ok
-stall once               ok       ok      ok      ok
-stall always             conn     conn    -       -
-ends early once          ok       ok      ok      ok
-ends early always        conn     conn    conn    conn
-lacks bytes once         ok       ok      ok      ok
-too much promised        ok       ok      ok      ok
-too little promised      ok       ok      ok      ok
-empty bodies             conn     conn    conn    conn
-chunked                  ok       ok      ok      ok
-no length, cut           ok       ok      ok      ok
-range ignored            ok       ok      ok      ok
-range shifted            http     http    http    http
-range mislabelled        http     http    http    integ
-range unlabelled         http     http    http    http
-416 for ranges           ok       ok      ok      ok
-other etag               integ    integ   integ   -
-other length             http     http    http    integ
-compressed               http     http    http    http
-signed runs out          ok       ok      ok      -
-signed refused           http     http    http    -
-signed not found once    ok       ok      ok      -
-rewritten                integ    integ   integ   integ
-commit gone              http     http    http    http
-login page               integ    integ   integ   http
-a byte flipped           -        wrong   wrong   wrong
+                         parquet  many    jsonl   gz      csv
+none                     ok       ok      ok      ok      ok
+503 thrice               ok       ok      ok      ok      ok
+503 with Retry-After     ok       ok      ok      ok      ok
+503 longer than retries  ok       ok      ok      ok      ok
+503 always               http     http    http    http    http
+429 thrice               ok       ok      ok      ok      ok
+429 bare                 ok       ok      ok      ok      ok
+429 always               limit    limit   limit   limit   limit
+408 once                 ok       ok      ok      ok      ok
+500 from the CDN         ok       ok      ok      ok      -
+500 from the CDN always  http     http    http    http    -
+cut once                 ok       ok      ok      ok      ok
+cut always               ok       ok      ok      ok      ok
+cut at 0 always          conn     conn    conn    conn    conn
+reset twice              ok       ok      ok      ok      ok
+reset before answer      ok       ok      ok      ok      ok
+stall once               ok       ok      ok      ok      ok
+stall always             conn     conn    conn    -       -
+ends early once          ok       ok      ok      ok      ok
+ends early always        conn     conn    conn    conn    conn
+lacks bytes once         ok       ok      ok      ok      ok
+too much promised        ok       ok      ok      ok      ok
+too little promised      ok       ok      ok      ok      ok
+empty bodies             conn     conn    conn    conn    conn
+chunked                  ok       ok      ok      ok      ok
+no length, cut           ok       ok      ok      ok      ok
+range ignored            ok       ok      ok      ok      ok
+range shifted            http     http    http    http    http
+range mislabelled        http     http    http    http    integ
+range unlabelled         http     http    http    http    http
+416 for ranges           ok       ok      ok      ok      ok
+other etag               integ    ok      integ   integ   -
+other length             http     http    http    http    integ
+compressed               http     http    http    http    http
+signed runs out          ok       ok      ok      ok      -
+signed refused           http     http    http    http    -
+signed not found once    ok       ok      ok      ok      -
+rewritten                integ    integ   integ   integ   integ
+commit gone              http     http    http    http    http
+login page               integ    http    integ   integ   http
+a byte flipped           -        -       wrong   wrong   wrong
 """  # fmt: skip
 ENDS: dict[str, type[Exception] | tuple[type[Exception], ...]] = {
     "http": HfHubHTTPError,
@@ -261,7 +276,7 @@ def stream_of(hub: FaultHub, format: str) -> Any:
     access = hub.repo("dataset", ID).access
     CONTENT[format].access = access
     hub.repos["dataset", ID] = CONTENT[format]
-    features = Features({"i": Value("int64"), "t": Value("string")}) if format != "parquet" else None
+    features = Features({"i": Value("int64"), "t": Value("string")}) if FORMATS[format][0] != "parquet" else None
     return load_dataset(ID, split="train", streaming=True, features=features)
 
 
@@ -290,12 +305,11 @@ def test_cell(
         assert len(found) == len(ALL)
         return
     assert isinstance(error, ENDS[end]), f"{error!r} after {len(found)} rows"
-    suffix = FORMATS[format][0]
-    assert any(f"{n}.{suffix}" in str(error) for n in (0, 1)), str(error)
+    assert any(path in str(error) for path in paths(format)), str(error)
     if isinstance(error, HubError):
-        if error.offset is None:  # no byte of the second file was asked for yet
-            assert len(found) == len(ROWS[0])
+        if error.offset is None:  # no byte of the next file was asked for yet
+            assert len(found) % per_file(format) == 0
         else:
-            assert error.path in {f"0.{suffix}", f"1.{suffix}"}
+            assert error.path in paths(format)
             assert 0 <= error.offset < len(make_of(format, error.path))
     assert not fault_hub.tokens_on("cdn")
