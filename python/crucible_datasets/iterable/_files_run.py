@@ -182,7 +182,7 @@ class FilesRun(Run):
         """From here on more is read ahead: the reader waits for bytes."""
         self._quick = True
         if isinstance(self._reader, AheadReader):
-            enough = int(_QUICK_TIMES * self._reader.bytes_of(self._position))
+            enough = int((self._reader.at_once + 1.5) * self._reader.bytes_of(self._position))
             self._deep = max(self._deep, min(enough, _DEEPEST))
 
     def _begin_following(self, least: int, room: int) -> None:
