@@ -39,7 +39,7 @@ _DEEPEST = 64 << 20
 """Bytes that are read ahead once units follow each other: at most `_SOON` or twice what was read, and at most `_DEEP`, which doubles up to `_DEEPEST` each time but the first that bytes had to be waited for."""
 _QUICK = 4 << 20
 _QUICK_TIMES = 2.5
-"""The same where rows are used faster than they come: at most `_QUICK` or so many times what was read, and at most so many units."""
+"""The same where rows are used faster than they come: at most `_QUICK` or so many times what was read, and at most one and a half unit more than there are decode threads."""
 _SLOW = 0.001
 """Seconds that a unit may be waited for though its bytes are here; longer, and one more is decoded at a time, as many as there are decode threads."""
 _MOST_FILES = 32
