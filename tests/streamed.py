@@ -73,6 +73,14 @@ def all_answered(hub: FaultHub) -> bool:
     return hub.wait_until(lambda: all(line.finished or line.status for line in hub.log))
 
 
+def asks_no_more(hub: FaultHub, name: str) -> bool:
+    """Whether nothing more is asked for a dataset once all that was on its way is answered."""
+    if not all_answered(hub):
+        return False
+    count = len(hub.requests(name))
+    return all_answered(hub) and len(hub.requests(name)) == count
+
+
 def in_child(work: Callable[[], Any]) -> None:
     """Runs work in a forked child under an alarm; fails if it fails or hangs."""
     pid = os.fork()

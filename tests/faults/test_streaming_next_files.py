@@ -17,7 +17,7 @@ import streamed
 from crucible_datasets import load_dataset
 from faulthub import FaultHub, faults
 from hfhub.errors import HubError
-from streamed import FEATURES, MAKERS, all_answered, in_child, numbers, rows_of
+from streamed import FEATURES, MAKERS, all_answered, asks_no_more, in_child, numbers, rows_of
 
 ID = "org/files"
 FILES, ROWS = 3, 400
@@ -137,10 +137,7 @@ def test_a_broken_off_stream_stops_the_next_file(kind: str, fault_hub: FaultHub)
     gc.collect()
     assert time.monotonic() - start < 5
     assert threading.active_count() <= threads
-    assert all_answered(fault_hub)
-    count = len(fault_hub.requests(ID))
-    assert all_answered(fault_hub)
-    assert len(fault_hub.requests(ID)) == count
+    assert asks_no_more(fault_hub, ID)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -203,10 +200,7 @@ def test_a_broken_off_stream_stops_all_that_are_opened(many: FaultHub) -> None:
     assert many.wait_until(lambda: hanging.hits > 1)
     del rows
     gc.collect()
-    assert all_answered(many)
-    count = len(many.requests(ID))
-    assert all_answered(many)
-    assert len(many.requests(ID)) == count
+    assert asks_no_more(many, ID)
 
 
 @pytest.mark.parametrize("resharded", [False, True])
