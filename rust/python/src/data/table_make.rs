@@ -19,8 +19,8 @@ use crate::source::Source;
 
 /// Bytes of decoded Arrow data up to which a table stays on the heap, when the caller does not say.
 const DEFAULT_BUDGET: usize = 2 << 20;
-/// Tables of few rows that are joined where they are asked for.
-const FEW_TABLES: usize = 64;
+/// Batches of the tables that are joined where that is asked for: each is named again.
+const FEW_BATCHES: usize = 128;
 
 /// A file to read: where it is, or its bytes.
 #[derive(FromPyObject)]
@@ -191,7 +191,9 @@ impl Table {
     fn concat(py: Python<'_>, tables: Vec<Bound<'_, Self>>) -> PyResult<Self> {
         let views: Vec<_> = tables.iter().map(|t| t.get().view.clone()).collect();
         let at_hand = |view: &View| !view.is_range() || view.is_at_hand(0, view.num_rows());
-        let few = views.len() <= FEW_TABLES && views.iter().map(View::num_rows).sum::<usize>() <= FEW_ROWS;
+        let rows: usize = views.iter().map(View::num_rows).sum();
+        let batches: usize = views.iter().map(|view| view.table().num_batches().max(1)).sum();
+        let few = rows <= FEW_ROWS && batches <= FEW_BATCHES;
         if few && views.iter().all(at_hand) {
             return door::inline(|| View::concat(&views).map_err(data)).map(Self::from_view);
         }
