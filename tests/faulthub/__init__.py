@@ -8,9 +8,19 @@
         assert hub.served("big.bin") <= 5_100_000
         assert not hub.tokens_on("cdn")
 
+Clients may write, too: repositories, branches, tags, commits, large files by LFS, whole or in parts of `hub.lfs_part`.
+
+        hub.fault("/commit/", faults.lose_answer(), times=1)
+        ...                                     # the commit is made, the client sees a reset
+        assert hub.bodies("/commit/", method="POST")
+        assert "big.bin" in repo.resolve("main").files
+
+A request that changes something needs one of `hub.tokens` that is not in `hub.read_only_tokens`. Where a fault replaces
+its answer nothing has happened; where a fault only spoils the delivery it has (see `faults`).
+
 The shapes of requests and answers follow the public protocol: a small file is a 307 to `/api/resolve-cache`, a large
 one a 302 to another origin (`hub.cdn_url`) with its size and etag in `X-Linked-*` headers. `tests/faults/test_hub.py`
-runs the official client against it.
+and `test_hub_writes.py` run the official client against it. Xet is not spoken: `HF_HUB_DISABLE_XET=1` for uploads.
 """
 
 from __future__ import annotations

@@ -1,9 +1,15 @@
-"""Faults: changes to answers. Give them to `FaultHub.fault`; several that match one request add up."""
+"""Faults: changes to answers. Give them to `FaultHub.fault`; several that match one request add up.
+
+A request that would change something in the hub changes nothing where a fault replaces its answer (`status`,
+`rate_limited`, `redirect`, ...) or hangs up on it (`hang_up`); where a fault only spoils the delivery (`cut`, `delay`,
+`lose_answer`, ...), it has happened.
+"""
 
 from __future__ import annotations
 
 import random
 import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +26,7 @@ class Fault:
     """A change to the answers of matching requests.
 
     `path` is a regular expression searched in the request's target and in what the answer is about
-    (`datasets/org/data/big.bin`). `method` "GET" or "HEAD" or "POST", `origin` "hub", "cdn" or "foreign"; None is any.
+    (`datasets/org/data/big.bin`). `method` is "GET", "PUT", ..., `origin` "hub", "cdn" or "foreign"; None is any.
     `statuses` are those of the answer without the fault. The first `skip` matches pass, then `times` are changed (None: all), each with `probability`.
     """
 
@@ -107,6 +113,34 @@ def drip(bytes_per_second: float) -> Change:
 def delay(seconds: float) -> Change:
     """A late answer."""
     return _with(delay=seconds)
+
+
+def first(action: Callable[[], object]) -> Change:
+    """Something happens before the request is looked at. It may change repositories, but not ask the hub to."""
+
+    def change(_: Request, __: Response) -> None:
+        action()
+
+    change.before = True  # type: ignore[attr-defined]
+    return change
+
+
+def lose_answer() -> Change:
+    """An RST instead of the answer; what was asked for has happened."""
+    return _with(lost=True)
+
+
+def hang_up(after: int | None = None) -> Change:
+    """An RST when so many bytes of the request's body have come (None: all of them); nothing has happened.
+
+    The request is matched by its head alone: a fault with `statuses` never hangs up.
+    """
+
+    def change(_: Request, __: Response) -> None:
+        return None  # the end comes before there is an answer
+
+    change.body_limit = sys.maxsize if after is None else after  # type: ignore[attr-defined]
+    return change
 
 
 def status(code: int, headers: dict[str, str] | None = None, body: bytes = b"") -> Change:

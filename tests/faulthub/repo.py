@@ -95,6 +95,8 @@ class Repository:
     commits: dict[str, Commit] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     """Full names: refs/heads/main, refs/tags/v1, refs/pr/1, refs/convert/parquet."""
+    store: dict[str, Blob] = field(default_factory=dict)
+    """The large files by their sha256, those that no commit has yet among them."""
 
     @property
     def key(self) -> str:
@@ -120,15 +122,24 @@ class Repository:
                 content.pop(path, None)
             else:
                 content[path] = Blob.of(data, lfs=any(fnmatch(path, p) for p in patterns))
+        made = self.next_commit(content, parent, message)
+        self.add(made, name)
+        return made.id
+
+    def next_commit(self, content: dict[str, Blob], parent: str | None, message: str) -> Commit:
+        """The commit that would hold these files, not yet in the repository."""
         folders = tree_ids(content)
         date = START + timedelta(minutes=len(self.commits))
         lines = [f"tree {folders['']}", *([f"parent {parent}"] if parent else [])]
         who = f"tester <t@example.invalid> {int(date.timestamp())} +0000"
         text = "\n".join([*lines, f"author {who}", f"committer {who}", "", message, ""])
-        made = Commit(git_hash("commit", text.encode()), parent, message, date, content, folders)
-        self.commits[made.id] = made
-        self.refs[name] = made.id
-        return made.id
+        return Commit(git_hash("commit", text.encode()), parent, message, date, content, folders)
+
+    def add(self, commit: Commit, ref: str) -> None:
+        """Puts a commit at a ref (its full name)."""
+        self.commits[commit.id] = commit
+        self.store.update({blob.sha256: blob for blob in commit.files.values() if blob.lfs})
+        self.refs[ref] = commit.id
 
     def commit_folder(self, folder: Path, ref: str = "main") -> str:
         """A commit of all files below a folder."""

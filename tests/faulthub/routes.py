@@ -48,9 +48,17 @@ def check_token(hub: FaultHub, request: Request) -> None:
         raise Refused(error(401, "Invalid credentials in Authorization header"))
 
 
+def check_writer(hub: FaultHub, request: Request) -> None:
+    """Who changes something needs a token that may."""
+    if not request.token:
+        raise Refused(error(401, "Invalid username or password."))
+    if request.token in hub.read_only_tokens:
+        raise Refused(error(403, "This token may only read: it has no write permission for this repository."))
+
+
 def find(hub: FaultHub, request: Request, kind: str, repo_id: str, *, content_wanted: bool = False) -> Repository:
     """The repository, if it exists and may be seen."""
-    token = (request.headers.get("authorization") or "").removeprefix("Bearer ")
+    token = request.token
     new = hub.renames.get((kind, repo_id))
     if new is not None:
         target = request.target.replace(f"{quote(repo_id)}", quote(new), 1)
@@ -95,11 +103,12 @@ def _api(hub: FaultHub, request: Request, parts: list[str]) -> Response:
 
 
 def _whoami(hub: FaultHub, request: Request) -> Response:
-    token = (request.headers.get("authorization") or "").removeprefix("Bearer ")
+    token = request.token
     if not token:
         return error(401, "Invalid username or password.")
     name = hub.tokens[token]
-    access = {"displayName": f"{name}-token", "role": "read", "createdAt": "2024-01-01T00:00:00.000Z"}
+    role = "read" if token in hub.read_only_tokens else "write"
+    access = {"displayName": f"{name}-token", "role": role, "createdAt": "2024-01-01T00:00:00.000Z"}
     return json_answer(
         {
             "type": "user",
@@ -139,7 +148,9 @@ def _repo_route(hub: FaultHub, request: Request, kind: str, rest: list[str]) -> 
             made = _tree(hub, request, repo, at(repo, revision), "/".join(folders))
         case ["paths-info", revision]:
             made = _paths_info(hub, request, repo, at(repo, revision))
-        case ["auth-check", *_]:
+        case ["auth-check", *rights]:
+            if rights == ["write"]:
+                check_writer(hub, request)
             made = json_answer({})
         case ["parquet", *where]:
             made = _parquet(hub, request, repo, where)

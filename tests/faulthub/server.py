@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from urllib.parse import quote
 
-from faulthub import routes
+from faulthub import cdn, routes, writes
 from faulthub.access import Access, RateLimit
-from faulthub.answers import content, error
+from faulthub.answers import error
+from faulthub.cdn import Signed, Upload
 from faulthub.faults import Change, Fault
 from faulthub.repo import Blob, Repository
 from faulthub.wire import Broken, Connection, Logged, Request, Response
 
 ORIGINS = ("hub", "cdn", "foreign")
-
-
-@dataclass
-class Signed:
-    """A signed address of the CDN."""
-
-    blob: Blob
-    about: str
-    made: float
-    uses: int = 0
 
 
 class FaultHub:
@@ -46,11 +35,19 @@ class FaultHub:
         self.repos: dict[tuple[str, str], Repository] = {}
         self.renames: dict[tuple[str, str], str] = {}
         self.tokens: dict[str, str] = {"hf_good": "alice", "hf_other": "bob"}
+        self.read_only_tokens: set[str] = set()
+        """Those of `tokens` that may change nothing."""
+        self.lfs_part = 5 << 30
+        """Size above which a large file is uploaded in parts of this size."""
+        self.lfs_errors: dict[str, str] = {}
+        """sha256 to message: objects that the LFS batch refuses."""
+        self.yaml_errors: list[str] = []
+        """What is wrong with the metadata of any README.md."""
         self.rate: RateLimit | None = None
         self.xet = False
         self.tree_page, self.tree_page_expanded, self.commit_page, self.list_page = 1000, 50, 50, 100
         self.signed_uses: int | None = None
-        """Uses after which a signed address is refused."""
+        """Uses after which a signed address (of a file, or of a part to upload) is refused."""
         self.signed_seconds: float | None = None
         """Age at which a signed address is refused."""
         self.latency = 0.0
@@ -58,6 +55,10 @@ class FaultHub:
         self.log: list[Logged] = []
         self._faults: list[Fault] = []
         self._signed: dict[str, Signed] = {}
+        """What is behind signed addresses, by signature."""
+        self.uploads: dict[str, Upload] = {}
+        """Large files that are to come, by the id of the upload."""
+        self._writing = threading.Lock()  # what changes something goes one by one, from the look to the effect
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._listeners: dict[str, socket.socket] = {}
@@ -87,6 +88,7 @@ class FaultHub:
         """Moves a repository; the old name redirects."""
         self.repos[kind, new] = moved = self.repos.pop((kind, old))
         moved.id = new
+        self.renames.pop((kind, new), None)
         self.renames[kind, old] = new
 
     # -------------------------------------------------------------------------------------------------- faults
@@ -130,6 +132,10 @@ class FaultHub:
         """Body bytes of contents (200 and 206 for GET) that were sent for matching files."""
         lines = self.requests(about, origin=origin, method="GET")
         return sum(line.body_sent for line in lines if line.status in (200, 206))
+
+    def bodies(self, about: str = "", *, origin: str | None = None, method: str | None = None) -> list[bytes]:
+        """The bodies of matching requests, in the order of their arrival."""
+        return [line.body for line in self.requests(about, origin=origin, method=method)]
 
     def tokens_on(self, origin: str) -> set[str]:
         """The tokens that an origin saw."""
@@ -178,12 +184,7 @@ class FaultHub:
 
     def sign(self, blob: Blob, about: str) -> str:
         """A new signed address of a large file."""
-        signature = secrets.token_hex(16)
-        with self._changed:
-            self._signed[signature] = Signed(blob, about, time.monotonic())
-        name = quote(f'inline; filename="{about.rpartition("/")[2]}"', safe="")
-        query = f"response-content-disposition={name}&Expires=1790000000&Policy=x&Signature={signature}&Key-Pair-Id=K"
-        return f"{self.cdn_url}/xet-bridge-us/{blob.sha256[:24]}/{blob.sha256}?{query}"
+        return cdn.sign(self, Signed(blob, about))
 
     def start(self) -> FaultHub:
         """Opens the ports."""
@@ -236,7 +237,7 @@ class FaultHub:
     def _serve(self, connection: Connection) -> None:
         try:
             while not self._stopping.is_set():
-                request = connection.read_request()
+                request = connection.read_request(self._hang_up)
                 if request is None or not self._exchange(connection, request):
                     break
         except (OSError, Broken, ValueError):
@@ -262,7 +263,17 @@ class FaultHub:
             )
             self.log.append(line)
             self._changed.notify_all()
-        response = self._with_faults(request, self._answer(request))
+        if request.broken:
+            connection.reset()
+            with self._changed:
+                line.finished = True
+                self._changed.notify_all()
+            return False
+        alone = request.origin != "cdn" and request.method not in ("GET", "HEAD")
+        with self._writing if alone else contextlib.nullcontext():
+            response = self._with_faults(request, self._answer(request))
+            if response.effect is not None:
+                response.effect()
         response.set("X-Request-Id", f"Root=1-{line.number:08x}")
         line.about = response.about
         line.status = response.status
@@ -281,44 +292,35 @@ class FaultHub:
 
     def _answer(self, request: Request) -> Response:
         if request.origin == "cdn":
-            return self._from_cdn(request)
+            return cdn.answer(self, request)
         if request.origin == "foreign":
             # A stranger gives what was asked, whatever the token.
             request = replace(request, headers={k: v for k, v in request.headers.items() if k != "authorization"})
         limit = self.rate if not request.raw_path.startswith(f"{self.prefix}/api/resolve-cache/") else None
         if limit is None:
-            made = routes.answer(self, request)
+            made = self._of_hub(request)
         else:
             allowed, left, wait = limit.take()
-            made = routes.answer(self, request) if allowed else error(429, "We had to rate limit you.")
+            made = self._of_hub(request) if allowed else error(429, "We had to rate limit you.")
             made.headers += limit.headers(left, wait)
         made.delay += self.latency
         return made
 
-    def _from_cdn(self, request: Request) -> Response:
-        signed = self._signed.get(request.argument("Signature"))
-        if "authorization" in request.headers:
-            return Response(400, [], b"<Error><Code>InvalidArgument</Code></Error>", signed.about if signed else "")
-        if signed is None or signed.blob.sha256 not in request.target:
-            return Response(403, [("Content-Type", "application/xml")], b"<Error><Code>AccessDenied</Code></Error>")
-        with self._changed:
-            old = self.signed_seconds is not None and time.monotonic() - signed.made > self.signed_seconds
-            used = self.signed_uses is not None and signed.uses >= self.signed_uses
-            signed.uses += 1
-        if old or used:
-            body = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-            return Response(403, [("Content-Type", "application/xml")], body, signed.about)
-        made = content(request, signed.blob.data, signed.blob.sha256[:32], [], signed.about)
-        made.delay += self.latency
-        return made
+    def _of_hub(self, request: Request) -> Response:
+        return writes.answer(self, request) or routes.answer(self, request)
+
+    def _hang_up(self, request: Request) -> int | None:
+        nothing = Response(0)
+        limits = [(f, getattr(f.change, "body_limit", None)) for f in list(self._faults)]
+        return next((n for f, n in limits if n is not None and f.matches(request, nothing)), None)
 
     def _with_faults(self, request: Request, response: Response) -> Response:
         for fault in list(self._faults):
-            if not fault.matches(request, response):
+            if hasattr(fault.change, "body_limit") or not fault.matches(request, response):
                 continue
             if getattr(fault.change, "before", False):
                 fault.change(request, response)
-                response = routes.answer(self, request) if request.origin != "cdn" else self._from_cdn(request)
+                response = cdn.answer(self, request) if request.origin == "cdn" else self._of_hub(request)
             else:
                 response = fault.change(request, response) or response
         return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import select
 import socket
 import struct
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 PIECE = 1 << 16
@@ -29,6 +31,13 @@ class Request:
     headers: dict[str, str]
     body: bytes
     connection: int
+    broken: bool = False
+    """The hub hung up while the body came: this is what it had read."""
+
+    @property
+    def token(self) -> str:
+        """The token that came with it, or nothing."""
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
 
     @property
     def raw_path(self) -> str:
@@ -44,6 +53,13 @@ class Request:
     def query(self) -> list[tuple[str, str]]:
         """The query's pairs."""
         return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
+
+    def json(self) -> dict[str, Any]:
+        """The body, which must be a JSON object; nothing counts as an empty one."""
+        value = json.loads(self.body or b"{}")
+        if not isinstance(value, dict):
+            raise ValueError("a JSON object is needed")
+        return value
 
     def argument(self, name: str, default: str = "") -> str:
         """The last value of a query argument."""
@@ -79,6 +95,10 @@ class Response:
     """`length`, `chunked`, `close` (no length: the end of the connection ends the body)."""
     length: int | None = None
     """A Content-Length that is not the body's."""
+    lost: bool = False
+    """The client gets an RST instead of this answer."""
+    effect: Callable[[], object] | None = None
+    """What the request changes in the hub. An answer that replaces this one has none: then nothing happened."""
 
     def get(self, name: str) -> str | None:
         """A header."""
@@ -130,56 +150,74 @@ class Connection:
 
     def __init__(self, sock: socket.socket, origin: str, number: int, stopping: threading.Event) -> None:
         self.sock, self.origin, self.number, self.stopping = sock, origin, number, stopping
-        self.buffer = b""
+        self.buffer = bytearray()
         self.body_bytes = 0
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def read_request(self) -> Request | None:
-        """The next request; None when the client went away."""
+    def read_request(self, hang_up: Callable[[Request], int | None]) -> Request | None:
+        """The next request; None when the client went away.
+
+        Args:
+            hang_up: asked with the request's head: how much of the body to read before the end (None: all, no end).
+        """
         while b"\r\n\r\n" not in self.buffer:
             if self.buffer[:1] == b"\x16":  # a TLS greeting: this is not a TLS server
                 self.reset()
                 return None
             if len(self.buffer) > MAX_HEAD or not self._fill():
                 return None
-        head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
+        head = self._take(self.buffer.index(b"\r\n\r\n") + 4)[:-4]
         line, *rest = head.decode("latin-1").split("\r\n")
         method, target, _ = line.split(" ", 2)
         headers: dict[str, str] = {}
         for text in rest:
             name, _, value = text.partition(":")
             headers[name.strip().lower()] = value.strip()
-        body = self._body(headers)
         if target.startswith("http"):
             target = "/" + target.split("/", 3)[3]
-        return Request(self.origin, method, target, headers, body, self.number)
+        request = Request(self.origin, method, target, headers, b"", self.number)
+        limit = hang_up(request)
+        request.broken = limit is not None
+        request.body = self._body(headers, limit)
+        return request
 
-    def _body(self, headers: dict[str, str]) -> bytes:
+    def _body(self, headers: dict[str, str], limit: int | None) -> bytes:
         if headers.get("expect", "").lower() == "100-continue":
             self.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if "chunked" in headers.get("transfer-encoding", ""):
-            body = b""
-            while True:
+            body = bytearray()
+            while limit is None or len(body) < limit:
                 size = int(self._line().split(b";")[0], 16)
                 body += self._exactly(size)
                 self._line()
                 if size == 0:
-                    return body
-        return self._exactly(int(headers.get("content-length", "0")))
+                    break
+            return bytes(body[:limit])
+        size = int(headers.get("content-length", "0"))
+        return self._exactly(size if limit is None else min(size, limit))
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        return taken
 
     def _line(self) -> bytes:
         while b"\r\n" not in self.buffer:
             if not self._fill():
                 raise Broken
-        line, _, self.buffer = self.buffer.partition(b"\r\n")
-        return line
+        return self._take(self.buffer.index(b"\r\n") + 2)[:-2]
 
     def _exactly(self, size: int) -> bytes:
-        while len(self.buffer) < size:
-            if not self._fill():
-                raise Broken
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
-        return data
+        data = bytearray(size)
+        start = min(size, len(self.buffer))
+        data[:start] = self._take(start)
+        with memoryview(data) as rest:
+            while start < size:
+                read = self.sock.recv_into(rest[start:])
+                if read == 0:
+                    raise Broken
+                start += read
+        return bytes(data)
 
     def _fill(self) -> bool:
         data = self.sock.recv(PIECE)
@@ -189,6 +227,9 @@ class Connection:
     def send(self, request: Request, response: Response, sent: Callable[[int], None]) -> bool:
         """Delivers an answer as it says. Returns whether the connection lives on."""
         if response.delay and self.stopping.wait(response.delay):
+            return False
+        if response.lost:
+            self.reset()
             return False
         body = memoryview(response.body)
         no_body = request.method == "HEAD" or response.status in (204, 304)
