@@ -188,6 +188,30 @@ class HubClient:
         revision: str | None = None,
         file: str | None = None,
     ) -> HttpResponse: ...
+    def upload_files(
+        self,
+        kind: str,
+        repo_id: str,
+        additions: Sequence[tuple[str, str | bytes]],
+        revision: str | None = None,
+        *,
+        create_pr: bool = False,
+        gitignore: str | None = None,
+        connections: int = 5,
+        progress: Callable[[int, int, int, int], object] | None = None,
+    ) -> list[tuple[bool, bool, int, str, str | None]]: ...
+    def commit(
+        self,
+        kind: str,
+        repo_id: str,
+        changes: Sequence[tuple[str, str, str | bytes | None, str | None, int | None]],
+        revision: str | None = None,
+        *,
+        summary: str,
+        description: str = "",
+        parent: str | None = None,
+        create_pr: bool = False,
+    ) -> tuple[str, str, str | None]: ...
     def pages(
         self,
         path: str,

@@ -1,4 +1,4 @@
-"""A client of the Hugging Face Hub: info, listings, downloads into the official cache, and a read-only mirror.
+"""A client of the Hugging Face Hub: info, listings, downloads into the official cache, uploads, and a read-only mirror.
 
     >>> from hfhub import hf_hub_download, snapshot_download
     >>> path = hf_hub_download("openai/gsm8k", "README.md", repo_type="dataset")  # doctest: +SKIP
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
         BlobLfsInfo,
         BlobSecurityInfo,
         CardData,
+        CommitInfo,
+        CommitOperation,
+        CommitOperationAdd,
+        CommitOperationCopy,
+        CommitOperationDelete,
         DatasetCard,
         DatasetCardData,
         DatasetInfo,
@@ -43,18 +48,30 @@ if TYPE_CHECKING:
         RepoFolder,
         RepoInfo,
         RepoSibling,
+        RepoUrl,
         SafeTensorsInfo,
         SpaceCard,
         SpaceCardData,
         SpaceInfo,
         SpaceRuntime,
         TransformersInfo,
+        UploadInfo,
         User,
         XetFileData,
         auth_check,
+        create_branch,
+        create_commit,
+        create_repo,
+        create_tag,
         dataset_configs,
         dataset_info,
         dataset_splits,
+        delete_branch,
+        delete_file,
+        delete_files,
+        delete_folder,
+        delete_repo,
+        delete_tag,
         file_exists,
         get_dataset_tags,
         get_hf_file_metadata,
@@ -72,11 +89,18 @@ if TYPE_CHECKING:
         list_repo_tree,
         list_spaces,
         model_info,
+        move_repo,
         parquet_files,
+        preupload_lfs_files,
         repo_exists,
         repo_info,
         revision_exists,
+        run_as_future,
         space_info,
+        super_squash_history,
+        update_repo_settings,
+        upload_file,
+        upload_folder,
         whoami,
     )
     from hfhub.auth import auth_list, auth_switch, get_token, interpreter_login, login, logout
@@ -119,7 +143,10 @@ _HOMES = {
         "get_hf_file_metadata get_model_tags get_organization_overview get_paths_info get_user_overview "
         "hf_hub_url list_dataset_parquet_files list_datasets list_models list_repo_commits list_repo_files "
         "list_repo_refs list_repo_tree list_spaces model_info parquet_files repo_exists repo_info "
-        "revision_exists space_info whoami"
+        "revision_exists space_info whoami "
+        "CommitInfo RepoUrl CommitOperation CommitOperationAdd CommitOperationCopy CommitOperationDelete UploadInfo "
+        "create_branch create_commit create_repo create_tag delete_branch delete_file delete_files delete_folder delete_repo "
+        "delete_tag move_repo preupload_lfs_files run_as_future super_squash_history update_repo_settings upload_file upload_folder"
     ),
     "hfhub.auth": "auth_list auth_switch get_token interpreter_login login logout",
     "hfhub.cache": (
@@ -141,6 +168,30 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names.spli
 
 __version__ = "0.1.0"
 __all__ = [
+    "CommitInfo",
+    "RepoUrl",
+    "CommitOperation",
+    "CommitOperationAdd",
+    "CommitOperationCopy",
+    "CommitOperationDelete",
+    "UploadInfo",
+    "create_branch",
+    "create_commit",
+    "create_repo",
+    "create_tag",
+    "delete_branch",
+    "delete_file",
+    "delete_files",
+    "delete_folder",
+    "delete_repo",
+    "delete_tag",
+    "move_repo",
+    "preupload_lfs_files",
+    "run_as_future",
+    "super_squash_history",
+    "update_repo_settings",
+    "upload_file",
+    "upload_folder",
     "BlobLfsInfo",
     "BlobSecurityInfo",
     "CachedFileInfo",

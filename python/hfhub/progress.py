@@ -137,3 +137,25 @@ def snapshot_bars(tqdm_class: Any = None) -> Iterator[Report | None]:
     finally:
         for bar in reversed(bars):
             bar.close()
+
+
+@contextmanager
+def upload_bar() -> Iterator[Report | None]:
+    """The bar of the bytes of files that are uploaded."""
+    make = _bar_class("hfhub.upload", None)
+    if make is None:
+        yield None
+        return
+    bars: list[Bar] = []
+
+    def report(done: int, total: int, _files: int, expected: int) -> None:
+        if expected and not bars:
+            bars.append(Bar(make, desc=f"Uploading {expected} files", unit="B", unit_scale=True))
+        for bar in bars:
+            bar.show(done, total)
+
+    try:
+        yield report
+    finally:
+        for bar in bars:
+            bar.close()

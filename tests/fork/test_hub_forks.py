@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from faulthub import FaultHub
 from hfhub import HfApi, HubServer, hf_hub_download, snapshot_download
 
 RUNS = 50
@@ -162,3 +163,22 @@ def test_a_real_dataloader(hub: HubServer, hf_env: Path, context: str) -> None:
         multiprocessing_context=context,
     )
     assert sum(int(batch.sum()) for batch in loader) == 4 * sum(Files(names[: len(names) // 4], str(hf_env / "x")))
+
+
+def test_children_upload_after_their_parent(fault_hub: FaultHub, fault_env: Path) -> None:
+    api = HfApi(token="hf_good")
+    repo = fault_hub.repo("dataset", "org/data")
+    repo.commit({"README.md": b"# data"})
+
+    def upload(name: str) -> None:
+        content = b"\0" + name.encode() * 100_000
+        api.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id="org/data", repo_type="dataset")
+
+    upload("parent.bin")
+    api.run_as_future(upload, "future.bin").result(SECONDS)
+    assert forked([lambda n=n: upload(f"{n}.bin") for n in range(3)]) == [0, 0, 0]
+    in_background = [lambda: api.run_as_future(upload, "child.bin").result(SECONDS)]
+    assert forked(in_background) == [0]
+    newest = repo.resolve("main")
+    assert newest is not None
+    assert {f"{n}.bin" for n in ("parent", "future", "child", 0, 1, 2)} <= set(newest.files)

@@ -64,6 +64,19 @@ def interrupted_after(hub: FaultHub, call: str, about: str | Callable[[], bool])
     return float(out) - sent
 
 
+UPLOAD = (
+    'HfApi(token="hf_good").upload_file(path_or_fileobj=b"\\0" * 9_000_000, path_in_repo="up.bin", '
+    'repo_id="org/data", repo_type="dataset")'
+)
+
+
+@pytest.mark.parametrize(("about", "origin"), [("up.bin", "cdn"), ("preupload", "hub"), ("/commit/", "hub")])
+def test_in_the_middle_of_an_upload(stalling: FaultHub, about: str, origin: str) -> None:
+    where = "." if origin == "cdn" else about
+    stalling.fault(where, faults.delay(60), origin=origin)
+    assert interrupted_after(stalling, UPLOAD, lambda: bool(stalling.requests(where, origin=origin))) < BOUND
+
+
 @pytest.mark.parametrize("call", [DOWNLOAD, SNAPSHOT])
 def test_in_the_middle_of_a_body(stalling: FaultHub, call: str) -> None:
     stalling.fault("big.bin", faults.stall(100_000), origin="cdn")

@@ -67,9 +67,13 @@ def test_every_command_has_help_with_examples(name: str, capsys: Capture) -> Non
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert f"hfhub {name}" in text
-    if name in ("cache", "auth"):
-        actions = {"cache": "ls scan verify prune rm stats", "auth": "login logout whoami list switch token"}[name]
-        for action in actions.split():
+    if name in ("cache", "auth", "repos"):
+        actions = {
+            "cache": "ls scan verify prune rm stats",
+            "auth": "login logout whoami list switch token",
+            "repos": "create delete move branch tag",
+        }
+        for action in actions[name].split():
             assert f"    {action}" in text
             with pytest.raises(SystemExit):
                 main([name, action, "--help"])

@@ -9,9 +9,19 @@ from hfhub.api._account import (
 from hfhub.api._api import (
     HfApi,
     auth_check,
+    create_branch,
+    create_commit,
+    create_repo,
+    create_tag,
     dataset_configs,
     dataset_info,
     dataset_splits,
+    delete_branch,
+    delete_file,
+    delete_files,
+    delete_folder,
+    delete_repo,
+    delete_tag,
     file_exists,
     get_dataset_tags,
     get_model_tags,
@@ -28,11 +38,18 @@ from hfhub.api._api import (
     list_repo_tree,
     list_spaces,
     model_info,
+    move_repo,
     parquet_files,
+    preupload_lfs_files,
     repo_exists,
     repo_info,
     revision_exists,
+    run_as_future,
     space_info,
+    super_squash_history,
+    update_repo_settings,
+    upload_file,
+    upload_folder,
     whoami,
 )
 from hfhub.api._card import (
@@ -46,6 +63,10 @@ from hfhub.api._card_data import (
     DatasetCardData,
     ModelCardData,
     SpaceCardData,
+)
+from hfhub.api._commit_info import (
+    CommitInfo,
+    RepoUrl,
 )
 from hfhub.api._dataset import (
     DatasetParquetEntry,
@@ -64,6 +85,13 @@ from hfhub.api._metadata import (
     XetFileData,
     get_hf_file_metadata,
 )
+from hfhub.api._operations import (
+    CommitOperation,
+    CommitOperationAdd,
+    CommitOperationCopy,
+    CommitOperationDelete,
+    UploadInfo,
+)
 from hfhub.api._refs import (
     GitCommitInfo,
     GitRefInfo,
@@ -81,6 +109,30 @@ from hfhub.api._repos import (
 )
 
 __all__ = [
+    "CommitInfo",
+    "RepoUrl",
+    "CommitOperation",
+    "CommitOperationAdd",
+    "CommitOperationCopy",
+    "CommitOperationDelete",
+    "UploadInfo",
+    "create_branch",
+    "create_commit",
+    "create_repo",
+    "create_tag",
+    "delete_branch",
+    "delete_file",
+    "delete_files",
+    "delete_folder",
+    "delete_repo",
+    "delete_tag",
+    "move_repo",
+    "preupload_lfs_files",
+    "run_as_future",
+    "super_squash_history",
+    "update_repo_settings",
+    "upload_file",
+    "upload_folder",
     "BlobLfsInfo",
     "BlobSecurityInfo",
     "CardData",

@@ -6,12 +6,13 @@ from hfhub.api._account import AccountPart
 from hfhub.api._dataset import DatasetPart
 from hfhub.api._downloads import DownloadPart
 from hfhub.api._history import HistoryPart
-from hfhub.api._info import InfoPart
+from hfhub.api._manage import ManagePart
 from hfhub.api._search import SearchPart
+from hfhub.api._upload import UploadPart
 
 
-class HfApi(InfoPart, DatasetPart, HistoryPart, SearchPart, AccountPart, DownloadPart):
-    """Questions to a hub, one method a question.
+class HfApi(UploadPart, ManagePart, DatasetPart, HistoryPart, SearchPart, AccountPart, DownloadPart):
+    """Questions and orders to a hub, one method each.
 
     Args:
         endpoint: address of the hub; `HF_ENDPOINT` when absent.
@@ -51,3 +52,20 @@ whoami = api.whoami
 auth_check = api.auth_check
 get_user_overview = api.get_user_overview
 get_organization_overview = api.get_organization_overview
+create_branch = api.create_branch
+create_commit = api.create_commit
+create_repo = api.create_repo
+create_tag = api.create_tag
+delete_branch = api.delete_branch
+delete_file = api.delete_file
+delete_files = api.delete_files
+delete_folder = api.delete_folder
+delete_repo = api.delete_repo
+delete_tag = api.delete_tag
+move_repo = api.move_repo
+preupload_lfs_files = api.preupload_lfs_files
+run_as_future = api.run_as_future
+super_squash_history = api.super_squash_history
+update_repo_settings = api.update_repo_settings
+upload_file = api.upload_file
+upload_folder = api.upload_folder

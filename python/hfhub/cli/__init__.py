@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "download": ("download", "bring files into the cache, or into a folder"),
     "snapshot": ("download", "bring all files of a revision into the cache"),
+    "upload": ("upload", "upload a file or a folder as a commit"),
+    "repos": ("repos", "make, rename and delete repositories, branches and tags"),
     "ls": ("ls", "list files and folders of a repository"),
     "info": ("info", "show what the hub says about a repository"),
     "search": ("search", "search for datasets, models or spaces"),
@@ -35,7 +37,7 @@ COMMANDS = {
 
 
 #: Commands with actions of their own.
-GROUPS = {"auth", "cache"}
+GROUPS = {"auth", "cache", "repos"}
 
 
 def _help() -> str:

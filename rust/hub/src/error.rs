@@ -186,6 +186,15 @@ impl HubError {
         self.with(|c| c.offset = Some(range.start))
     }
 
+    /// Names the file that was being sent.
+    #[must_use]
+    pub(crate) fn of_upload(mut self, name: &str, repo: &str) -> Self {
+        if !self.message.contains(name) {
+            self.message = format!("uploading {name} to {repo}: {}", self.message);
+        }
+        self.with(|c| c.path = Some(name.to_owned()))
+    }
+
     /// Adds the server's words, which came late.
     #[must_use]
     pub(crate) fn saying(mut self, words: &str) -> Self {

@@ -8,6 +8,7 @@
 //! | `cache` | the official layout on disk: paths, atomic writes, locks |
 //! | [`download`] | one file, several, a snapshot: resumed, verified |
 //! | [`range`], [`stream`], [`along`] | a remote file read by byte ranges, or from a position on; its hash on the way |
+//! | [`upload`] | files into a commit: hashed, stored, committed |
 //! | [`server`] | a read-only mirror over a folder |
 //!
 //! Nothing here makes threads or a runtime: the caller brings tokio.
@@ -31,6 +32,7 @@ pub mod range;
 pub mod repo;
 pub mod server;
 pub mod stream;
+pub mod upload;
 
 pub use along::Along;
 pub use api::{FileMeta, RepoInfo, TreeEntry};
@@ -50,3 +52,4 @@ pub use repo::{RepoKind, RepoRef};
 pub use reqwest::Method;
 pub use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 pub use stream::RemoteStream;
+pub use upload::{Addition, Change, CommitRequest, Committed, Content, Mode, Planned, UploadOptions};

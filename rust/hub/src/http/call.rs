@@ -8,7 +8,7 @@ use reqwest::{Method, Response};
 use url::Url;
 
 use super::answer::{connection_error, explained, refuse_html};
-use super::client::{Outgoing, Redirects, parse, shown};
+use super::client::{Outgoing, Payload, Redirects, parse, shown};
 use super::page::next_page;
 use super::retry::{limited, with_retries};
 use crate::client::HubClient;
@@ -186,8 +186,9 @@ impl HubClient {
             method: call.method.clone(),
             url: url.clone(),
             headers,
-            body: call.body.as_ref().map(|(bytes, _)| bytes.clone()),
+            body: call.body.as_ref().map(|(bytes, _)| Payload::Bytes(bytes.clone())),
             redirects: if call.follow { Redirects::Follow } else { Redirects::Stay },
+            slow: call.timeout.is_some_and(|limit| limit > self.config().transport().read_timeout),
         };
         let (response, at) = self.http().send_out(self.config(), out).await?;
         let subject = &call.subject;

@@ -22,6 +22,7 @@ use super::retry::{time_left, wait_politely};
 use super::transport::Clients;
 use crate::config::HubConfig;
 use crate::error::{HubError, HubErrorKind};
+use crate::upload::body::Part;
 
 /// As many as the official client follows.
 const MAX_REDIRECTS: usize = 20;
@@ -159,7 +160,11 @@ impl Http {
     ) -> Result<(Response, Url), HubError> {
         let headers = headers.iter().map(|(name, text)| Ok((name.clone(), value(text)?)));
         let headers = headers.collect::<Result<_, HubError>>()?;
-        self.send_out(config, Outgoing { method, url: url.clone(), headers, body: None, redirects }).await
+        self.send_out(
+            config,
+            Outgoing { method, url: url.clone(), headers, body: None, redirects, slow: false },
+        )
+        .await
     }
 
     /// Sends one request, following redirects by hand. The token goes to the endpoint's origin only.
@@ -206,7 +211,11 @@ impl Http {
         trusted: bool,
         trace: &str,
     ) -> Result<Response, HubError> {
-        let client = self.0.clients.of(config.transport(), &out.url)?;
+        let client = if out.slow {
+            self.0.clients.of(&config.transport().unhurried(), &out.url)?
+        } else {
+            self.0.clients.of(config.transport(), &out.url)?
+        };
         let token = config.token().filter(|_| trusted).map(crate::auth::Token::reveal);
         let account = Account::new(&out.url, token);
         let shared = Shared(config.state_dir().filter(|_| trusted));
@@ -214,7 +223,10 @@ impl Http {
         let mut request = client.request(out.method.clone(), out.url.clone());
         request = request.headers(headers(config, &out.headers, trusted, trace)?);
         if let Some(body) = &out.body {
-            request = request.body(body.clone());
+            request = match body {
+                Payload::Bytes(bytes) => request.body(bytes.clone()),
+                Payload::Part(part) => request.body(part.body()),
+            };
         }
         PULSE.requests.fetch_add(1, Ordering::Relaxed);
         let response = request.send().await.map_err(|e| {
@@ -232,13 +244,25 @@ pub(crate) struct Outgoing {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<Payload>,
     pub(crate) redirects: Redirects,
+    /// Whether the caller watches over its time: the answer may come long after the request began.
+    pub(crate) slow: bool,
+}
+
+/// What a request sends.
+#[derive(Clone)]
+pub(crate) enum Payload {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// A part of a file, read while it is sent.
+    Part(Part),
 }
 
 impl Outgoing {
     /// Goes on at another address. After 303, and after 301 and 302 to a POST, it is a GET without a body; 307 and 308
-    /// repeat the request as it was. A caller's own credentials stay with the first origin, and so does a body.
+    /// repeat the request as it was, with its body: the hub says where that goes. A caller's own credentials stay with the
+    /// first origin.
     fn redirected(&mut self, status: u16, next: Url) {
         let changes = status == 303 || (matches!(status, 301 | 302) && self.method == Method::POST);
         if changes && self.method != Method::HEAD {

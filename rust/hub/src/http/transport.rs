@@ -13,6 +13,8 @@ use crate::error::{HubError, HubErrorKind};
 
 /// A connection that takes longer is not coming. Shared over the addresses of a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// No answer takes longer; who sends a body watches over it in another way.
+const UNHURRIED: Duration = Duration::from_secs(86_400);
 /// Sets of settings that are kept; a process has one or two.
 const MAX_CLIENTS: usize = 16;
 
@@ -72,6 +74,13 @@ pub(crate) struct Transport {
     pub(crate) authorities: Option<Authorities>,
     pub(crate) proxies: Proxies,
     pub(crate) read_timeout: Duration,
+}
+
+impl Transport {
+    /// The same without a limit for the time between a request and its answer: sending a body may take long.
+    pub(crate) fn unhurried(&self) -> Self {
+        Self { read_timeout: UNHURRIED, ..self.clone() }
+    }
 }
 
 /// The clients of a process.

@@ -40,7 +40,7 @@ fn run<T: Send>(
 }
 
 /// Calls `progress(bytes, bytes expected, files, files expected)` when a counter moved; 0 where nothing is known.
-fn report(
+pub(super) fn report(
     counters: Arc<Progress>,
     callback: Option<Py<PyAny>>,
 ) -> impl FnMut(Python<'_>) -> PyResult<()> + Send {

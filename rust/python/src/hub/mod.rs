@@ -6,3 +6,4 @@ mod download;
 pub(crate) mod remote;
 pub(crate) mod request;
 pub(crate) mod server;
+mod upload;
