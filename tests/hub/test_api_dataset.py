@@ -177,6 +177,8 @@ CARDS = [
     "---\n---\n",
     "---\nlicense: mit\n---",
     "---\r\nlicense: mit\r\nlanguage:\r\n- en\r\n---\r\ntext\r\n",
+    "---\r\nlicense: mit\nlanguage: en\r\n---\r\ntext\n",
+    "---\nlong: " + "many words " * 20 + "\n---\n",
     "\n---\na: 1\n---\ntext --- more\n---\n",
     "---\nb: ünï\na: 'long " + "x" * 200 + "'\n---\nrest",
     "text first\n---\na: 1\n---\n",

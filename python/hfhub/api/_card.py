@@ -69,7 +69,7 @@ class RepoCard:
             data, self.text = {}, content
         self.data = self.card_data_class(**data)
         self._order = list(data)
-        self._line_break = "\r\n" if "\r\n" in content else "\n"
+        self._line_break = "\r\n" if 0 < content.count("\n") == content.count("\r\n") else "\n"
 
     @property
     def content(self) -> str:

@@ -51,7 +51,7 @@ class CardData:
         if original_order:
             data = {key: data[key] for key in dict.fromkeys([*original_order, *data]) if key in data}
         yaml = require("yaml", extra="arrow", why="writing a card")
-        text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=float("inf"), line_break=line_break)
+        text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, line_break=line_break)
         return text.strip()
 
     def get(self, key: str, default: Any = None) -> Any:
