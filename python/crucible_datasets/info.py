@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Mapping
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import total_ordering
 from pathlib import Path
 from typing import Any
 
+from crucible_datasets.errors import CastError, DataError, DecodeError, LimitError, SchemaError
 from crucible_datasets.features import Features
 from crucible_datasets.splits import SplitDict
 
-_IN_CARD = ("config_name", "features", "splits", "download_size", "dataset_size")
+_IN_CARD = ("features", "config_name", "splits", "download_size", "dataset_size")
 _FILE = "dataset_info.json"
+_EMPTY = {"post_processed": None, "supervised_keys": ""}
+"""Older facts that are mappings, and what their absent values are."""
 
 
 @total_ordering
@@ -124,8 +129,8 @@ class DatasetInfo:
             self.features = Features.from_dict(given)
         given = self.version
         if isinstance(given, Mapping):
-            given = given.get("version_str") or "0.0.0"
-        if given is not None and not isinstance(given, Version):
+            self.version = Version(str(given.get("version_str") or "0.0.0"), given.get("description"))
+        elif given is not None and not isinstance(given, Version):
             self.version = Version(str(given))
         if self.splits is not None and not isinstance(self.splits, SplitDict):
             self.splits = SplitDict.from_split_dict(self.splits)
@@ -143,6 +148,22 @@ class DatasetInfo:
         if given.get("features") is not None:
             given["features"] = Features.from_yaml(given["features"])
         return cls.from_dict(given)
+
+    def to_yaml(self) -> dict[str, Any]:
+        """As an entry of `dataset_info` of a dataset card; absent facts are left out."""
+        out: dict[str, Any] = {}
+        for name in _IN_CARD:
+            value = getattr(self, name)
+            if isinstance(value, Features):
+                value = value.to_yaml()
+            elif isinstance(value, SplitDict):
+                value = [
+                    {"name": key, "num_bytes": info.num_bytes, "num_examples": info.num_examples}
+                    for key, info in value.items()
+                ]
+            if value is not None:
+                out[name] = value
+        return out
 
     @classmethod
     def from_directory(cls, dataset_info_dir: str | Path, storage_options: Any = None) -> DatasetInfo:
@@ -200,8 +221,9 @@ class DatasetInfo:
             elif isinstance(value, SplitDict):
                 value = {key: info.to_dict() for key, info in value.items()}
             elif isinstance(value, Version):
-                major, minor, patch = value.tuple
-                value = {"version_str": str(value), "major": major, "minor": minor, "patch": patch}
+                value = {key: part for key, part in vars(value).items() if part is not None}
+            elif name in _EMPTY and isinstance(value, Mapping):
+                value = {key: part for key, part in value.items() if part != _EMPTY[name]}
             out[name] = value
         return out
 
@@ -223,6 +245,70 @@ class DatasetInfo:
     def __repr__(self) -> str:
         shown = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if getattr(self, f.name))
         return f"DatasetInfo({shown})"
+
+
+def infos_of_card(dataset_info: Any) -> dict[str, DatasetInfo]:
+    """Infos by config.
+
+    Args:
+        dataset_info: what a dataset card has under that name: an entry, a list of them, or something else for none.
+
+    Raises:
+        SchemaError: an entry is of another form.
+    """
+    out = {}
+    for entry in entries_of_card(dataset_info):
+        name = str(entry.get("config_name", "default"))
+        out[name] = DatasetInfo.from_yaml(entry)
+        out[name].config_name = name
+    return out
+
+
+def entries_of_card(dataset_info: Any) -> list[dict[str, Any]]:
+    """The entries of `dataset_info` of a dataset card; arguments and errors as `infos_of_card`."""
+    listed = (
+        dataset_info if isinstance(dataset_info, list) else [dataset_info] if isinstance(dataset_info, dict) else []
+    )
+    for entry in listed:
+        if not isinstance(entry, dict) or isinstance(entry.get("config_name"), list | dict):
+            msg = f"Expected a mapping for each config but got {shown(entry)}"
+            raise SchemaError(msg)
+    return listed
+
+
+def shown(given: Any) -> str:
+    """A stranger's value in a message: cut, for few lines of YAML can stand for billions of values."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxstring, short.maxlong, short.maxother = 4, 200, 200, 200
+    return f"{short.repr(given):.500}"
+
+
+@contextmanager
+def metadata_of(what: str) -> Iterator[None]:
+    """Gives what a stranger's metadata makes go wrong a class of this library, and says where it was.
+
+    Args:
+        what: where the metadata is.
+
+    Raises:
+        SchemaError: for another form than the one expected.
+        LimitError: nested too deep.
+    """
+    try:
+        yield
+    except RecursionError as error:
+        msg = f"{what}: nested too deep"
+        raise LimitError(msg) from error
+    except DataError as error:
+        raise type(error)(f"{what}: {error}") from error
+    except json.JSONDecodeError as error:
+        msg = f"{what}: not JSON: {error}"
+        raise DecodeError(msg) from error
+    except ValueError:
+        raise  # says what is wrong
+    except (TypeError, LookupError, AttributeError, OverflowError) as error:
+        msg = f"{what}: {error}"
+        raise (CastError if isinstance(error, TypeError) else SchemaError)(msg) from error
 
 
 class InfoMixin:

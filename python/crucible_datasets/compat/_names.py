@@ -76,7 +76,7 @@ _TABLE: dict[str, dict[str, str]] = {
         "utils.logging": "CRITICAL DEBUG ERROR FATAL INFO NOTSET WARN WARNING disable_propagation enable_propagation get_logger get_verbosity log_levels set_verbosity set_verbosity_debug set_verbosity_error set_verbosity_info set_verbosity_warning",
         "utils": _BARS_OF_LOGGING,
     },
-    "utils.metadata": {"compat._metadata": "MetadataConfigs"},
+    "utils.metadata": {"push": "MetadataConfigs"},
     "utils.py_utils": {
         "compat._utils": "asdict convert_file_size_to_int first_non_null_value iter_batched map_nested size_str temp_seed temporary_assignment unique_values zip_dict"
     },

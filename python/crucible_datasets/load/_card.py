@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from crucible_datasets.errors import CastError, DataError, DecodeError, InvalidConfigName, LimitError, SchemaError
+from crucible_datasets.errors import InvalidConfigName, SchemaError
 from crucible_datasets.features import Features
-from crucible_datasets.info import DatasetInfo
+from crucible_datasets.info import DatasetInfo, infos_of_card, metadata_of, shown
 from crucible_datasets.load._data_files import split_patterns
 from crucible_datasets.load._place import Place
 
@@ -87,44 +85,19 @@ def read_card(place: Place) -> Card:
             value is of another kind.
         LimitError: nested too deep, or too much.
     """
-    with _of("README.md"):
+    with metadata_of("README.md"):
         data = _front_matter(place.text("README.md"))
     has = {path for path in place.paths() if "/" not in path}
     if ".huggingface.yaml" in has:
-        with _of(".huggingface.yaml"):
+        with metadata_of(".huggingface.yaml"):
             data = {**data, **_parsed(place.text(".huggingface.yaml"))}
-    with _of("dataset_info of the card"):
-        infos = _infos(data.get("dataset_info"))
+    with metadata_of("dataset_info of the card"):
+        infos = infos_of_card(data.get("dataset_info"))
     if "dataset_infos.json" in has:
-        with _of("dataset_infos.json"):
+        with metadata_of("dataset_infos.json"):
             infos = {**_legacy_infos(place.text("dataset_infos.json")), **infos}
-    with _of("configs of the card"):
+    with metadata_of("configs of the card"):
         return Card(_configs(data.get("configs")), infos)
-
-
-@contextmanager
-def _of(what: str) -> Iterator[None]:
-    """Gives what a stranger's metadata makes go wrong a class of this library, and says where it was.
-
-    Raises:
-        SchemaError: for another form than the one expected.
-        LimitError: nested too deep.
-    """
-    try:
-        yield
-    except RecursionError as error:
-        msg = f"{what}: nested too deep"
-        raise LimitError(msg) from error
-    except DataError as error:
-        raise type(error)(f"{what}: {error}") from error
-    except json.JSONDecodeError as error:
-        msg = f"{what}: not JSON: {error}"
-        raise DecodeError(msg) from error
-    except ValueError:
-        raise  # says what is wrong
-    except (TypeError, LookupError, AttributeError, OverflowError) as error:
-        msg = f"{what}: {error}"
-        raise (CastError if isinstance(error, TypeError) else SchemaError)(msg) from error
 
 
 def _parsed(text: str | None) -> dict[str, Any]:
@@ -135,19 +108,6 @@ def _parsed(text: str | None) -> dict[str, Any]:
 def _front_matter(text: str | None) -> dict[str, Any]:
     found = _BLOCK.match(text) if text else None
     return _parsed(found[1]) if found else {}
-
-
-def _infos(given: Any) -> dict[str, DatasetInfo]:
-    listed = given if isinstance(given, list) else [given] if isinstance(given, dict) else []
-    out = {}
-    for entry in listed:
-        if not isinstance(entry, dict):
-            msg = f"Expected a mapping for each config but got {entry!r:.100}"
-            raise SchemaError(msg)
-        name = str(entry.get("config_name", "default"))
-        out[name] = DatasetInfo.from_yaml(entry)
-        out[name].config_name = name
-    return out
 
 
 def _legacy_infos(text: str | None) -> dict[str, DatasetInfo]:
@@ -164,12 +124,14 @@ def _configs(entries: Any) -> dict[str, Config]:
     if not entries:
         return {}
     if not isinstance(entries, list):
-        msg = f"Expected configs to be a list, but got '{entries}'"
+        msg = f"Expected configs to be a list, but got '{shown(entries)}'"
         raise ValueError(msg)
     out: dict[str, Config] = {}
     for entry in entries:
         if not isinstance(entry, dict) or "config_name" not in entry:
-            msg = f"Each config must include `config_name` field with a string name of a config, but got {entry}."
+            msg = (
+                f"Each config must include `config_name` field with a string name of a config, but got {shown(entry)}."
+            )
             raise ValueError(msg)
         config = _config(entry)
         out[config.name] = config
@@ -179,18 +141,18 @@ def _configs(entries: Any) -> dict[str, Config]:
 def _config(entry: dict[str, Any]) -> Config:
     name = entry["config_name"]
     if not isinstance(name, str):
-        msg = f"config_name must be a string, got {name!r}; put it in quotes."
+        msg = f"config_name must be a string, got {shown(name)}; put it in quotes."
         raise TypeError(msg)
     if any(char in name for char in _BAD_IN_NAMES):
         msg = f"Bad characters from black list '{_BAD_IN_NAMES}' found in '{name}'."
         raise InvalidConfigName(msg)
     files = entry.get("data_files")
     if files is not None and not isinstance(files, (str, list)):
-        msg = f"Expected data_files in YAML to be either a string or a list of strings or a list of dicts with two keys: 'split' and 'path', but got {files}"
+        msg = f"Expected data_files in YAML to be either a string or a list of strings or a list of dicts with two keys: 'split' and 'path', but got {shown(files)}"
         raise ValueError(msg)
     folder = entry.get("data_dir")
     if folder is not None and not isinstance(folder, str):
-        msg = f"data_dir of config '{name}' must be text, got {folder!r:.100}"
+        msg = f"data_dir of config '{name}' must be text, got {shown(folder)}"
         raise SchemaError(msg)
     features = entry.get("features")
     return Config(

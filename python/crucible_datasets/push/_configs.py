@@ -1,4 +1,4 @@
-"""The `configs` of a dataset card as an object, for tools that write cards (lm_eval, lighteval)."""
+"""The `configs` of a dataset card as an object: uploads write them, and so do tools (lm_eval, lighteval)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any, ClassVar, Self
 
 from crucible_datasets.features import Features
+from crucible_datasets.info import shown
 
 _SPLIT = re.compile(r"^\w+(\.\w+)*$")
 _NAME = "config_name"
@@ -31,16 +32,16 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
         if not configs:
             return cls()
         if not isinstance(configs, list):
-            msg = f"Expected {cls.FIELD_NAME} to be a list, but got '{configs}'"
+            msg = f"Expected {cls.FIELD_NAME} to be a list, but got '{shown(configs)}'"
             raise ValueError(msg)  # as in datasets
         made = cls()
         for config in configs:
-            if _NAME not in config:
-                msg = f"Each config must include `{_NAME}` field with a string name of a config, but got {config}. "
+            if not isinstance(config, dict) or _NAME not in config:
+                msg = f"Each config must include `{_NAME}` field with a string name of a config, but got {shown(config)}. "
                 raise ValueError(msg)
             _check_data_files(config)
             made[config[_NAME]] = {
-                name: Features._from_yaml_list(value) if name == "features" else value
+                name: Features.from_yaml(value) if name == "features" and value is not None else value
                 for name, value in config.items()
                 if name != _NAME
             }
@@ -87,6 +88,6 @@ def _check_data_files(config: dict[str, Any]) -> None:
         if not named and not (isinstance(entry, str) and isinstance(files, list)):
             msg = (
                 f"Expected data_files in YAML to be either a string or a list of strings or a list of dicts with two "
-                f"keys: 'split' and 'path', but got {files}"
+                f"keys: 'split' and 'path', but got {shown(files)}"
             )
             raise ValueError(msg)
