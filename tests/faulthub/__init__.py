@@ -20,7 +20,8 @@ its answer nothing has happened; where a fault only spoils the delivery it has (
 
 The shapes of requests and answers follow the public protocol: a small file is a 307 to `/api/resolve-cache`, a large
 one a 302 to another origin (`hub.cdn_url`) with its size and etag in `X-Linked-*` headers. `tests/faults/test_hub.py`
-and `test_hub_writes.py` run the official client against it, `by_hand` sends what it would not. Xet is not spoken: `HF_HUB_DISABLE_XET=1` for uploads.
+and `test_hub_writes.py` run the official client against it; `faulthub.by_hand` sends what that would not. Xet is not
+spoken: set `HF_HUB_DISABLE_XET=1` for uploads.
 """
 
 from __future__ import annotations
