@@ -12,7 +12,6 @@ MISSING = {
     "add_faiss_index": _INDEX,
     "add_faiss_index_from_external_arrays": _INDEX,
     "drop_index": _INDEX,
-    "from_spark": "give spark_frame.toArrow() to Dataset.from_arrow",
     "get_index": _INDEX,
     "get_nearest_examples": _INDEX,
     "get_nearest_examples_batch": _INDEX,

@@ -14,11 +14,13 @@ from _crucible._settings import settings
 from crucible_datasets.dataset._disk import DiskMixin
 from crucible_datasets.dataset._generated import GeneratorJob, Source, generated, shards
 from crucible_datasets.dataset._home import Home
+from crucible_datasets.dataset._spark import spark_table
 from crucible_datasets.dataset._spill import Grower
 from crucible_datasets.errors import DatasetGenerationError
 from crucible_datasets.features import Features
 from crucible_datasets.fingerprint import validate_fingerprint
 from crucible_datasets.info import DatasetInfo
+from crucible_datasets.iterable import spark_split
 from crucible_datasets.splits import Split
 
 Paths = str | os.PathLike[str] | list[str | os.PathLike[str]]
@@ -151,6 +153,47 @@ class SourcesMixin(DiskMixin):
         """
         frame = df.collect() if hasattr(df, "collect") else df
         return cls._of_table(Table.from_arrow(frame.to_arrow()), features, info, split)
+
+    @classmethod
+    def from_spark(
+        cls,
+        df: Any,
+        split: str | None = None,
+        features: Features | None = None,
+        keep_in_memory: bool = False,
+        cache_dir: str | None = None,
+        working_dir: str | None = None,
+        load_from_cache_file: bool = True,
+        **kwargs: Any,
+    ) -> Self:
+        """From a DataFrame of Spark, whose rows all come to this process. Needs pyspark 4 and pyarrow.
+
+        Args:
+            df: the DataFrame.
+            split: name of the split; "train" when absent.
+            features: types to cast to; those of the DataFrame when absent.
+            keep_in_memory: whether the rows stay in memory; else, above the memory budget, they go to a file until the
+                process ends.
+            cache_dir: taken for compatibility: nothing is kept, Spark is asked each time.
+            working_dir: taken for compatibility: the workers write no files.
+            load_from_cache_file: taken for compatibility.
+            **kwargs: options of the official builder, without effect.
+
+        Raises:
+            TypeError: no DataFrame of Spark, or an unknown option.
+            ValueError: `split` is no name.
+            UnsupportedError: pyspark before 4, or columns of maps or intervals.
+            KeyError: two columns of one name.
+            SchemaError: other columns than the features', or values that cannot be cast.
+        """
+        del cache_dir, working_dir, load_from_cache_file
+        name = spark_split(df, split, kwargs, "Dataset.from_spark")
+        table, types = spark_table(df, features)
+        if not keep_in_memory:
+            grower = Grower(settings().memory_budget)
+            grower.add(table)
+            table = grower.finish()
+        return cls(table, types, name)
 
     @classmethod
     def _of_table(cls, table: Table, features: Features | None, info: DatasetInfo | None, split: str | None) -> Self:

@@ -16,6 +16,7 @@ from crucible_datasets.iterable._source import (
     WebOrigin,
     read_features,
 )
+from crucible_datasets.iterable._spark import spark_split
 from crucible_datasets.iterable._units import AS_GIVEN, EXAMPLES, READERS, Position, Reading, UnitReader
 
 __all__ = [
@@ -38,5 +39,6 @@ __all__ = [
     "head_features",
     "interleave_streams",
     "read_features",
+    "spark_split",
     "split_stream_by_node",
 ]

@@ -12,6 +12,7 @@ from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.iterable._memory import TablesPlan
 from crucible_datasets.iterable._plan import part_of
+from crucible_datasets.iterable._spark import SparkPlan, spark_split
 from crucible_datasets.iterable._transforms import TransformsMixin
 
 _ROWS = 1000
@@ -105,6 +106,24 @@ class SourcesMixin(TransformsMixin):
     ) -> Self:
         """From a `polars.DataFrame` or `LazyFrame` (which is collected); arguments as `from_dict`."""
         return cls._of_dataset(cls._dataset_class().from_polars(df, features, info, split))
+
+    @classmethod
+    def from_spark(cls, df: Any, split: str | None = None, features: Features | None = None, **kwargs: Any) -> Self:
+        """From a DataFrame of Spark. Its partitions are the shards; each is fetched by a job of its own when it is read.
+
+        Args:
+            df: the DataFrame, of a session of this process.
+            split: name of the split; "train" when absent.
+            features: features of the rows; missing columns are None then, others dropped.
+            **kwargs: taken for compatibility (`cache_dir`, `working_dir`, …): streams keep nothing.
+
+        Raises:
+            TypeError: no DataFrame of Spark, or an unknown option.
+            ValueError: `split` is no name.
+            UnsupportedError: a DataFrame of Spark Connect.
+        """
+        name = spark_split(df, split, kwargs, "IterableDataset.from_spark")
+        return cls(SparkPlan.of(df), None, name, features=features)
 
     @classmethod
     def from_file(cls, filename: str) -> Self:
