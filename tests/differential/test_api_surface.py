@@ -17,7 +17,6 @@ from crucible_datasets.dataset._missing import MISSING
 
 INDEX = "search indexes are not built"
 SCRIPT = "code of datasets is not run"
-PUSH = "writing to the hub is not built"
 ARROW = "works on storage arrays of pyarrow: storage is native here"
 
 ABSENT: dict[str, dict[str, str]] = {
@@ -33,15 +32,11 @@ ABSENT: dict[str, dict[str, str]] = {
         "list_indexes": INDEX,
         "load_elasticsearch_index": INDEX,
         "load_faiss_index": INDEX,
-        "push_to_hub": PUSH,
         "save_faiss_index": INDEX,
         "search": INDEX,
         "search_batch": INDEX,
         "to_tf_dataset": "tf.data.Dataset.from_generator",
     },
-    "DatasetDict": {"push_to_hub": PUSH},
-    "IterableDataset": {"push_to_hub": PUSH},
-    "IterableDatasetDict": {"push_to_hub": PUSH},
     "Audio": {"cast_storage": ARROW, "embed_storage": ARROW},
     "Image": {"cast_storage": ARROW, "embed_storage": ARROW},
     "Json": {"cast_storage": ARROW},
@@ -169,8 +164,8 @@ def test_what_is_missing_says_so() -> None:
         with pytest.raises(AttributeError, match=name) as caught:
             getattr(ds, name)
         assert MISSING[name] in str(caught.value)
-    with pytest.raises(AttributeError, match="upload_folder"):
-        ours.DatasetDict({"train": ds}).push_to_hub("a/b")
+    with pytest.raises(AttributeError, match="search indexes"):
+        _ = ours.DatasetDict({"train": ds}).add_faiss_index
     with pytest.raises(AttributeError, match="no attribute 'colums'"):
         _ = ds.colums
     assert set(MISSING) == set(ABSENT["Dataset"])

@@ -368,6 +368,19 @@ def test_warnings(pair: Pair) -> None:
         api.create_commit("alice/m", [CommitOperationAdd("d.parquet", b"1")], commit_message="m")
 
 
+def test_nothing_to_do_on_top_of_an_older_commit(pair: Pair) -> None:
+    """The official client says that all is well; but what it compared with is not what is there."""
+    repo = pair.hubs["ours"].repos["dataset", ID]
+    parent = repo.refs["refs/heads/main"]
+    about: dict[str, Any] = {"commit_message": "m", "repo_type": "dataset", "parent_commit": parent}
+    same = [CommitOperationAdd("a.txt", b"one\n")]
+    assert pair.apis["ours"].create_commit(ID, same, **about).oid == parent
+    repo.commit({"b": b"b"})
+    with pytest.raises(OSError, match="412") as caught:
+        pair.apis["ours"].create_commit(ID, [CommitOperationAdd("a.txt", b"one\n")], **about)
+    assert caught.value.response.status_code == 412  # type: ignore[attr-defined]
+
+
 def test_an_operation_is_committed_once(pair: Pair) -> None:
     operation = CommitOperationAdd("q", b"1")
     pair.apis["ours"].create_commit(ID, [operation], commit_message="m", repo_type="dataset")

@@ -8,14 +8,14 @@ from typing import Any, Self
 from _crucible._native import Table
 from crucible_datasets.dataset._foreign import known_column
 from crucible_datasets.dataset._given import given_table, plain_arrow
+from crucible_datasets.dataset._hub import HubMixin
 from crucible_datasets.dataset._mixed import columns_table
-from crucible_datasets.dataset._write import WriteMixin
 from crucible_datasets.features import Features, decoder, encode_column, images_encoded, images_in_rows
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.iterable import IterableDataset
 
 
-class Dataset(WriteMixin):
+class Dataset(HubMixin):
     """Rows in memory or in a memory-mapped file, with random access.
 
     Usually made by `load_dataset`, `from_list`, `from_dict` and the like.

@@ -13,17 +13,16 @@ from _crucible._settings import settings
 from crucible_datasets.dataset._edit import EditMixin
 from crucible_datasets.dataset._folders import fetched, is_address, local_folder, uploaded
 from crucible_datasets.dataset._home import Home
-from crucible_datasets.features import Feature, Features, LargeList, List, require_storage_embed
+from crucible_datasets.features import Features
 from crucible_datasets.fingerprint import generate_random_fingerprint
 from crucible_datasets.info import DatasetInfo
+from crucible_datasets.io._embed import embedded
+from crucible_datasets.io._sizes import SHARD_BYTES, size_in_bytes
 from crucible_datasets.utils import progress
 
 STATE = "state.json"
 INFO = "dataset_info.json"
 DICT = "dataset_dict.json"
-_SHARD_BYTES = "500MB"
-_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
-_EMBED_ROWS = 100
 _HASHED = 4 << 20
 
 
@@ -67,7 +66,7 @@ class DiskMixin(EditMixin):
         rows = len(self)
         if num_shards is None:
             share = rows / max(self._table_rows(), 1)
-            size = _bytes_of(max_shard_size or _SHARD_BYTES)
+            size = size_in_bytes(max_shard_size or SHARD_BYTES)
             num_shards = max(int(self.nbytes * share / size) + 1, num_proc or 1)
             num_shards = max(1, min(rows, num_shards))
         elif num_shards > max(rows, 1):
@@ -84,7 +83,7 @@ class DiskMixin(EditMixin):
         with progress(f"Saving the dataset (0/{num_shards} shards)", rows) as meter:
             for shard, name in enumerate(names):
                 part = self.shard(num_shards, shard) if num_shards > 1 else self
-                table = _embedded(part._table.with_features(text), self._features)
+                table = embedded(part._table.with_features(text), self._features)
                 meter.live = counter = Counter()
                 table.write_stream(folder / name, counter)
                 meter.desc = f"Saving the dataset ({shard + 1}/{num_shards} shards)"
@@ -161,58 +160,3 @@ class DiskMixin(EditMixin):
                 kind, columns, bool(state.get("_output_all_columns")), **(state.get("_format_kwargs") or {})
             )
         return made
-
-
-def _bytes_of(size: str | int) -> int:
-    if isinstance(size, int):
-        return max(1, size)
-    text = size.strip().upper()
-    for unit in sorted(_UNITS, key=len, reverse=True):
-        number = text.removesuffix(unit)
-        if number != text:
-            try:
-                return max(1, int(float(number) * _UNITS[unit]))
-            except ValueError:
-                break
-    msg = f"size={size!r} is not in a valid format. Use an integer followed by the unit, e.g. '500MB'."
-    raise ValueError(msg)
-
-
-def _embedded(table: Table, features: Features) -> Table:
-    """The table with the files that images and the like point to stored as bytes, under their base names."""
-    names = [name for name, feature in features.items() if require_storage_embed(feature)]
-    if not names or not table.num_rows:
-        return table
-    others = [name for name in features if name not in names]
-    parts = []
-    for start in range(0, table.num_rows, _EMBED_ROWS):
-        part = table.slice(start, min(start + _EMBED_ROWS, table.num_rows))
-        pieces = [part.select_columns(others)] if others else []
-        for name in names:
-            stored = part.column(name, 0, part.num_rows)
-            values = [_embed(value, features[name]) for value in stored]
-            if all(new is old for new, old in zip(values, stored, strict=True)):
-                pieces.append(part.select_columns([name]))
-                continue
-            text = Features({name: features[name]}).to_text()
-            pieces.append(Table.from_columns({name: values}, text))
-        parts.append(Table.side_by_side(pieces).select_columns(list(features)).with_features(features.to_text()))
-    return Table.concat(parts)
-
-
-def _embed(value: Any, feature: Feature) -> Any:
-    """The stored value with bytes in place of a path; the same object if there is nothing to do."""
-    if value is None:
-        return None
-    if not isinstance(feature, dict | List | LargeList) and require_storage_embed(feature):
-        path = value.get("path")
-        if value.get("bytes") is not None or path is None or not Path(path).is_file():
-            return value
-        return {"bytes": Path(path).read_bytes(), "path": Path(path).name}
-    if isinstance(feature, dict):
-        fields = {name: _embed(inner, feature[name]) for name, inner in value.items()}
-        return value if all(fields[name] is value[name] for name in fields) else fields
-    if isinstance(feature, List | LargeList):
-        items = [_embed(item, feature.feature) for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    return value

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 _INDEX = "search indexes are not built; give ds.with_format('numpy')['column'][:] to faiss or elasticsearch"
-_PUSH = (
-    "writing to the hub is not built; write files with to_parquet and upload them with huggingface_hub.upload_folder"
-)
 
 MISSING = {
     "add_elasticsearch_index": _INDEX,
@@ -19,7 +16,6 @@ MISSING = {
     "list_indexes": _INDEX,
     "load_elasticsearch_index": _INDEX,
     "load_faiss_index": _INDEX,
-    "push_to_hub": _PUSH,
     "save_faiss_index": _INDEX,
     "search": _INDEX,
     "search_batch": _INDEX,

@@ -9,17 +9,17 @@ from crucible_datasets.features import Features, has_null
 from crucible_datasets.info import DatasetInfo
 from crucible_datasets.iterable._column import IterableColumn
 from crucible_datasets.iterable._files import FilesPlan
+from crucible_datasets.iterable._hub import HubMixin
 from crucible_datasets.iterable._memory import GeneratorPlan
 from crucible_datasets.iterable._plan import Plan
 from crucible_datasets.iterable._readers import STRATEGIES, Node
 from crucible_datasets.iterable._rows import Rows
 from crucible_datasets.iterable._shard import Shard
 from crucible_datasets.iterable._source import FileOrigin
-from crucible_datasets.iterable._sources import SourcesMixin
 from crucible_datasets.iterable._units import Reading
 
 
-class IterableDataset(SourcesMixin):
+class IterableDataset(HubMixin):
     """Rows that are read while they are iterated: nothing is downloaded whole, nothing is held.
 
     Made by `load_dataset(…, streaming=True)`, by the `from_…` methods and by `Dataset.to_iterable_dataset`. Each method

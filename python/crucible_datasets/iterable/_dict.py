@@ -11,9 +11,10 @@ import numpy as np
 
 from crucible_datasets.features import Feature, Features
 from crucible_datasets.iterable._dataset import IterableDataset
+from crucible_datasets.iterable._dict_hub import DictHubMixin
 
 
-class IterableDatasetDict(dict[str, IterableDataset]):
+class IterableDatasetDict(DictHubMixin):
     """Streams by split. A method does the same to each."""
 
     def _each(self, change: Callable[[IterableDataset], IterableDataset]) -> IterableDatasetDict:

@@ -113,6 +113,8 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
             if not lines:
                 logger.warning("No files have been modified since last commit. Skipping to prevent empty commit.")
                 newest = str(self.repo_info(repo_id, **about).sha)
+                if parent_commit is not None and not create_pr and not newest.startswith(parent_commit.lower()):
+                    raise _overtaken(kind, repo_id, parent_commit, newest)
                 prefix = "" if kind == "model" else f"{kind}s/"
                 url = f"{self.endpoint}/{prefix}{repo_id}/commit/{newest}"
                 return CommitInfo(url, commit_message, commit_description or "", newest, self.endpoint)
@@ -303,3 +305,10 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
 def _branch(revision: str | None) -> str | None:
     """A branch to commit to: as it was named, also if it has been resolved to a commit."""
     return None if revision is None else str(revision)
+
+
+def _overtaken(kind: str, repo_id: str, parent: str, newest: str) -> HfHubHTTPError:
+    """What the hub says to a commit on top of one that is not the newest, where no commit had to be sent."""
+    error = HfHubHTTPError(f"{kind} {repo_id}: a commit has happened since {parent}: {newest} (HTTP 412)")
+    error.status, error.repo_id = 412, repo_id
+    return error
