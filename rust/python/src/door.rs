@@ -5,7 +5,7 @@
 //! 200 ms as long as the work checks its `Cancel`.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -261,7 +261,7 @@ fn look_for_signals(stop: &Cancel) {
 /// `Cancelled`.
 pub(crate) fn block<T>(engine: &Engine, work: impl Future<Output = T>) -> Result<T, DataError> {
     let Some(stop) = STOP.with(|stop| stop.borrow().clone()) else {
-        return Ok(engine.io.block_on(work)); // a part of some work, done by another thread
+        return drive(engine, work, || Ok(())); // a part of some work, done by another thread
     };
     stop.check()?;
     drive(engine, work, || {
@@ -277,28 +277,39 @@ fn drive<T, E>(
     work: impl Future<Output = T>,
     mut on_tick: impl FnMut() -> Result<(), E>,
 ) -> Result<T, E> {
-    let mut work = Inside { engine, work: Some(Box::pin(work)) };
+    let done = Cell::new(None);
+    let mut inside = Inside { engine, work: Some(Box::pin(async { done.set(Some(work.await)) })) };
     loop {
-        let turn = async {
-            match work.work.as_mut() {
-                Some(work) => tokio::time::timeout(TICK, work).await.ok(),
-                None => None,
-            }
-        };
-        if let Some(done) = engine.io.block_on(turn) {
+        inside.turn();
+        if let Some(done) = done.take() {
             return Ok(done);
         }
         on_tick()?;
     }
 }
 
-/// A future that is dropped inside of the runtime, as what it holds may need.
-struct Inside<'e, F> {
-    engine: &'e Engine,
-    work: Option<Pin<Box<F>>>,
+/// A future that is dropped inside of the runtime, as what it holds may need. Its type is hidden: each kind of future would
+/// bring the runtime's waiting with it, 8 KB of code.
+struct Inside<'w> {
+    engine: &'w Engine,
+    work: Option<Work<'w>>,
 }
 
-impl<F> Drop for Inside<'_, F> {
+type Work<'w> = Pin<Box<dyn Future<Output = ()> + 'w>>;
+
+impl Inside<'_> {
+    /// Goes on for a tick, or until the future is ready.
+    fn turn(&mut self) {
+        let turn = async {
+            if let Some(work) = self.work.as_mut() {
+                let _ = tokio::time::timeout(TICK, work).await; // it is asked again
+            }
+        };
+        self.engine.io.block_on(turn);
+    }
+}
+
+impl Drop for Inside<'_> {
     fn drop(&mut self) {
         let _entered = self.engine.io.enter();
         self.work = None;
