@@ -7,6 +7,8 @@ OLD_HUB_VENV := .venv-hub036
 comma := ,
 # What only LLD does, the linker of Rust on this target: functions of the same code become one, ends of texts are shared.
 LLD := $(wildcard $(shell rustc --print sysroot 2>/dev/null)/lib/rustlib/x86_64-unknown-linux-gnu/bin/gcc-ld/ld.lld)
+# No Rust panic passes through C code.
+NO_TABLES := -fno-asynchronous-unwind-tables
 TIGHT := $(if $(LLD),-- -C link-arg=-Wl$(comma)--icf=all$(comma)-O2)
 SOURCES := $(shell find rust python -name '*.rs' -o -name '*.py' -o -name '*.pyi' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
 
@@ -45,7 +47,7 @@ $(OLD_HUB_VENV)/.tools: tests/oracle-036-requirements.txt
 
 $(TEST_VENV)/.wheel: $(TEST_VENV)/.tools $(SOURCES)
 	rm -rf dist
-	PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" $(TEST_VENV)/bin/maturin build --profile wheel --locked --quiet --out dist $(TIGHT)
+	PATH="$(CURDIR)/$(TEST_VENV)/bin:$$PATH" CFLAGS="$$CFLAGS $(NO_TABLES)" $(TEST_VENV)/bin/maturin build --profile wheel --locked --quiet --out dist $(TIGHT)
 	$(TEST_PY) scripts/pack-wheel.py dist/*.whl
 	$(TEST_PY) -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	touch $@
