@@ -16,7 +16,7 @@ _GONE = "it went with datasets 4; the package `evaluate` has metrics"
 _MODULES = {
     "arrow_writer": "datasets are written by save_to_disk and the to_… methods",
     "commands": "the commands are those of `python -m crucible_datasets`",
-    "hub": "writing to the hub is not built",
+    "hub": "hfhub.delete_files deletes files of a config, hfhub.DatasetCard reads and writes the card",
     "io": _IO,
     "metric": _GONE,
     "naming": "names of cache files are different here",

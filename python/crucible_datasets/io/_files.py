@@ -51,11 +51,13 @@ class StorePlace:
         cache_dir: the folder; `HF_DATASETS_CACHE` when absent.
         rebuild: whether what is kept is decoded again.
         stream_cache: bytes that streams may keep of files of the hub, all together; None keeps nothing.
+        stream_hashes: whether streams compare the hashes of files of the hub that they read from start to end.
     """
 
     cache_dir: str | None = None
     rebuild: bool = False
     stream_cache: int | None = None
+    stream_hashes: bool = True
 
     @property
     def folder(self) -> Path:

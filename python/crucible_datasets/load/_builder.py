@@ -279,6 +279,7 @@ class DatasetBuilder:
         base_path: str | None = None,  # noqa: ARG002
         *,
         cache: bool | int = False,
+        verification_mode: VerificationMode | str | None = None,
     ) -> Any:
         """The rows, read while they are iterated.
 
@@ -286,6 +287,7 @@ class DatasetBuilder:
             split: a name, a sum of names, or `all`; all splits when absent.
             base_path: taken for compatibility, without effect.
             cache: whether to keep what is read, as for `load_dataset`; a number is the limit in bytes.
+            verification_mode: "no_checks" does not compare the hashes of files that are read from start to end.
 
         Returns:
             An `IterableDataset`, or an `IterableDatasetDict`.
@@ -294,7 +296,9 @@ class DatasetBuilder:
             ValueError: an unknown split, a slice, or a list.
             SampleError, DataError: the beginning of the first file cannot be read.
         """
-        store = self._store if cache is False else replace(self._store, stream_cache=_limit(cache))
+        checked = VerificationMode(verification_mode or VerificationMode.BASIC_CHECKS) != VerificationMode.NO_CHECKS
+        kept = None if cache is False else _limit(cache)
+        store = replace(self._store, stream_cache=kept, stream_hashes=checked)
         if split is None:
             return IterableDatasetDict({name: self._stream([name], name, store) for name in self.split_names})
         bad = f"Bad split: {split}. Available splits: {self.split_names}"

@@ -184,7 +184,8 @@ class Repository:
         """The files, to stream."""
         remote, keep = self._remote, store.stream_cache
         facts = remote.facts
-        return [HubOrigin(remote.client, remote.repo_id, remote.commit, path, *facts[path], keep) for path in paths]
+        client = remote.client if store.stream_hashes else remote.client.without_stream_hashes()
+        return [HubOrigin(client, remote.repo_id, remote.commit, path, *facts[path], keep) for path in paths]
 
     def _gated(self, error: GatedRepoError) -> DatasetNotFoundError:
         return _not_found(f"Dataset '{self.name}' is a gated dataset on the Hub: {error}", error)

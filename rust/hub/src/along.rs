@@ -20,8 +20,11 @@ pub struct Along {
 }
 
 impl RemoteFile {
-    /// For a file of the hub whose name is its hash.
+    /// For a file of the hub whose name is its hash, unless the client's settings want none.
     pub fn along(&self) -> Option<Along> {
+        if !self.client().config().stream_hashes {
+            return None;
+        }
         let Target::Hub { .. } = self.place().target() else {
             return None; // web servers name contents as they like
         };

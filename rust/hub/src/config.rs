@@ -20,6 +20,7 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Settings of a client.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "switches that users set one by one")]
 pub struct HubConfig {
     endpoint: String,
     token: Option<Token>,
@@ -45,6 +46,8 @@ pub struct HubConfig {
     pub(crate) lock_timeout: Duration,
     /// Connections for the parts of large files (`HFHUB_CONNECTIONS`).
     pub(crate) connections: usize,
+    /// Whether files that are read from start to end have their hash compared.
+    pub(crate) stream_hashes: bool,
 }
 
 /// How processes wait for each other (`HFHUB_LOCKS`).
@@ -151,6 +154,7 @@ impl HubConfig {
             outages: Outages::Short,
             lock_timeout: fraction("HFHUB_LOCK_TIMEOUT").unwrap_or(Duration::from_secs(600)),
             connections: whole("HFHUB_CONNECTIONS").map_or(8, |n| (n as usize).clamp(1, 64)),
+            stream_hashes: true,
         }
     }
 
@@ -218,6 +222,13 @@ impl HubConfig {
     #[must_use]
     pub fn with_retries(mut self, retries: u32, base: Duration) -> Self {
         (self.max_retries, self.retry_base) = (retries, base);
+        self
+    }
+
+    /// Whether files that are read from start to end, and not downloaded, have their hash compared.
+    #[must_use]
+    pub fn with_stream_hashes(mut self, wanted: bool) -> Self {
+        self.stream_hashes = wanted;
         self
     }
 

@@ -29,6 +29,7 @@ struct Arguments {
     user_agent: Option<String>,
     headers: Option<BTreeMap<String, String>>,
     etag_timeout: Option<f64>,
+    stream_hashes: bool,
 }
 
 /// `token=`: a string, True (the stored one), False (none). Never printed.
@@ -119,8 +120,10 @@ pub(crate) fn resolve_token(token: Option<&Bound<'_, PyAny>>) -> PyResult<Option
 impl HubClient {
     #[new]
     #[pyo3(signature = (
-        *, endpoint=None, token=None, cache_dir=None, offline=None, user_agent=None, headers=None, etag_timeout=None
+        *, endpoint=None, token=None, cache_dir=None, offline=None, user_agent=None, headers=None, etag_timeout=None,
+        stream_hashes=true
     ))]
+    #[expect(clippy::too_many_arguments, reason = "settings, each by name")]
     fn new(
         endpoint: Option<String>,
         token: Option<&Bound<'_, PyAny>>,
@@ -129,12 +132,22 @@ impl HubClient {
         user_agent: Option<String>,
         headers: Option<&Bound<'_, PyMapping>>,
         etag_timeout: Option<f64>,
+        stream_hashes: bool,
     ) -> PyResult<Self> {
         let token = TokenArgument::parse(token)?;
         let headers = headers
             .map(|map| map.items()?.extract::<Vec<(String, String)>>().map(BTreeMap::from_iter))
             .transpose()?;
-        Self::build(Arguments { endpoint, token, cache_dir, offline, user_agent, headers, etag_timeout })
+        Self::build(Arguments {
+            endpoint,
+            token,
+            cache_dir,
+            offline,
+            user_agent,
+            headers,
+            etag_timeout,
+            stream_hashes,
+        })
     }
 
     #[getter]
@@ -150,6 +163,11 @@ impl HubClient {
     #[getter]
     fn offline(&self) -> bool {
         self.config.offline()
+    }
+
+    /// The same client whose streams do not compare the hashes of files.
+    fn without_stream_hashes(&self) -> PyResult<Self> {
+        Self::build(Arguments { stream_hashes: false, ..self.made_from.clone() })
     }
 
     #[pyo3(signature = (kind, repo_id, revision=None, files_metadata=false))]
@@ -224,6 +242,7 @@ impl HubClient {
         arguments.set_item("user_agent", &from.user_agent)?;
         arguments.set_item("headers", &from.headers)?;
         arguments.set_item("etag_timeout", from.etag_timeout)?;
+        arguments.set_item("stream_hashes", from.stream_hashes)?;
         let rebuild =
             py.import("functools")?.getattr("partial")?.call((slf.get_type(),), Some(&arguments))?;
         Ok((rebuild, PyTuple::empty(py)))
@@ -252,6 +271,7 @@ impl HubClient {
         if let Some(limit) = arguments.etag_timeout {
             config = config.with_etag_timeout(seconds("etag_timeout", limit)?);
         }
+        config = config.with_stream_hashes(arguments.stream_hashes);
         let config = config.with_token(TokenArgument::choice(arguments.token.as_ref())).map_err(hub)?;
         Ok(Self { config, made_from: arguments })
     }
