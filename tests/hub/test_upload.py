@@ -401,6 +401,7 @@ def test_in_the_background(pair: Pair) -> None:
 
     assert [c.message for c in repo.history(repo.resolve("main"))][:4] == ["3", "2", "1", "0"]
     assert api.run_as_future(len, [1, 2]).result(60) == 2
+    assert pickle.loads(pickle.dumps(api)).run_as_future(len, [1]).result(60) == 1
 
 
 def test_operations_know_their_bytes(tmp_path: Path) -> None:

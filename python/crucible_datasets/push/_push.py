@@ -6,10 +6,10 @@ import logging
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from crucible_datasets.errors import UnsupportedError
 from crucible_datasets.io._embed import embedded
@@ -188,10 +188,14 @@ def _commit_parts(api: HfApi, additions: Sequence[CommitOperationAdd], target: T
     for number in range(count):
         some = additions[number * _PER_COMMIT : (number + 1) * _PER_COMMIT]
         message = f"{target.message} (part {number:05d}-of-{count:05d})"
-        made = _in_turn(api, target, lambda _, some=some, message=message: (list(some), message))
+        made = _in_turn(api, target, partial(_part, some, message))
         if target.create_pr and made.pr_revision is not None:
             target = replace(target, revision=made.pr_revision, create_pr=False)
     return target
+
+
+def _part(some: Sequence[CommitOperation], message: str, _parent: str) -> tuple[list[CommitOperation], str]:
+    return list(some), message
 
 
 def _commit(
@@ -245,8 +249,11 @@ def _commit(
     return _in_turn(api, target, operations)
 
 
-def _in_turn(api: HfApi, target: Target, make: Any) -> CommitInfo:
-    """Makes a commit on top of the newest one; again when somebody else was faster."""
+def _in_turn(api: HfApi, target: Target, make: Callable[[str], tuple[list[CommitOperation], str]]) -> CommitInfo:
+    """Makes a commit on top of the newest one; again when somebody else was faster.
+
+    `make` gets the commit that it will be on top of, and gives its operations and its message.
+    """
     for tried in range(1, _TRIES + 1):
         parent = str(api.repo_info(target.repo_id, repo_type="dataset", revision=target.revision).sha)
         operations, message = make(parent)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from _crucible.errors import BadRequestError, EntryNotFoundError, HfHubHTTPError, RemoteEntryNotFoundError
 from hfhub.api._commit_info import CommitInfo
@@ -32,12 +34,66 @@ if TYPE_CHECKING:
 logger = logging.getLogger("hfhub")
 _COMMIT = re.compile(r"[A-Fa-f0-9]{5,40}")
 _PATHS_AT_ONCE = 500
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 #: A change as the native client takes it: kind, path, content, oid, size.
 _Line = tuple[str, str, "str | bytes | None", "str | None", "int | None"]
 
 
 class CommitPart(InfoPart, TreePart, MetadataPart):
     """Commits of additions, deletions and copies."""
+
+    _futures: tuple[int, ThreadPoolExecutor] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the thread of `run_as_future`."""
+        return {name: value for name, value in self.__dict__.items() if name != "_futures"}
+
+    def run_as_future(self, fn: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
+        """Runs a function in the background, after those that were given before.
+
+        Args:
+            fn: the function, as a method of this object.
+            *args: its arguments.
+            **kwargs: its arguments by name.
+        """
+        if self._futures is None or self._futures[0] != os.getpid():  # a fork has no threads of its parent
+            self._futures = (os.getpid(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="hfhub-upload"))
+        return self._futures[1].submit(fn, *args, **kwargs)
+
+    @overload
+    def create_commit(
+        self,
+        repo_id: str,
+        operations: Iterable[CommitOperation],
+        *,
+        commit_message: str,
+        commit_description: str | None = None,
+        token: str | bool | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = None,
+        num_threads: int = 5,
+        parent_commit: str | None = None,
+        run_as_future: Literal[False] = False,
+    ) -> CommitInfo: ...
+
+    @overload
+    def create_commit(
+        self,
+        repo_id: str,
+        operations: Iterable[CommitOperation],
+        *,
+        commit_message: str,
+        commit_description: str | None = None,
+        token: str | bool | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = None,
+        num_threads: int = 5,
+        parent_commit: str | None = None,
+        run_as_future: Literal[True],
+    ) -> Future[CommitInfo]: ...
 
     def create_commit(
         self,
@@ -52,7 +108,8 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
         create_pr: bool | None = None,
         num_threads: int = 5,
         parent_commit: str | None = None,
-    ) -> CommitInfo:
+        run_as_future: bool = False,
+    ) -> CommitInfo | Future[CommitInfo]:
         """Makes a commit. Large files are uploaded first; files that the repository has already are left out.
 
         Args:
@@ -67,9 +124,10 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
             num_threads: files that are uploaded at a time.
             parent_commit: the commit (at least 5 digits) that must be the newest: nothing is committed if there is a
                 newer one. With it a commit whose answer got lost is found, and not made twice.
+            run_as_future: whether to do it in the background.
 
         Returns:
-            The commit; the newest one if there was nothing to change.
+            The commit, or its future; the newest one if there was nothing to change.
 
         Raises:
             ValueError: an empty message, a `parent_commit` that cannot be one, an operation that was committed before,
@@ -79,6 +137,35 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
             RepositoryNotFoundError: and the other errors of `repo_info`.
             OSError: a local file cannot be read.
         """
+        arguments: dict[str, Any] = {
+            "commit_message": commit_message,
+            "commit_description": commit_description,
+            "token": token,
+            "repo_type": repo_type,
+            "revision": revision,
+            "create_pr": create_pr,
+            "num_threads": num_threads,
+            "parent_commit": parent_commit,
+        }
+        if run_as_future:
+            return self.run_as_future(self._commit, repo_id, operations, **arguments)
+        return self._commit(repo_id, operations, **arguments)
+
+    def _commit(
+        self,
+        repo_id: str,
+        operations: Iterable[CommitOperation],
+        *,
+        commit_message: str,
+        commit_description: str | None = None,
+        token: str | bool | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = None,
+        num_threads: int = 5,
+        parent_commit: str | None = None,
+    ) -> CommitInfo:
+        """See `create_commit`."""
         check_repo_id(repo_id)
         kind = check_repo_type(repo_type)
         if parent_commit is not None and not _COMMIT.fullmatch(parent_commit):
@@ -97,7 +184,7 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
                 warnings.warn(
                     f"It seems that you are about to commit a data file ({addition.path_in_repo}) to a {kind} repository. "
                     "For a dataset, set repo_type='dataset'.",
-                    stacklevel=2,
+                    stacklevel=3,
                 )
         for addition in additions:
             if addition.path_in_repo == "README.md":
@@ -299,7 +386,7 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
         said = json.loads(answer or b"{}")
         notes = [str(note.get("message")) for note in (said.get("warnings") or [])]
         if notes:
-            warnings.warn("Warnings while validating metadata in README.md:\n" + "\n".join(notes), stacklevel=4)
+            warnings.warn("Warnings while validating metadata in README.md:\n" + "\n".join(notes), stacklevel=5)
 
 
 def _branch(revision: str | None) -> str | None:

@@ -244,7 +244,7 @@ def warn_of_overwriting(operations: Sequence[CommitOperation]) -> None:
                 warnings.warn(
                     f"About to update multiple times the same file in the same commit: '{path}'. "
                     "This can cause undesired inconsistencies in your repo.",
-                    stacklevel=3,
+                    stacklevel=4,
                 )
             added.update([str(path), *(str(parent) for parent in path.parents)])
         elif isinstance(operation, CommitOperationDelete) and added[str(path)]:
@@ -252,5 +252,5 @@ def warn_of_overwriting(operations: Sequence[CommitOperation]) -> None:
             warnings.warn(
                 f"About to delete {what} just been updated within the same commit: '{operation.path_in_repo}'. "
                 "This can cause undesired inconsistencies in your repo.",
-                stacklevel=3,
+                stacklevel=4,
             )

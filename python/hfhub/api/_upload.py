@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Literal, overload
 
 from hfhub.api._commit import CommitPart
 from hfhub.api._commit_info import CommitInfo
 from hfhub.api._operations import CommitOperation, CommitOperationAdd, CommitOperationDelete
 
 _Patterns = str | list[str] | None
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 # What git and the hub's own tools keep in a folder.
 _NEVER = (".git", ".cache/huggingface")
 
@@ -43,19 +40,39 @@ def _hidden(path: str) -> bool:
 class UploadPart(CommitPart):
     """Files and folders up, and away."""
 
-    _futures: tuple[int, ThreadPoolExecutor] | None = None
+    @overload
+    def upload_file(
+        self,
+        *,
+        path_or_fileobj: str | Path | bytes | BinaryIO,
+        path_in_repo: str,
+        repo_id: str,
+        token: str | bool | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        create_pr: bool | None = None,
+        parent_commit: str | None = None,
+        run_as_future: Literal[False] = False,
+    ) -> CommitInfo: ...
 
-    def run_as_future(self, fn: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Future[_R]:
-        """Runs a function in the background, after those that were given before.
-
-        Args:
-            fn: the function, as a method of this object.
-            *args: its arguments.
-            **kwargs: its arguments by name.
-        """
-        if self._futures is None or self._futures[0] != os.getpid():  # a fork has no threads of its parent
-            self._futures = (os.getpid(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="hfhub-upload"))
-        return self._futures[1].submit(fn, *args, **kwargs)
+    @overload
+    def upload_file(
+        self,
+        *,
+        path_or_fileobj: str | Path | bytes | BinaryIO,
+        path_in_repo: str,
+        repo_id: str,
+        token: str | bool | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        create_pr: bool | None = None,
+        parent_commit: str | None = None,
+        run_as_future: Literal[True],
+    ) -> Future[CommitInfo]: ...
 
     def upload_file(
         self,
@@ -106,6 +123,46 @@ class UploadPart(CommitPart):
             create_pr=create_pr,
             parent_commit=parent_commit,
         )
+
+    @overload
+    def upload_folder(
+        self,
+        *,
+        repo_id: str,
+        folder_path: str | Path,
+        path_in_repo: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        token: str | bool | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = None,
+        parent_commit: str | None = None,
+        allow_patterns: _Patterns = None,
+        ignore_patterns: _Patterns = None,
+        delete_patterns: _Patterns = None,
+        run_as_future: Literal[False] = False,
+    ) -> CommitInfo: ...
+
+    @overload
+    def upload_folder(
+        self,
+        *,
+        repo_id: str,
+        folder_path: str | Path,
+        path_in_repo: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        token: str | bool | None = None,
+        repo_type: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = None,
+        parent_commit: str | None = None,
+        allow_patterns: _Patterns = None,
+        ignore_patterns: _Patterns = None,
+        delete_patterns: _Patterns = None,
+        run_as_future: Literal[True],
+    ) -> Future[CommitInfo]: ...
 
     def upload_folder(
         self,
@@ -170,7 +227,7 @@ class UploadPart(CommitPart):
                 for one in self._deletions(repo_id, inside, delete_patterns, **about)
                 if one.path_in_repo not in paths
             ]
-            return self.create_commit(
+            return self._commit(
                 repo_id,
                 [*gone, *added],
                 commit_message=commit_message or "Upload folder using hfhub",
@@ -211,7 +268,7 @@ class UploadPart(CommitPart):
         Raises:
             EntryNotFoundError: no such file; and the other errors of `create_commit`.
         """
-        return self.create_commit(
+        return self._commit(
             repo_id,
             [CommitOperationDelete(path_in_repo, is_folder=False)],
             commit_message=commit_message or f"Delete {path_in_repo} with hfhub",
@@ -237,7 +294,7 @@ class UploadPart(CommitPart):
         parent_commit: str | None = None,
     ) -> CommitInfo:
         """Deletes a folder and all below it with a commit; arguments and errors as `delete_file`."""
-        return self.create_commit(
+        return self._commit(
             repo_id,
             [CommitOperationDelete(path_in_repo, is_folder=True)],
             commit_message=commit_message or f"Delete folder {path_in_repo} with hfhub",
@@ -279,7 +336,7 @@ class UploadPart(CommitPart):
             RepositoryNotFoundError: and the other errors of `create_commit`.
         """
         about: dict[str, Any] = {"repo_type": repo_type, "revision": revision, "token": token}
-        return self.create_commit(
+        return self._commit(
             repo_id,
             self._deletions(repo_id, "", delete_patterns, **about),
             commit_message=commit_message or f"Delete files {' '.join(delete_patterns)} with hfhub",
@@ -301,5 +358,5 @@ class UploadPart(CommitPart):
         self, repo_id: str, operations: Sequence[CommitOperation], later: bool, **arguments: Any
     ) -> CommitInfo | Future[CommitInfo]:
         if later:
-            return self.run_as_future(self.create_commit, repo_id, operations, **arguments)
-        return self.create_commit(repo_id, operations, **arguments)
+            return self.run_as_future(self._commit, repo_id, operations, **arguments)
+        return self._commit(repo_id, operations, **arguments)
