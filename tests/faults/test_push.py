@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from crucible_datasets import Dataset, DatasetDict, Features, IterableDataset, Value, load_dataset
-from crucible_datasets.errors import UnsupportedError
+from crucible_datasets.errors import InvalidConfigName, UnsupportedError
 from faulthub import FaultHub, Repository, faults
-from hfhub.errors import ForbiddenError, HfHubHTTPError, OfflineModeIsEnabled
+from hfhub.errors import ForbiddenError, HfHubHTTPError, OfflineModeIsEnabled, UnauthorizedError
 
 ID = "alice/rows"
 ROWS = {"a": list(range(100)), "t": [f"x{n}" for n in range(100)]}
@@ -212,6 +212,14 @@ def test_a_hub_that_is_always_ahead_is_given_up(hub: FaultHub, monkeypatch: pyte
     assert len(hub.requests("/commit/")) == 3
 
 
+def test_without_a_token(hub: FaultHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(UnauthorizedError, match="a token is needed") as caught:
+        Dataset.from_dict(ROWS).push_to_hub(ID)
+    assert any("HF_TOKEN" in note and "log in" in note for note in caught.value.__notes__)
+    assert not hub.repos
+
+
 def test_a_read_only_token(hub: FaultHub) -> None:
     hub.repo("dataset", ID).commit({"x": b"x"})
     hub.read_only_tokens.add("hf_other")
@@ -228,6 +236,15 @@ def test_what_is_refused_at_once(hub: FaultHub, monkeypatch: pytest.MonkeyPatch)
         made.push_to_hub(ID, num_shards=0)
     with pytest.raises(ValueError, match="at least 1"):
         made.to_iterable_dataset().push_to_hub(ID, num_shards=0)
+    with pytest.raises(TypeError, match="num_shards must be an int"):
+        made.push_to_hub(ID, num_shards="3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="repo_id must be a text"):
+        made.push_to_hub(5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidConfigName, match="a/b"):  # `datasets` pushes what it cannot load
+        made.push_to_hub(ID, "a/b")
+    for folder in ("../up", "a//b", "a/.git"):
+        with pytest.raises(ValueError, match="path_in_repo"):
+            made.push_to_hub(ID, data_dir=folder)
     with pytest.raises(ValueError, match="no split"):
         DatasetDict().push_to_hub(ID)
     assert not hub.requests()

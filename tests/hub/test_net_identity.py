@@ -149,7 +149,7 @@ def test_errors_name_where_the_token_came_from(
     assert clause in gated
     invalid = hint("invalid", UnauthorizedError)
     assert clause in invalid
-    assert "token=False" in invalid
+    assert ("log in" if source == "none" else "token=False") in invalid
     forbidden = hint("forbidden", ForbiddenError)
     assert clause in forbidden
     assert "rights" in forbidden

@@ -381,6 +381,14 @@ def test_nothing_to_do_on_top_of_an_older_commit(pair: Pair) -> None:
     assert caught.value.response.status_code == 412  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("path", ["", "/", "a//b", "a/b//"])
+def test_paths_that_are_none(pair: Pair, path: str) -> None:
+    with pytest.raises(ValueError, match="path_in_repo"):
+        pair.apis["ours"].upload_file(path_or_fileobj=b"x", path_in_repo=path, repo_id=ID, repo_type="dataset")
+    with pytest.raises(TypeError, match="CommitOperationAdd"):
+        pair.apis["ours"].create_commit(ID, [path], commit_message="m", repo_type="dataset")
+
+
 def test_an_operation_is_committed_once(pair: Pair) -> None:
     operation = CommitOperationAdd("q", b"1")
     pair.apis["ours"].create_commit(ID, [operation], commit_message="m", repo_type="dataset")

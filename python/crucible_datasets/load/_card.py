@@ -10,14 +10,14 @@ from typing import Any
 
 import yaml
 
-from crucible_datasets.errors import InvalidConfigName, SchemaError
+from crucible_datasets.errors import SchemaError
 from crucible_datasets.features import Features
 from crucible_datasets.info import DatasetInfo, infos_of_card, metadata_of, shown
 from crucible_datasets.load._data_files import split_patterns
 from crucible_datasets.load._place import Place
+from crucible_datasets.splits import check_config_name
 
 _BLOCK = re.compile(r"\A﻿?---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_BAD_IN_NAMES = r"<>:/\|?*"
 _NOT_OPTIONS = {"config_name", "data_files", "data_dir", "default", "features", "version", "description"}
 logger = logging.getLogger(__name__)
 
@@ -143,9 +143,7 @@ def _config(entry: dict[str, Any]) -> Config:
     if not isinstance(name, str):
         msg = f"config_name must be a string, got {shown(name)}; put it in quotes."
         raise TypeError(msg)
-    if any(char in name for char in _BAD_IN_NAMES):
-        msg = f"Bad characters from black list '{_BAD_IN_NAMES}' found in '{name}'."
-        raise InvalidConfigName(msg)
+    check_config_name(name)
     files = entry.get("data_files")
     if files is not None and not isinstance(files, (str, list)):
         msg = f"Expected data_files in YAML to be either a string or a list of strings or a list of dicts with two keys: 'split' and 'path', but got {shown(files)}"

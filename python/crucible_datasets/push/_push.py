@@ -17,7 +17,7 @@ from crucible_datasets.io._parquet_out import write_parquet
 from crucible_datasets.io._remote import RemoteFiles
 from crucible_datasets.push._card import updated_card
 from crucible_datasets.push._shards import SplitShards
-from crucible_datasets.splits import SplitInfo
+from crucible_datasets.splits import SplitInfo, check_config_name
 from crucible_datasets.utils import progress
 from hfhub import (
     CommitInfo,
@@ -57,12 +57,17 @@ class Target:
     embed_external_files: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.repo_id, str):
+            msg = f"repo_id must be a text, 'namespace/name', got {self.repo_id!r}"
+            raise TypeError(msg)
         if self.config_name == "data":
             msg = "`config_name` cannot be 'data'. Please, choose another name for configuration."
             raise ValueError(msg)
         if self.repo_id.startswith("buckets/"):
             msg = f"{self.repo_id}: buckets are not supported; push to a repository, `namespace/name`"
             raise UnsupportedError(msg)
+        check_config_name(self.config_name)
+        CommitOperationAdd(f"{self.folder}/file", b"")  # no repository is made for a folder that it cannot have
 
     @property
     def folder(self) -> str:

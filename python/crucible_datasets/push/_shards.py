@@ -65,7 +65,11 @@ def checked_count(num_shards: int, rows: int | None = None) -> int:
     Raises:
         ValueError: below 1.
         IndexError: more shards than rows.
+        TypeError: no int.
     """
+    if not isinstance(num_shards, int):
+        msg = f"num_shards must be an int, got {num_shards!r}"
+        raise TypeError(msg)
     if num_shards < 1:
         msg = f"num_shards must be at least 1, got {num_shards}"
         raise ValueError(msg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crucible_datasets.splits._infos import SplitDict, SplitInfo, SubSplitInfo
 from crucible_datasets.splits._instruction import AbsoluteInstruction, ReadInstruction
-from crucible_datasets.splits._names import NamedSplit, Split, check_split_name
+from crucible_datasets.splits._names import NamedSplit, Split, check_config_name, check_split_name
 
 __all__ = [
     "AbsoluteInstruction",
@@ -14,5 +14,6 @@ __all__ = [
     "SplitDict",
     "SplitInfo",
     "SubSplitInfo",
+    "check_config_name",
     "check_split_name",
 ]

@@ -1,12 +1,15 @@
-"""Names of splits."""
+"""Names of splits and configs."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+from crucible_datasets.errors import InvalidConfigName
+
 SPLIT_NAME = r"\w+(?:\.\w+)*"
 _NAME = re.compile(SPLIT_NAME)
+_BAD_IN_CONFIGS = r"<>:/\|?*"
 
 
 def check_split_name(name: str) -> str:
@@ -18,6 +21,18 @@ def check_split_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         msg = f"Split name should match '^\\w+(\\.\\w+)*$' but got '{name}'."
         raise ValueError(msg)
+    return name
+
+
+def check_config_name(name: str) -> str:
+    """A config's name.
+
+    Raises:
+        InvalidConfigName: it has characters that no folder may have.
+    """
+    if any(char in name for char in _BAD_IN_CONFIGS):
+        msg = f"Bad characters from black list '{_BAD_IN_CONFIGS}' found in '{name}'."
+        raise InvalidConfigName(msg)
     return name
 
 

@@ -132,6 +132,7 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
         Raises:
             ValueError: an empty message, a `parent_commit` that cannot be one, an operation that was committed before,
                 or a README.md whose metadata the hub refuses.
+            TypeError: something else among the operations.
             EntryNotFoundError: a file to copy or delete is not there.
             HfHubHTTPError: status 412 for a newer commit than the parent, 409 for another commit at the same time.
             RepositoryNotFoundError: and the other errors of `repo_info`.
@@ -175,6 +176,10 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
             msg = "`commit_message` can't be empty, please pass a value."
             raise ValueError(msg)
         changes = list(operations)
+        for change in changes:
+            if not isinstance(change, CommitOperation):
+                msg = f"an operation is a CommitOperationAdd, -Delete or -Copy, got {change!r:.100}"
+                raise TypeError(msg)
         additions = [change for change in changes if isinstance(change, CommitOperationAdd)]
         for addition in additions:
             if addition._committed:

@@ -25,11 +25,11 @@ def _path_in_repo(path: str) -> str:
     """A path as the hub takes it.
 
     Raises:
-        ValueError: it would leave the repository, or is below a folder that the hub refuses.
+        ValueError: it is empty, has an empty part, would leave the repository, or is below a folder that the hub refuses.
     """
     path = path.removeprefix("/")
     parts = path.split("/")
-    if path == "." or ".." in parts:
+    if path == "." or ".." in parts or "" in (parts[:-1] if len(parts) > 1 else parts):
         msg = f"Invalid `path_in_repo` in CommitOperation: '{path}'"
         raise ValueError(msg)
     forbidden = next((part for part in parts if part in _FORBIDDEN), None)

@@ -72,7 +72,8 @@ pub(crate) fn error_of(
         (Some(repo), None) => repo.shown(),
         _ => shown(url),
     };
-    let mut message = format!("{what}: {}", sentence(kind, status));
+    let anonymous = sent.is_some_and(|s| s.token.is_none());
+    let mut message = format!("{what}: {}", sentence(kind, status, anonymous));
     if let Some(said) = &said {
         message = format!("{message}, {said}");
     }
@@ -115,13 +116,14 @@ fn kind_of(status: u16, code: Option<&str>, said: Option<&str>, of_repo: bool) -
     }
 }
 
-fn sentence(kind: HubErrorKind, status: u16) -> String {
+fn sentence(kind: HubErrorKind, status: u16, anonymous: bool) -> String {
     let plain = match kind {
         HubErrorKind::RepositoryNotFound => "no such repository, or a private one (Repository Not Found)",
         HubErrorKind::RevisionNotFound => "no such revision (Revision Not Found)",
         HubErrorKind::EntryNotFound => "no such file (Entry Not Found)",
         HubErrorKind::Gated => "access to this repository is gated",
         HubErrorKind::Disabled => "access to this repository is disabled",
+        HubErrorKind::Unauthorized if anonymous => "a token is needed (Unauthorized)",
         HubErrorKind::Unauthorized => "the token is not valid (Unauthorized)",
         HubErrorKind::Forbidden => "the token lacks the right to do this (Forbidden)",
         HubErrorKind::RateLimited => "too many requests",
@@ -175,6 +177,9 @@ fn hint(kind: HubErrorKind, repo: Option<&RepoRef>, sent: Option<&Sent>) -> Opti
                 "Ask for access at {page} and pass a token of the account that was granted it (token=, HF_TOKEN). \
                  A fine-grained token also needs the right to read gated repositories. {token}"
             )
+        }
+        HubErrorKind::Unauthorized if sent.is_some_and(|s| s.token.is_none()) => {
+            format!("{token} Pass token=, set HF_TOKEN, or log in: `python -m hfhub auth login`.")
         }
         HubErrorKind::Unauthorized => format!(
             "{token} An invalid token makes even public repositories fail: correct it, or pass token=False to go \
