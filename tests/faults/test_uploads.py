@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from faulthub import FaultHub, Repository, faults
-from hfhub import CommitOperationAdd, HfApi
+from hfhub import CommitOperationAdd, CommitOperationDelete, HfApi
 from hfhub.errors import ForbiddenError, HfHubHTTPError, HubConnectionError, OfflineModeIsEnabled, UnauthorizedError
 
 ID = "org/data"
@@ -102,6 +102,35 @@ def test_a_commit_of_somebody_else_is_not_taken_for_it(fault_hub: FaultHub, repo
         upload(api, commit_message="m", parent_commit=parent)
     assert caught.value.status == 412
     assert messages(repo) == ["theirs", "commit"]
+
+
+def test_a_commit_with_the_same_message_is_not_taken_for_it(fault_hub: FaultHub, repo: Repository, api: HfApi) -> None:
+    """Many commits are called "Upload dataset": what is in it tells whose it is."""
+    parent = repo.refs["refs/heads/main"]
+    fault_hub.fault("/commit/", faults.first(lambda: repo.commit({"big.bin": b"theirs"}, message="m")), times=1)
+    fault_hub.fault("/commit/", faults.hang_up(), times=1)
+    with pytest.raises(HfHubHTTPError) as caught:
+        upload(api, commit_message="m", parent_commit=parent)
+    assert caught.value.status == 412
+    assert content(repo) == b"theirs"
+
+
+def test_a_lost_commit_is_found_below_a_later_one(fault_hub: FaultHub, repo: Repository, api: HfApi) -> None:
+    parent = repo.refs["refs/heads/main"]
+    fault_hub.fault("/commit/", faults.lose_answer(), times=1)
+    later = faults.first(lambda: repo.commit({"later": b"l"}, message="theirs"))
+    fault_hub.fault("/commit/", later, skip=1, times=1)
+    operations = [
+        CommitOperationAdd("big.bin", BIG),
+        CommitOperationAdd("s.txt", b"s"),
+        CommitOperationDelete("README.md"),
+    ]
+    made = api.create_commit(ID, operations, commit_message="m", parent_commit=parent, repo_type="dataset")
+    assert messages(repo) == ["theirs", "m", "commit"]
+    newest = repo.resolve("main")
+    assert newest is not None
+    assert made.oid == newest.parent
+    assert set(newest.files) == {"big.bin", "s.txt", "later"}
 
 
 def test_a_commit_without_a_parent_is_made_once(fault_hub: FaultHub, repo: Repository, api: HfApi) -> None:

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod along;
+mod apart;
 pub mod api;
 pub mod auth;
 mod cache;

@@ -40,10 +40,7 @@ pub fn hash_file(path: &Path, form: HashForm, stop: &dyn Fn() -> bool) -> Result
     let mut file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     let mut large = sha2::Sha256::default();
-    let mut small = sha1::Sha1::default();
-    if form == HashForm::GitSha1 {
-        small.update(format!("blob {size}\0").as_bytes());
-    }
+    let mut small = git_id(size);
     let mut chunk = vec![0; CHUNK];
     let mut length = 0;
     loop {
@@ -65,12 +62,34 @@ pub fn hash_file(path: &Path, form: HashForm, stop: &dyn Fn() -> bool) -> Result
     if length != size {
         return Err(failed(std::io::Error::other("its length changed while it was read")));
     }
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
     let hash = match form {
         HashForm::Sha256 => hex(&large.finalize()),
         HashForm::GitSha1 => hex(&small.finalize()),
     };
     Ok((length, hash))
+}
+
+/// The hash of bytes in memory.
+pub(crate) fn hash_bytes(bytes: &[u8], form: HashForm) -> String {
+    match form {
+        HashForm::Sha256 => hex(&sha2::Sha256::digest(bytes)),
+        HashForm::GitSha1 => {
+            let mut hash = git_id(bytes.len() as u64);
+            hash.update(bytes);
+            hex(&hash.finalize())
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// What a git id begins with.
+fn git_id(size: u64) -> sha1::Sha1 {
+    let mut hash = sha1::Sha1::default();
+    hash.update(format!("blob {size}\0").as_bytes());
+    hash
 }
 
 #[cfg(test)]
@@ -89,6 +108,7 @@ mod tests {
         for name in [git, sha] {
             let form = HashForm::of_name(name).ok_or("no form")?;
             assert_eq!(hash_file(&path, form, &|| false)?, (6, name.to_owned()));
+            assert_eq!(hash_bytes(b"hello\n", form), name);
             assert!(hash_file(&path, form, &|| true).is_err());
         }
         assert_eq!(HashForm::of_name("\"opaque\""), None);

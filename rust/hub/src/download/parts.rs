@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use super::preflight::{allocate, room_for};
 use super::target::Target;
 use super::verify::Verifier;
 use super::watchdog::{Patience, Watch};
+use crate::apart::apart;
 use crate::cache::store::{Incomplete, read_range, write_at};
 use crate::error::{HubError, HubErrorKind};
 
@@ -93,22 +93,12 @@ impl Drop for Partial {
     }
 }
 
-/// Sets a flag when it is dropped.
-struct Stop(Arc<AtomicBool>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 async fn recovered(job: &Job, target: &Target, size: u64) -> Result<Option<Recovered>, HubError> {
     if target.journal.is_none() || !Verifier::is_hash(&job.etag) {
         return Ok(None);
     }
-    let stop = Stop(Arc::default());
-    let (target, etag, flag) = (target.clone(), job.etag.clone(), stop.0.clone());
-    spawn_blocking(move || journal::recover(&target, &etag, size, &flag)).await.map_err(failed)
+    let (target, etag) = (target.clone(), job.etag.clone());
+    apart(move |stop| Ok(journal::recover(&target, &etag, size, stop))).await
 }
 
 /// Brings a file of known size in parts.

@@ -1,23 +1,31 @@
 //! The commit: lines of JSON, one for each change.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderStringWriter;
 use bytes::Bytes;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
 
-use super::{Addition, Content};
+use super::plan::hashed;
+use super::{Addition, Content, Mode};
+use crate::apart::apart;
+use crate::api::TreeEntry;
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
 use crate::http::retry::with_retries;
-use crate::http::{Call, Subject};
+use crate::http::{Call, Subject, encode_pairs};
 use crate::repo::{RepoRef, encode_segment, safe_path};
 
 /// Bytes of the files within one commit at the most: what is larger belongs into the store.
 const MAX_REGULAR: u64 = 1 << 30;
+
+/// Paths of one question about files: the hub takes a thousand.
+const PATHS_AT_ONCE: usize = 500;
+const FORM: &str = "application/x-www-form-urlencoded";
 
 /// One change of a commit.
 #[derive(Clone, Debug)]
@@ -144,9 +152,7 @@ impl HubClient {
     /// repository.
     pub async fn commit(&self, repo: &RepoRef, request: CommitRequest) -> Result<Committed, HubError> {
         self.online(repo)?;
-        let failed = |e| HubError::new(HubErrorKind::Io, format!("preparing a commit failed: {e}"));
-        let prepared = spawn_blocking(move || lines(&request).map(|body| (body, request)));
-        let (body, request) = prepared.await.map_err(failed)??;
+        let (body, request) = apart(move |_| lines(&request).map(|body| (body, request))).await?;
         let target =
             format!("/api/{}/{}/commit/{}", repo.kind.plural(), repo.id, encode_segment(&repo.revision));
         let call = Call {
@@ -159,7 +165,7 @@ impl HubClient {
             ..Call::get(&target)
         };
         let knows = request.parent.is_some() && !request.create_pr;
-        let maybe_made = std::sync::atomic::AtomicBool::new(false);
+        let maybe_made = AtomicBool::new(false);
         let answer = with_retries(self.config(), || async {
             match self.call(&call).await {
                 Ok(answer) => Ok(Ok(answer)),
@@ -168,7 +174,7 @@ impl HubClient {
                         && error.kind() != HubErrorKind::RateLimited
                         && !error.is_refused();
                     if begun {
-                        maybe_made.store(true, std::sync::atomic::Ordering::Relaxed);
+                        maybe_made.store(true, Ordering::Relaxed);
                     }
                     if begun && !knows { Ok(Err(error)) } else { Err(error) }
                 }
@@ -185,7 +191,7 @@ impl HubClient {
                 ));
             }
             Err(error) if maybe_made && knows => {
-                return match self.made_already(repo, &request).await {
+                return match self.made_already(repo, request).await {
                     Ok(Some(made)) => Ok(made),
                     _ => Err(error),
                 };
@@ -201,31 +207,86 @@ impl HubClient {
         Ok(Committed { url, oid, pr_url: text("pullRequestUrl") })
     }
 
-    /// The newest commit, if it is the one that was asked for: it has the message, and the parent before it.
+    /// The commit after the parent, if it is the one that was asked for. Others may use the same message, so what it holds
+    /// decides.
     async fn made_already(
         &self,
         repo: &RepoRef,
-        request: &CommitRequest,
+        request: CommitRequest,
     ) -> Result<Option<Committed>, HubError> {
+        let (Some(parent), summary) = (request.parent.clone(), request.summary.clone()) else {
+            return Ok(None);
+        };
         let target =
             format!("/api/{}/{}/commits/{}", repo.kind.plural(), repo.id, encode_segment(&repo.revision));
         let subject = Subject { repo: Some(repo.clone()), path: None };
         let answer = self.call(&Call { subject, ..Call::get(&target) }).await?;
-        let history: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let text = |index: usize, key: &str| {
-            history.get(index).and_then(|c| c.get(key)).and_then(Value::as_str).map(str::to_owned)
+        let history: Vec<Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let text = |commit: &Value, key: &str| commit.get(key).and_then(Value::as_str).map(str::to_owned);
+        let follows = |pair: &[Value]| match pair {
+            [next, before] if text(before, "id")?.starts_with(&parent) => {
+                Some((text(next, "id")?, text(next, "title")?))
+            }
+            _ => None,
         };
-        let (Some(oid), Some(title), before) = (text(0, "id"), text(0, "title"), text(1, "id")) else {
+        let Some((oid, title)) = history.windows(2).find_map(follows) else {
             return Ok(None);
         };
-        let follows =
-            request.parent.as_ref().is_some_and(|p| before.is_some_and(|b| b.starts_with(p.as_str())));
-        if !follows || Some(title.as_str()) != request.summary.lines().next() {
+        let expected = apart(move |stop| left_behind(&request, stop)).await?;
+        if Some(title.as_str()) != summary.lines().next() || !self.holds(&repo.at(&oid), &expected).await? {
             return Ok(None);
         }
         let url = format!("{}/{}{}/commit/{oid}", self.config().endpoint(), repo.kind.url_prefix(), repo.id);
         Ok(Some(Committed { url, oid, pr_url: None }))
     }
+
+    /// Whether a commit has files of these hashes, and nothing where there is none.
+    async fn holds(&self, repo: &RepoRef, expected: &Expected) -> Result<bool, HubError> {
+        let target =
+            format!("/api/{}/{}/paths-info/{}", repo.kind.plural(), repo.id, encode_segment(&repo.revision));
+        let paths: Vec<&String> = expected.keys().collect();
+        for some in paths.chunks(PATHS_AT_ONCE) {
+            let pairs: Vec<_> = some.iter().map(|path| ("paths".to_owned(), (*path).clone())).collect();
+            let call = Call {
+                method: Method::POST,
+                body: Some((encode_pairs(&pairs).into(), FORM.to_owned())),
+                subject: Subject { repo: Some(repo.clone()), path: None },
+                ..Call::get(&target)
+            };
+            let raw: Vec<Value> = serde_json::from_slice(&self.call(&call).await?.body).unwrap_or_default();
+            let there: Vec<TreeEntry> = raw.into_iter().filter_map(TreeEntry::parse).collect();
+            let fits = |path: &String| {
+                let entry = there.iter().find(|entry| entry.path == *path);
+                entry.map(TreeEntry::etag) == expected.get(path).and_then(Option::as_deref)
+            };
+            if !some.iter().all(|path| fits(path)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Paths and the hashes of their files; `None` for what is gone.
+type Expected = BTreeMap<String, Option<String>>;
+
+/// What a commit leaves behind at the paths that it names.
+fn left_behind(request: &CommitRequest, stop: &AtomicBool) -> Result<Expected, HubError> {
+    let mut left = Expected::new();
+    for change in &request.changes {
+        let (path, hash) = match change {
+            Change::Regular(file) => (&file.path, hashed(&file.content, Mode::Regular, stop)?.1),
+            Change::Large { path, oid, .. } => (path, oid.clone()),
+            Change::DeletedFile(path) | Change::DeletedFolder(path) => {
+                left.insert(path.trim_end_matches('/').to_owned(), None);
+                continue;
+            }
+        };
+        // A folder that went is there again with a file in it.
+        left.retain(|gone, hash| hash.is_some() || !path.starts_with(&format!("{gone}/")));
+        left.insert(path.clone(), Some(hash));
+    }
+    Ok(left)
 }
 
 #[cfg(test)]
@@ -261,6 +322,33 @@ mod tests {
                 json!({"key": "deletedFolder", "value": {"path": "e/"}}),
             ]
         );
+    }
+
+    #[test]
+    fn what_a_commit_leaves_behind() {
+        let add = |path: &str| {
+            let content = Content::Bytes(Bytes::from_static(b"hello\n"));
+            Change::Regular(Addition { path: path.into(), content })
+        };
+        let changes = vec![
+            Change::DeletedFolder("a/".into()),
+            Change::DeletedFile("b".into()),
+            Change::DeletedFile("c".into()),
+            add("a/x"),
+            add("c"),
+            Change::Large { path: "d".into(), oid: "f".into(), size: None },
+        ];
+        let request = CommitRequest {
+            summary: "s".into(),
+            description: String::new(),
+            parent: None,
+            create_pr: false,
+            changes,
+        };
+        let hello = Some("ce013625030ba8dba906f756967f9e9ca394464a".to_owned());
+        let expected = [("a/x", hello.clone()), ("b", None), ("c", hello), ("d", Some("f".to_owned()))];
+        let expected: Expected = expected.map(|(path, hash)| (path.to_owned(), hash)).into();
+        assert_eq!(left_behind(&request, &AtomicBool::new(false)).unwrap(), expected);
     }
 
     #[test]

@@ -8,7 +8,6 @@ use reqwest::Method;
 use reqwest::header::ETAG;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use url::Url;
 
 use super::body::Part;
 use super::plan::AT_ONCE;
@@ -290,13 +289,7 @@ impl HubClient {
 
     /// An address on the hub, under the endpoint that is used: mirrors hand on what the hub wrote.
     fn on_this_hub(&self, address: &str) -> String {
-        let Some(rest) = address.strip_prefix(HUB) else {
-            return address.to_owned();
-        };
-        let endpoint = self.config().endpoint();
-        match Url::parse(endpoint) {
-            Ok(_) => format!("{endpoint}/{rest}"),
-            Err(_) => address.to_owned(),
-        }
+        let rest = address.strip_prefix(HUB);
+        rest.map_or_else(|| address.to_owned(), |rest| format!("{}/{rest}", self.config().endpoint()))
     }
 }

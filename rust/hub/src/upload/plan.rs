@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
@@ -11,12 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
+use reqwest::header::{ACCEPT, HeaderValue};
 use serde_json::{Value, json};
-use sha1::Digest as _;
-use tokio::task::spawn_blocking;
 
 use super::{Addition, Content, UploadOptions};
-use crate::cache::hash::{HashForm, hash_file};
+use crate::apart::apart;
+use crate::cache::hash::{HashForm, hash_bytes, hash_file};
 use crate::client::HubClient;
 use crate::error::{HubError, HubErrorKind};
 use crate::http::{Call, Subject};
@@ -79,43 +78,13 @@ fn sample(content: &Content) -> Result<(u64, Bytes), HubError> {
     }
 }
 
-fn hashed(content: &Content, mode: Mode, stop: &AtomicBool) -> Result<(u64, String), HubError> {
+/// Length and hash: sha256 of what goes to the store, the git id of what goes with the commit.
+pub(super) fn hashed(content: &Content, mode: Mode, stop: &AtomicBool) -> Result<(u64, String), HubError> {
     let form = if mode == Mode::Large { HashForm::Sha256 } else { HashForm::GitSha1 };
-    let bytes = match content {
-        Content::File(path) => return hash_file(path, form, &|| stop.load(Ordering::Relaxed)),
-        Content::Bytes(bytes) => bytes,
-    };
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect();
-    let hash = match form {
-        HashForm::Sha256 => hex(&sha2::Sha256::digest(bytes)),
-        HashForm::GitSha1 => {
-            let mut hash = sha1::Sha1::default();
-            hash.update(format!("blob {}\0", bytes.len()).as_bytes());
-            hash.update(bytes);
-            hex(&hash.finalize())
-        }
-    };
-    Ok((bytes.len() as u64, hash))
-}
-
-/// Sets a flag when it is dropped: work on other threads ends with the call that wanted it.
-struct Stop(Arc<AtomicBool>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+    match content {
+        Content::File(path) => hash_file(path, form, &|| stop.load(Ordering::Relaxed)),
+        Content::Bytes(bytes) => Ok((bytes.len() as u64, hash_bytes(bytes, form))),
     }
-}
-
-/// Runs work that reads files on a thread for it.
-async fn apart<T: Send + 'static>(
-    work: impl FnOnce(&AtomicBool) -> Result<T, HubError> + Send + 'static,
-) -> Result<T, HubError> {
-    let stop = Stop(Arc::default());
-    let flag = stop.0.clone();
-    spawn_blocking(move || work(&flag))
-        .await
-        .map_err(|e| HubError::new(HubErrorKind::Io, format!("reading a file failed: {e}")))?
 }
 
 /// What the hub says of one file.
@@ -213,14 +182,13 @@ impl HubClient {
         repo: &RepoRef,
         target: &str,
         question: &Value,
-        kind: &str,
+        kind: &'static str,
         create_pr: bool,
     ) -> Result<Value, HubError> {
-        let accept = (reqwest::header::ACCEPT, reqwest::header::HeaderValue::from_str(kind));
         let call = Call {
             method: Method::POST,
             params: if create_pr { vec![("create_pr".into(), "1".into())] } else { Vec::new() },
-            headers: accept.1.into_iter().map(|value| (accept.0.clone(), value)).collect(),
+            headers: vec![(ACCEPT, HeaderValue::from_static(kind))],
             body: Some((question.to_string().into(), kind.to_owned())),
             subject: Subject { repo: Some(repo.clone()), path: None },
             ..Call::get(target)
