@@ -13,14 +13,14 @@ from typing import Any, Self
 import numpy as np
 
 from crucible_datasets.dataset._dataset import Dataset
-from crucible_datasets.dataset._dict_hub import DictHubMixin
+from crucible_datasets.dataset._dict_sources import DictSourcesMixin
 from crucible_datasets.dataset._disk import DICT, INFO, STATE
 from crucible_datasets.dataset._folders import fetched, is_address, local_folder, uploaded
 from crucible_datasets.features import Features
 from crucible_datasets.splits import check_split_name
 
 
-class DatasetDict(DictHubMixin):
+class DatasetDict(DictSourcesMixin):
     """A dict of splits; methods apply to each."""
 
     def __getitem__(self, key: Any) -> Dataset:

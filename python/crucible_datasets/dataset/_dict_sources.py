@@ -10,12 +10,15 @@ from crucible_datasets.dataset._data import ArrowData
 from crucible_datasets.dataset._dataset import Dataset
 from crucible_datasets.dataset._missing import told
 from crucible_datasets.features import Features
+from crucible_datasets.push import PushDictMixin
 
 Paths = dict[str, str | os.PathLike[str] | list[str | os.PathLike[str]]]
 
 
-class DictSourcesMixin(dict[str, Dataset]):
+class DictSourcesMixin(PushDictMixin[Dataset]):
     """Constructors of `DatasetDict`."""
+
+    _holds = Dataset
 
     @classmethod
     def _loaded(cls, kind: str, paths: Any, features: Features | None, options: dict[str, Any]) -> Any:

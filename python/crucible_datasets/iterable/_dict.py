@@ -11,11 +11,13 @@ import numpy as np
 
 from crucible_datasets.features import Feature, Features
 from crucible_datasets.iterable._dataset import IterableDataset
-from crucible_datasets.iterable._dict_hub import DictHubMixin
+from crucible_datasets.push import PushDictMixin
 
 
-class IterableDatasetDict(DictHubMixin):
+class IterableDatasetDict(PushDictMixin[IterableDataset]):
     """Streams by split. A method does the same to each."""
+
+    _holds = IterableDataset
 
     def _each(self, change: Callable[[IterableDataset], IterableDataset]) -> IterableDatasetDict:
         for name, dataset in self.items():

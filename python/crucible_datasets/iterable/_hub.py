@@ -1,92 +1,25 @@
-"""`push_to_hub` of a stream."""
+"""How the rows of a stream are cut for `push_to_hub`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from crucible_datasets.features import Features
 from crucible_datasets.iterable._sources import SourcesMixin
-from crucible_datasets.push import SplitShards, Target, check_sizes, checked_count, part, push, shards_of
-from crucible_datasets.splits import check_split_name
+from crucible_datasets.push import PushMixin, SplitShards, checked_count, part, shards_of
 
 if TYPE_CHECKING:
     from _crucible._native import Table
-    from crucible_datasets.push import CommitInfo
 
 _ROWS = 1000
 
 
-class HubMixin(SourcesMixin):
+class HubMixin(SourcesMixin, PushMixin):
     """Uploads."""
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        config_name: str = "default",
-        set_default: bool | None = None,
-        split: str | None = None,
-        data_dir: str | None = None,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | None = None,
-        revision: str | None = None,
-        create_pr: bool | None = False,
-        max_shard_size: int | str | None = None,
-        num_shards: int | None = None,
-        embed_external_files: bool = True,
-        num_proc: int | None = None,
-    ) -> CommitInfo:
-        """Uploads the rows as `Dataset.push_to_hub` does, while they are read: a shard at a time is held.
-
-        A shard of the stream becomes a file, unless `num_shards` or `max_shard_size` says otherwise: fewer files have
-        whole shards in their order, of more files each has every so-many-th row of a shard. Features that are not known
-        are those of the first rows.
-
-        Args:
-            repo_id: as `Dataset.push_to_hub`, and so are all others but these.
-            config_name: the config (subset).
-            set_default: whether it becomes the default config.
-            split: the split; that of the stream when absent, else "train".
-            data_dir: the folder of the files.
-            commit_message: the first line of the commit's message.
-            commit_description: the rest of it.
-            private: whether a new repository is private.
-            token: a token; the stored one when absent.
-            revision: the branch.
-            create_pr: whether to open a pull request instead.
-            max_shard_size: size of a file at most as Arrow data. All rows are read once before to know how much they are.
-            num_shards: number of files; the number of shards when absent.
-            embed_external_files: whether images and the like that are stored by path are uploaded with their bytes.
-            num_proc: the least number of files with `max_shard_size`; threads do the work.
-
-        Returns:
-            The commit.
-
-        Raises:
-            ValueError: as `Dataset.push_to_hub`.
-            UnsupportedError: a bucket.
-            HfHubHTTPError: and its subclasses, of `hfhub`: no right to write, for example.
-            OSError: a file cannot be read or written.
-        """
-        check_sizes(max_shard_size, num_shards)
-        target = Target(
-            repo_id,
-            config_name,
-            set_default,
-            data_dir,
-            commit_message,
-            commit_description,
-            private,
-            token,
-            revision,
-            create_pr,
-            embed_external_files,
-        )
-        name = check_split_name(str(self.split or "train") if split is None else str(split))
-        shards = self._resolve_features()._split_shards(name, max_shard_size, num_shards, num_proc)
-        return push([shards], target, whole=False)
+    def _ready(self) -> Self:
+        return self._resolve_features()
 
     def _split_shards(
         self, name: str, max_shard_size: int | str | None, num_shards: int | None, num_proc: int | None

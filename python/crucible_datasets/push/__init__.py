@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from crucible_datasets.push._card import updated_card
 from crucible_datasets.push._configs import MetadataConfigs
-from crucible_datasets.push._push import Target, push
-from crucible_datasets.push._shards import (
-    SplitShards,
-    by_split,
-    check_same_features,
-    check_sizes,
-    checked_count,
-    part,
-    shards_of,
-)
-from hfhub import CommitInfo
+from crucible_datasets.push._mixins import PushDictMixin, PushMixin
+from crucible_datasets.push._shards import SplitShards, checked_count, part, shards_of
 
 __all__ = [
-    "CommitInfo",
     "MetadataConfigs",
+    "PushDictMixin",
+    "PushMixin",
     "SplitShards",
-    "Target",
-    "by_split",
-    "check_same_features",
-    "check_sizes",
     "checked_count",
     "part",
-    "push",
     "shards_of",
     "updated_card",
 ]
