@@ -12,7 +12,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
-from _crucible.errors import BadRequestError, EntryNotFoundError, HfHubHTTPError, RemoteEntryNotFoundError
+from _crucible.errors import (
+    BadRequestError,
+    EntryNotFoundError,
+    HfHubHTTPError,
+    RemoteEntryNotFoundError,
+    UnsupportedError,
+)
 from hfhub.api._commit_info import CommitInfo
 from hfhub.api._files import RepoFolder
 from hfhub.api._info import InfoPart
@@ -25,7 +31,7 @@ from hfhub.api._operations import (
     warn_of_overwriting,
 )
 from hfhub.api._tree import TreePart
-from hfhub.api._wire import check_repo_id, check_repo_type
+from hfhub.api._wire import check_repo_id, check_repo_type, decoded
 from hfhub.progress import upload_bar
 
 if TYPE_CHECKING:
@@ -33,7 +39,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("hfhub")
 _COMMIT = re.compile(r"[A-Fa-f0-9]{5,40}")
-_PATHS_AT_ONCE = 500
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 #: A change as the native client takes it: kind, path, content, oid, size.
@@ -134,6 +139,7 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
                 or a README.md whose metadata the hub refuses.
             TypeError: something else among the operations.
             EntryNotFoundError: a file to copy or delete is not there.
+            UnsupportedError: a folder to copy.
             HfHubHTTPError: status 412 for a newer commit than the parent, 409 for another commit at the same time.
             RepositoryNotFoundError: and the other errors of `repo_info`.
             OSError: a local file cannot be read.
@@ -357,15 +363,11 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
         self, repo_id: str, paths: Sequence[str], revision: str | None, about: dict[str, Any]
     ) -> dict[str, RepoFile]:
         found: dict[str, RepoFile] = {}
-        for start in range(0, len(paths), _PATHS_AT_ONCE):
-            some = self.get_paths_info(repo_id, list(paths[start : start + _PATHS_AT_ONCE]), revision=revision, **about)
-            for entry in some:
-                if isinstance(entry, RepoFolder):
-                    if entry.path in paths:
-                        msg = f"Copying a folder is not implemented: {entry.path}"
-                        raise NotImplementedError(msg)
-                    continue
-                found[entry.path] = entry
+        for entry in self.get_paths_info(repo_id, paths, revision=revision, **about):
+            if isinstance(entry, RepoFolder):
+                msg = f"{entry.path} of {repo_id} is a folder: only files are copied, or written over by a copy"
+                raise UnsupportedError(msg)
+            found[entry.path] = entry
         return found
 
     def _validate_card(self, card: CommitOperationAdd, kind: str, token: str | bool | None) -> None:
@@ -388,8 +390,9 @@ class CommitPart(InfoPart, TreePart, MetadataPart):
             if error.status == 404:
                 return  # a hub that does not check
             raise
-        said = json.loads(answer or b"{}")
-        notes = [str(note.get("message")) for note in (said.get("warnings") or [])]
+        said = decoded(answer, "the check of README.md") if answer else {}
+        listed = said.get("warnings") if isinstance(said, dict) else None
+        notes = [str(note.get("message")) for note in listed or [] if isinstance(note, dict)]
         if notes:
             warnings.warn("Warnings while validating metadata in README.md:\n" + "\n".join(notes), stacklevel=5)
 

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from _crucible.errors import HfHubHTTPError, RepositoryNotFoundError
+from hfhub.api._account import AccountPart
 from hfhub.api._commit_info import RepoUrl
 from hfhub.api._info import InfoPart
 from hfhub.api._wire import check_repo_id, check_repo_type, decoded, segment
@@ -40,7 +41,7 @@ def _visibility(private: bool | None, visibility: str | None) -> str | None:
     return visibility if private is None else "private" if private else "public"
 
 
-class ManagePart(InfoPart):
+class ManagePart(InfoPart, AccountPart):
     """Repositories, branches and tags."""
 
     def _change(
@@ -102,23 +103,23 @@ class ManagePart(InfoPart):
                 if not exist_ok or error.status not in (401, 402, 403, 409):
                     raise
                 return self._existing(repo_id, kind, token, error)
-            return RepoUrl(decoded(answer, f"making {kind} {repo_id}")["url"], self.endpoint)
+            made = decoded(answer, f"making {kind} {repo_id}")
+            if not isinstance(made, dict) or "url" not in made:
+                msg = f"making {kind} {repo_id}: the answer names no repository"
+                raise HfHubHTTPError(msg)
+            return RepoUrl(made["url"], self.endpoint)
         raise AssertionError
 
     def _existing(self, repo_id: str, kind: str, token: str | bool | None, refused: HfHubHTTPError) -> RepoUrl:
         """The address of a repository that could not be made, if it is there."""
         if "/" not in repo_id:
-            repo_id = f"{self._my_name(token)}/{repo_id}"
+            repo_id = f"{self.whoami(token)['name']}/{repo_id}"
         try:
             found = self.repo_info(repo_id, repo_type=kind, token=token).id
         except HfHubHTTPError:
             raise refused from None
         prefix = "" if kind == "model" else f"{kind}s/"
         return RepoUrl(f"{self.endpoint}/{prefix}{found}", self.endpoint)
-
-    def _my_name(self, token: str | bool | None) -> str:
-        name: str = self._get("/api/whoami-v2", token=token)["name"]
-        return name
 
     def delete_repo(
         self, repo_id: str, *, token: str | bool | None = None, repo_type: str | None = None, missing_ok: bool = False

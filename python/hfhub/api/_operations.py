@@ -159,8 +159,10 @@ class CommitOperationAdd:
                 yield file
         else:
             place = given.tell()
-            yield given
-            given.seek(place)
+            try:
+                yield given
+            finally:
+                given.seek(place)
 
     @cached_property
     def upload_info(self) -> UploadInfo:
